@@ -1,0 +1,133 @@
+"""Every exception of the package: one class per mistake, one sentence of what, one of what to do.
+
+All of them derive from `FastCompileError`, so that ``except FastCompileError`` catches what this
+package refuses and nothing else. The fields (``path``, ``expected``, ``found``, ...) carry the same
+facts as the message, for programs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class FastCompileError(Exception):
+    """Base of every error that this package raises on purpose.
+
+    Parameters
+    ----------
+    what:
+        One sentence that says what went wrong, naming the argument, the node or the file.
+    hint:
+        One sentence that says what to do next.
+    facts:
+        The same as data; each becomes an attribute of the exception.
+    """
+
+    def __init__(self, what: str, hint: str = "", **facts: Any) -> None:
+        super().__init__(f"{what} {hint}".strip())
+        self.what = what
+        self.hint = hint
+        self.facts = facts
+
+    def __getattr__(self, name: str) -> Any:
+        facts = self.__dict__.get("facts", {})
+        if name in facts:
+            return facts[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+# --- model -> artifact ---------------------------------------------------------------------------
+
+
+class CallError(FastCompileError, ValueError):
+    """The call to compile cannot be found or is not a call of a module or function."""
+
+
+class CaptureError(FastCompileError, RuntimeError):
+    """`torch.export` could not capture the model as one graph."""
+
+
+class SplitError(FastCompileError, ValueError):
+    """The graph cannot be split as asked, for instance because no node has the named op."""
+
+
+class LowerError(FastCompileError, RuntimeError):
+    """Inductor could not compile a submodule."""
+
+
+class CodegenError(FastCompileError, RuntimeError):
+    """A node cannot be written as Python source."""
+
+
+class SaveError(FastCompileError, OSError):
+    """The artifact could not be written; what was at the path before is untouched."""
+
+
+# --- artifact -> callable ------------------------------------------------------------------------
+
+
+class ArtifactError(FastCompileError):
+    """Base of everything that can be wrong with an artifact."""
+
+
+class ArtifactNotFound(ArtifactError, FileNotFoundError):
+    """There is no file at the path, or it is not a regular file."""
+
+
+class ArtifactCorrupt(ArtifactError, ValueError):
+    """The bytes are not those that were written: truncated, flipped, missing, swapped or added."""
+
+
+class ArtifactUntrusted(ArtifactError, PermissionError):
+    """The artifact was not made by this user, and no digest pins it."""
+
+
+class ArtifactIncompatible(ArtifactError, RuntimeError):
+    """The artifact is whole and trusted, but does not fit this machine or this version."""
+
+
+class ArtifactStale(ArtifactError, RuntimeError):
+    """The artifact is of another model than the one it is loaded for."""
+
+
+class KeyFileError(FastCompileError, PermissionError):
+    """The per-user signing key is missing, unreadable or readable by others."""
+
+
+class GrammarError(ArtifactCorrupt):
+    """A generated text holds something that the generator never writes."""
+
+
+class ParameterError(FastCompileError, ValueError):
+    """A parameter or buffer that the artifact needs is missing or has another dtype, shape or device."""
+
+
+class OpMissing(FastCompileError, LookupError):
+    """An op that a library registers is not registered in this process."""
+
+
+class TreeTypeMissing(FastCompileError, LookupError):
+    """A container type of the inputs or outputs is not registered as a tree in this process."""
+
+
+class InputError(FastCompileError, ValueError):
+    """A call of the compiled function does not fit its signature."""
+
+
+class KernelError(FastCompileError, RuntimeError):
+    """A kernel failed while it was loaded or run."""
+
+
+# --- cache ---------------------------------------------------------------------------------------
+
+
+class CacheError(FastCompileError, OSError):
+    """The cache directory cannot be used."""
+
+
+class CacheMiss(FastCompileError, LookupError):
+    """A warm start was demanded, and no entry has the key; the message explains the miss."""
+
+
+class FastCompileWarning(UserWarning):
+    """Something was handled, and the user should know: a fallback, a miss, a quarantined file."""

@@ -1,0 +1,328 @@
+"""Plain data that crosses a boundary: frozen dataclasses, no torch, no IPython.
+
+A `Report` is all that `show/` and `notebook/` ever see of a compile: everything in it is text,
+numbers and tuples of them, so it goes to JSON and back without loss (`to_json`, `from_json`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# A size: an int, or an expression over symbolic sizes such as "seq" or "64*seq".
+Size = int | str
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a node yields, as far as it is known without running it.
+
+    ``shape`` and ``stride`` count elements; each entry is an int or an expression over the
+    symbolic sizes. ``bytes`` is the size of the value's own storage in bytes (0 for a view and
+    for numbers), as an int or an expression; ``example_bytes`` the same at the example sizes.
+    """
+
+    name: str
+    kind: str  # "tensor" | "int" | "float" | "bool" | "str" | "none" | "other"
+    dtype: str = ""
+    shape: tuple[Size, ...] = ()
+    stride: tuple[Size, ...] = ()
+    device: str = ""
+    bytes: Size = 0
+    example_bytes: int = 0
+    text: str = ""  # for everything but tensors: the value or the expression
+
+    def summary(self) -> str:
+        """``float32[1, seq, 64] cpu`` for tensors, the text of the value for all else."""
+        if self.kind != "tensor":
+            return f"{self.kind} {self.text}".strip()
+        return f"{self.dtype}[{', '.join(map(str, self.shape))}] {self.device}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A line of the user's model."""
+
+    file: str
+    line: int
+    function: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class NodeRecord:
+    """One node of an FX graph. ``inputs`` are the names of the nodes it reads."""
+
+    name: str
+    op: str  # "placeholder" | "call_function" | "get_attr" | "output"
+    target: str  # "aten.mm.default", or the placeholder's name
+    arguments: str = ""
+    inputs: tuple[str, ...] = ()
+    value: Value | None = None
+    source: Source | None = None
+    module: str = ""  # "model.layers.3.mlp", empty at the top
+
+
+@dataclass(frozen=True)
+class GraphRecord:
+    """An FX graph; twins share one, written with the names of the first of them."""
+
+    index: int
+    digest: str
+    nodes: tuple[NodeRecord, ...]
+    code: str  # the FX code, as Python
+
+
+@dataclass(frozen=True)
+class SubmoduleRecord:
+    """One call in the stitching graph.
+
+    ``reason`` says why the boundary before it exists. ``inlined`` submodules run as plain FX code
+    inside the execution code; every other one runs a kernel, which its twins share.
+    """
+
+    index: int
+    name: str  # "submod_7"
+    inlined: bool
+    reason: str
+    module: str  # "model.layers.3", the innermost module that holds all of its nodes
+    graph: int
+    kernel: int | None
+    n_nodes: int
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    lines: tuple[int, int]  # first and last line of its call in the execution code, from 1
+    seconds: float | None = None  # median time of one call, once profiled
+
+
+@dataclass(frozen=True)
+class KernelSource:
+    """One C++ or Triton kernel inside a kernel's output code."""
+
+    name: str
+    language: str  # "cpp" | "python"
+    text: str
+
+
+@dataclass(frozen=True)
+class BinaryRecord:
+    """A native binary bundled in the artifact. ``size`` in bytes."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class KernelRecord:
+    """A kernel: the compiled form of one or several submodules (twins).
+
+    ``native`` says whether the native path runs it from bundled binaries alone; if not, ``why``
+    names the obstacle and the `torch` loader is used. ``near_twin`` explains, for a kernel that
+    has the same ops as another one, what kept them apart.
+    """
+
+    index: int
+    digest: str
+    submodules: tuple[int, ...]
+    native: bool
+    why: str
+    output_code: str
+    aten_graph: str
+    native_code: str
+    sources: tuple[KernelSource, ...]
+    binaries: tuple[BinaryRecord, ...]
+    ops: tuple[str, ...]  # ops called from its code, "aten::mm.out"
+    size: int  # bytes in the artifact, binaries included
+    seconds: float  # time to compile
+    near_twin: str = ""
+    # Inductor output code line (from 1) -> the user's source line
+    output_lines: tuple[tuple[int, Source], ...] = ()
+
+
+@dataclass(frozen=True)
+class LineRecord:
+    """What one line of the execution code does. Bytes are at the example sizes."""
+
+    line: int  # from 1
+    kind: str  # "call" | "del" | "return" | "check" | "inline" | "other"
+    submodule: int | None = None
+    node: str = ""
+    source: Source | None = None
+    live_bytes: int = 0  # bytes of intermediate values alive after this line
+    live: str = ""  # the same as an expression over the symbolic sizes
+    frees: tuple[str, ...] = ()
+    freed_bytes: int = 0
+    is_peak: bool = False
+    seconds: float | None = None  # median, once profiled
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """A stage of the cold compile. ``seconds`` is wall time."""
+
+    name: str  # "capture" | "split" | "lower" | "codegen" | "pack"
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class ReloadRecord:
+    """One reload path, measured in fresh processes; seconds, medians over ``runs``."""
+
+    path: str  # "native" | "torch" | "fx"
+    runs: int
+    stages: tuple[tuple[str, float], ...]  # in order; "import torch" first
+    load: float  # everything after `import torch` until the callable is there
+    first_call: float
+    call: float  # steady state
+    shipped: bool = False  # no compiler on PATH, empty Inductor cache directory
+    error: str = ""  # what the process said, when it failed
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A symbolic size: its name, and the range it was compiled for (``max`` None: unbounded)."""
+
+    name: str
+    min: int
+    max: int | None
+    example: int
+
+
+@dataclass(frozen=True)
+class ArtifactRecord:
+    """The saved file: sizes in bytes."""
+
+    path: str
+    digest: str  # "sha256:..."
+    size: int
+    fx_size: int
+    signed: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a compile has to tell, as plain data."""
+
+    model: str
+    created: str  # ISO 8601
+    torch: str
+    machine: str
+    stages: tuple[StageRecord, ...]
+    symbols: tuple[Symbol, ...]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    n_nodes: int
+    n_parameters: int  # parameters and buffers
+    parameter_bytes: int
+    submodules: tuple[SubmoduleRecord, ...]
+    graphs: tuple[GraphRecord, ...]
+    kernels: tuple[KernelRecord, ...]
+    execution_code: str
+    lines: tuple[LineRecord, ...]
+    key: str = ""
+    cache: str = ""  # "hit", "miss", or empty when no cache was asked
+    why_miss: tuple[str, ...] = ()
+    artifact: ArtifactRecord | None = None
+    max_error: float | None = None  # largest absolute difference from eager, over all outputs
+    tolerance: str = ""
+    reloads: tuple[ReloadRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+    predicted_peak: int | None = None  # bytes of intermediates at the example sizes
+    measured_peak: int | None = None
+
+    @property
+    def cold_seconds(self) -> float:
+        """Wall time of the whole cold compile."""
+        return sum(stage.seconds for stage in self.stages)
+
+    @property
+    def warm_seconds(self) -> float | None:
+        """Load time along the native path in a fresh process, or None where it was not measured."""
+        for reload in self.reloads:
+            if reload.path == "native" and not reload.shipped and not reload.error:
+                return reload.load
+        return None
+
+    def to_json(self) -> str:
+        """The report as JSON text; `Report.from_json` gives an equal report back."""
+        return json.dumps(to_data(self), ensure_ascii=False)
+
+    @staticmethod
+    def from_json(text: str | bytes) -> Report:
+        """The report that `to_json` wrote. Raises ValueError when the text is something else."""
+        return from_data(Report, json.loads(text))
+
+
+def to_data(record: Any) -> Any:
+    """A record as dicts, lists and scalars, ready for `json.dumps`."""
+    if dataclasses.is_dataclass(record):
+        return {f.name: to_data(getattr(record, f.name)) for f in dataclasses.fields(record)}
+    if isinstance(record, (tuple, list)):
+        return [to_data(item) for item in record]
+    return record
+
+
+@cache
+def _field_types(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def from_data(kind: Any, data: Any, where: str = "") -> Any:
+    """The record of type ``kind`` that `to_data` turned into ``data``.
+
+    Raises ValueError naming the field when the data does not have that type, lacks a field or has
+    one too many.
+    """
+    if kind is Any:
+        return data
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(data, dict):
+            raise ValueError(f"{where or kind.__name__} should be an object, not {data!r:.60}.")
+        types_of = _field_types(kind)
+        unknown = data.keys() - types_of.keys()
+        if unknown:
+            raise ValueError(f"{where or kind.__name__} has an unknown field {min(unknown)!r}.")
+        fields = {
+            name: from_data(types_of[name], value, f"{where}.{name}" if where else name)
+            for name, value in data.items()
+        }
+        try:
+            return kind(**fields)
+        except TypeError as error:
+            raise ValueError(f"{where or kind.__name__}: {error}.") from error
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Union or origin is types.UnionType:
+        for option in arguments:
+            try:
+                return from_data(option, data, where)
+            except ValueError:
+                continue
+        raise ValueError(f"{where} should be {kind}, not {data!r:.60}.")
+    if origin is tuple:
+        if not isinstance(data, list):
+            raise ValueError(f"{where} should be a list, not {data!r:.60}.")
+        if arguments[-1] is Ellipsis:
+            return tuple(from_data(arguments[0], x, f"{where}[{i}]") for i, x in enumerate(data))
+        if len(data) != len(arguments):
+            raise ValueError(f"{where} should have {len(arguments)} entries, not {len(data)}.")
+        return tuple(
+            from_data(t, x, f"{where}[{i}]")
+            for i, (t, x) in enumerate(zip(arguments, data, strict=True))
+        )
+    if kind is type(None):
+        kind = types.NoneType
+    if kind is float and isinstance(data, int) and not isinstance(data, bool):
+        return float(data)
+    if not isinstance(data, kind) or (kind is int and isinstance(data, bool)):
+        raise ValueError(f"{where} should be of type {kind.__name__}, not {data!r:.60}.")
+    return data
