@@ -165,6 +165,16 @@ class LineRecord:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far a cold compile has come: ``done`` of ``total`` steps of a stage."""
+
+    stage: str  # "capture" | "split" | "lower" | "codegen" | "pack"
+    done: int
+    total: int
+    detail: str = ""  # what is being worked on, "kernel 2 of 3"
+
+
+@dataclass(frozen=True)
 class StageRecord:
     """A stage of the cold compile. ``seconds`` is wall time."""
 
