@@ -1,0 +1,249 @@
+"""The package's imports -> the boundaries of its layout, kept.
+
+Every import counts, at the top of a file, inside a function or for type checkers only. The rules
+are the architecture: what may know what. A planted crossing of each rule must be found.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import ipy_fastcompile
+
+PACKAGE = "ipy_fastcompile"
+ROOT = Path(ipy_fastcompile.__file__).parent
+FRONTENDS = ("IPython", "ipykernel", "ipywidgets", "anywidget", "traitlets")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Files whose path starts with one of ``where``, but none of ``but``, import no ``banned``.
+
+    With ``only`` the rule is the other way round: nothing but those, and the standard library.
+    """
+
+    where: tuple[str, ...]
+    banned: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
+
+
+RULES = (
+    # Whoever runs a script, a command line or a server needs no frontend.
+    Rule(("",), FRONTENDS, but=("notebook/", "show/explorer.py")),
+    Rule(("engine/",), (f"{PACKAGE}.show", f"{PACKAGE}.notebook")),
+    Rule(
+        ("runtime/",),
+        (
+            "torch._inductor",
+            "torch._dynamo",
+            "torch._functorch",
+            "triton",
+            *(f"{PACKAGE}.{part}" for part in ("engine", "show", "notebook")),
+        ),
+    ),
+    Rule(
+        ("artifact/",),
+        only=(
+            "platformdirs",
+            *(f"{PACKAGE}.{part}" for part in ("artifact", "records", "errors", "__version__")),
+        ),
+    ),
+    Rule(("records.py", "errors.py"), only=()),
+    Rule(
+        ("show/",), ("torch", *(f"{PACKAGE}.{part}" for part in ("engine", "runtime", "notebook")))
+    ),
+)
+# The one file that knows private names of torch ...
+TORCH_INTERNALS = "torch_internals.py"
+# ... and what it may import only inside a function, so that the runtime can use its other half.
+HEAVY = ("torch._dynamo", "torch._inductor", "torch._functorch", "triton")
+# Where text becomes code: generated code in one place, and the user's own cell in the other.
+MAY_EXECUTE = ("runtime/bind.py", "notebook/cell.py")
+
+
+def imports(tree: ast.AST, name: str) -> list[tuple[int, str]]:
+    """(line, absolute dotted name) of everything imported; ``from a import b`` gives ``a.b``."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level:
+                parents = name.split(".")[: -node.level]
+                module = ".".join([*parents, module] if module else parents)
+            found += [(node.lineno, f"{module}.{alias.name}") for alias in node.names]
+        elif isinstance(node, ast.Call) and node.args:
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            called = node.func.id if isinstance(node.func, ast.Name) else called
+            target = node.args[0]
+            if called in {"import_module", "__import__"} and isinstance(target, ast.Constant):
+                found.append((node.lineno, str(target.value)))
+    return found
+
+
+def dotted(node: ast.AST) -> str:
+    """``a.b.c`` for a chain of attributes on a name, empty for all else."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
+def is_within(name: str, parents: tuple[str, ...]) -> bool:
+    return any(name == parent or name.startswith(f"{parent}.") for parent in parents)
+
+
+def is_private_torch(name: str) -> bool:
+    first, *rest = name.split(".")
+    return first == "torch" and any(p.startswith("_") and not p.endswith("__") for p in rest)
+
+
+def is_broken(rule: Rule, file: str, name: str) -> bool:
+    """Whether ``file`` must not import ``name``."""
+    if not file.startswith(rule.where) or file.startswith(rule.but):
+        return False
+    if rule.only is None:
+        return is_within(name, rule.banned)
+    return name.split(".", maxsplit=1)[0] not in sys.stdlib_module_names and not is_within(
+        name, rule.only
+    )
+
+
+def crossings(file: str, source: str) -> list[str]:
+    """What in ``source``, the text of ``file`` (relative to the package), breaks a rule."""
+    tree = ast.parse(source)
+    parts = file.removesuffix(".py").split("/")
+    module = ".".join([PACKAGE, *parts])
+    found = []
+
+    def report(line: int, what: str) -> None:
+        found.append(f"{file}:{line}: {what}")
+
+    for line, name in imports(tree, module):
+        if any(is_broken(rule, file, name) for rule in RULES):
+            report(line, f"imports {name}")
+        if file != TORCH_INTERNALS and is_private_torch(name):
+            report(line, f"imports {name}, private to torch")
+    if file == TORCH_INTERNALS:
+        for line, name in imports(ast.Module(top_level(tree), []), module):
+            if is_within(name, HEAVY):
+                report(line, f"imports {name} at the top")
+    own = {getattr(node, "name", None) for node in ast.walk(tree)}  # a `def compile` of its own
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and is_private_torch(dotted(node)):
+            if file != TORCH_INTERNALS:
+                report(node.lineno, f"uses {dotted(node)}, private to torch")
+        if isinstance(node, ast.Call) and file not in MAY_EXECUTE:
+            called = dotted(node.func).removeprefix("builtins.")
+            if called in {"exec", "eval", "compile"} and called not in own:
+                report(node.lineno, f"calls {called}")
+    return sorted(set(found))
+
+
+def top_level(tree: ast.Module) -> list[ast.stmt]:
+    """The statements that importing the module runs: bodies of functions and classes left out."""
+    found: list[ast.stmt] = []
+    waiting = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.append(node)
+        is_for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for field in ("body", "orelse", "finalbody"):
+            if not (is_for_types and field == "body"):
+                waiting += getattr(node, field, [])
+        waiting += [line for handler in getattr(node, "handlers", []) for line in handler.body]
+    return found
+
+
+def files() -> list[str]:
+    return sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", files())
+def test_no_file_crosses_a_boundary(file: str) -> None:
+    # `__init__.py` names every part, for type checkers; it imports none of them when it runs.
+    if file == "__init__.py":
+        tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+        names = [name for _, name in imports(ast.Module(top_level(tree), []), PACKAGE)]
+        assert all(name.split(".")[0] in sys.stdlib_module_names for name in names)
+        return
+    assert crossings(file, (ROOT / file).read_text(encoding="utf-8")) == []
+
+
+def test_every_part_of_the_package_is_walked() -> None:
+    assert {name.split("/")[0] for name in files() if "/" in name} == {
+        "artifact",
+        "engine",
+        "notebook",
+        "runtime",
+        "show",
+    }
+
+
+PLANTED = [
+    ("engine/capture.py", "import IPython"),
+    ("engine/capture.py", "def f():\n    from IPython.display import display"),
+    ("engine/capture.py", "from ..show.text import render_text"),
+    ("engine/capture.py", "from ..notebook import magics"),
+    ("engine/lower.py", "from torch._inductor import standalone_compile"),
+    ("engine/lower.py", "import torch\nx = torch._C._dynamo"),
+    ("engine/lower.py", "from torch.utils import _pytree"),
+    ("runtime/load.py", "import torch._dynamo"),
+    ("runtime/load.py", "from importlib import import_module\nimport_module('torch._inductor')"),
+    ("runtime/load.py", "from .. import engine"),
+    ("runtime/load.py", "def f():\n    from ..engine.lower import lower"),
+    ("artifact/container.py", "import torch"),
+    ("artifact/container.py", "import numpy as np"),
+    ("artifact/container.py", "from ..runtime.load import load"),
+    ("records.py", "import torch"),
+    ("errors.py", "from .artifact import container"),
+    ("show/view.py", "import torch"),
+    ("show/view.py", "if True:\n    from ipy_fastcompile.engine import pipeline"),
+    ("show/view.py", "import ipywidgets"),
+    ("show/html.py", "from IPython.display import HTML"),
+    ("measure.py", "import IPython"),
+    ("torch_internals.py", "import torch._dynamo"),
+    ("torch_internals.py", "try:\n    import triton\nexcept ImportError:\n    triton = None"),
+    ("engine/codegen.py", "exec('x = 1')"),
+    ("show/view.py", "import builtins\nbuiltins.eval('1')"),
+    ("runtime/load.py", "compile('1', 'f', 'eval')"),
+]
+
+
+@pytest.mark.parametrize(("file", "source"), PLANTED)
+def test_a_planted_crossing_is_found(file: str, source: str) -> None:
+    assert crossings(file, source) != []
+
+
+ALLOWED = [
+    ("engine/lower.py", "import torch\nfrom ..torch_internals import lower"),
+    ("engine/lower.py", "from .. import errors, records"),
+    ("runtime/load.py", "import torch\nfrom ..artifact.container import read"),
+    ("runtime/bind.py", "exec(compile('1', 'f', 'exec'))"),
+    ("artifact/store.py", "import json\nimport platformdirs\nfrom .. import errors, records"),
+    ("show/explorer.py", "import anywidget\nfrom .view import rows"),
+    ("notebook/magics.py", "from IPython.core.magic import Magics\nimport ipy_fastcompile as fc"),
+    ("engine/pipeline.py", "def compile(model): ...\ncompile(None)"),
+    ("engine/pipeline.py", "import torch\ntorch.__version__"),
+    ("torch_internals.py", "import torch\ndef f():\n    import torch._dynamo\ntorch._C"),
+    (
+        "torch_internals.py",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch._inductor",
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "source"), ALLOWED)
+def test_what_the_layout_allows_is_not_reported(file: str, source: str) -> None:
+    assert crossings(file, source) == []
