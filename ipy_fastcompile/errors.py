@@ -74,8 +74,28 @@ class ArtifactNotFound(ArtifactError, FileNotFoundError):
     """There is no file at the path, or it is not a regular file."""
 
 
+class ArtifactUnreadable(ArtifactError, OSError):
+    """The operating system does not let this process read the file."""
+
+
 class ArtifactCorrupt(ArtifactError, ValueError):
     """The bytes are not those that were written: truncated, flipped, missing, swapped or added."""
+
+
+class ContainerCorrupt(ArtifactCorrupt):
+    """The file is not one strict ZIP: cut, prefixed, suffixed, with gaps, doubles or other names."""
+
+
+class ManifestCorrupt(ArtifactCorrupt):
+    """`manifest.json` is not such a manifest, or lists other members than the file has."""
+
+
+class MemberCorrupt(ArtifactCorrupt):
+    """A member is missing, or its content is not what the manifest says."""
+
+
+class ArtifactTooLarge(ArtifactCorrupt):
+    """The file, its manifest or its number of members is past what the format allows."""
 
 
 class ArtifactUntrusted(ArtifactError, PermissionError):

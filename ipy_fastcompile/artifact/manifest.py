@@ -1,0 +1,203 @@
+"""A caller's manifest and members -> the raw bytes of `manifest.json`, and back.
+
+The common part (`format`, `package`, `created`, `members`) is this package's; every other
+top-level key belongs to the caller and passes through untouched.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from .. import __version__
+from ..errors import ArtifactIncompatible, ArtifactTooLarge, ManifestCorrupt, SaveError
+from . import limits
+
+COMMON = ("format", "package", "created", "members")
+
+_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+def blob_name(data: bytes) -> str:
+    """The member name of a binary: ``blobs/<sha256>``, so that equal contents are stored once."""
+    return limits.BLOBS + sha256(data).hexdigest()
+
+
+def write_manifest(manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> bytes:
+    """The raw bytes of `manifest.json`: ASCII, one top-level key a line, the common part first.
+
+    Raises `SaveError` when ``manifest`` is not plain JSON data, or names a key of the common part.
+    """
+    taken = sorted(set(COMMON) & manifest.keys())
+    if taken:
+        raise SaveError(
+            f"The manifest key {taken[0]!r} is written by save_artifact itself.",
+            "Leave it out of manifest=.",
+            key=taken[0],
+        )
+    table = {}
+    for name, data in members.items():
+        digest = sha256(data).hexdigest()
+        if name in (limits.MANIFEST, limits.SIGNATURE):
+            raise SaveError(f"The member {name} is written by save_artifact itself.", "Rename it.")
+        if name.startswith(limits.BLOBS) and name != limits.BLOBS + digest:
+            raise SaveError(
+                f"The member {name} does not have the digest {digest} of its content.",
+                "Name binary members with blob_name(data).",
+                member=name,
+            )
+        table[name] = [digest, len(data)]
+    common = {
+        "format": f"{limits.FORMAT}/{limits.FORMAT_VERSION}",
+        "package": __version__,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "members": table,
+    }
+    lines = []
+    for key, value in {**common, **manifest}.items():
+        if not isinstance(key, str):
+            raise SaveError(f"The manifest key {key!r} is not a string.", "Use str keys.", key=key)
+        lines.append(f"{json.dumps(key)}:{_plain_json(key, value)}")
+    raw = ("{\n" + ",\n".join(lines) + "\n}\n").encode("ascii")
+    if len(raw) > limits.MAX_MANIFEST_BYTES:
+        raise SaveError(
+            f"The manifest has {len(raw)} bytes, more than {limits.MAX_MANIFEST_BYTES}.",
+            "Move long texts into members.",
+        )
+    return raw
+
+
+def parse_manifest(
+    raw: bytes, spans: Mapping[str, tuple[int, int]], path: str, *, is_hostile: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The manifest as data, and the SHA-256 of every member, checked against the container.
+
+    The depth is measured only where ``is_hostile``: what this user signed went through
+    `write_manifest`, and the walk would cost a native load a millisecond.
+
+    Raises `ManifestCorrupt` when the text is not such a manifest or lists other members or sizes
+    than the container has, `ArtifactTooLarge`, and `ArtifactIncompatible` for a newer format.
+    """
+    if len(raw) > limits.MAX_MANIFEST_BYTES:
+        raise ArtifactTooLarge(
+            f"The manifest of {path} has {len(raw)} bytes, more than {limits.MAX_MANIFEST_BYTES}.",
+            "It was not written by this package; save the artifact again.",
+            path=path,
+        )
+    try:
+        manifest = json.loads(raw.decode("ascii"))
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise _corrupt(path, f"it is not JSON ({str(error) or type(error).__name__})") from error
+    if not isinstance(manifest, dict):
+        raise _corrupt(path, "it is not a JSON object")
+    if is_hostile and not _is_flat_enough(manifest):
+        raise _corrupt(path, f"it is nested deeper than {limits.MAX_MANIFEST_DEPTH}")
+    check_format(manifest, path)
+    for key in ("package", "created"):
+        if not isinstance(manifest.get(key), str):
+            raise _corrupt(path, f"its {key!r} is not a string")
+    table = manifest.get("members")
+    if not isinstance(table, dict):
+        raise _corrupt(path, "its 'members' is not an object")
+    digests = {}
+    for name, entry in table.items():
+        if not (isinstance(entry, list) and len(entry) == 2):
+            raise _corrupt(path, f"its entry for member {name!r:.80} is not [sha256, size]")
+        digest, size = entry
+        if not (isinstance(digest, str) and type(size) is int and _HEX.fullmatch(digest)):
+            raise _corrupt(path, f"its entry for member {name!r:.80} is not [sha256, size]")
+        span = spans.get(name)
+        if span is None:
+            raise _corrupt(path, f"it lists member {name!r:.80}, which the file lacks")
+        if span[1] - span[0] != size:
+            raise _corrupt(
+                path, f"it gives {size} bytes for member {name}, not {span[1] - span[0]}"
+            )
+        if name.startswith(limits.BLOBS) and name != limits.BLOBS + digest:
+            raise _corrupt(path, f"it gives member {name} another digest than its name")
+        digests[name] = digest
+    unlisted = spans.keys() - digests.keys() - {limits.MANIFEST, limits.SIGNATURE}
+    if unlisted:
+        raise _corrupt(path, f"it does not list member {min(unlisted)}")
+    if limits.MANIFEST in digests or limits.SIGNATURE in digests:
+        raise _corrupt(path, "it lists itself")
+    return manifest, digests
+
+
+def check_format(manifest: Mapping[str, Any], path: str) -> None:
+    """Raise `ArtifactIncompatible` for a newer format, `ManifestCorrupt` for none at all."""
+    text = manifest.get("format")
+    family, _, version = text.partition("/") if isinstance(text, str) else ("", "", "")
+    if family != limits.FORMAT or re.fullmatch(r"[1-9][0-9]{0,8}", version) is None:
+        raise _corrupt(path, f"its 'format' is {text!r:.80}")
+    if int(version) > limits.FORMAT_VERSION:
+        raise ArtifactIncompatible(
+            f"{path} was written by newer ipy_fastcompile {manifest.get('package')!r:.40} "
+            f"(format {version}; this is {__version__} with format {limits.FORMAT_VERSION}).",
+            "Upgrade ipy_fastcompile, or save the artifact again with this version.",
+            path=path,
+            expected=limits.FORMAT_VERSION,
+            found=int(version),
+        )
+
+
+def _plain_json(key: str, value: Any) -> str:
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SaveError(
+            f"The manifest entry {key!r} is not plain JSON data: {error}.",
+            "Use dicts with str keys, lists, strings, finite numbers, booleans and None.",
+            key=key,
+        ) from error
+    _check_plain(key, value, 1)
+    return text
+
+
+def _check_plain(key: str, value: Any, depth: int) -> None:
+    """`json.dumps` turns keys such as 1 or None into strings and tuples into lists; say so."""
+    if depth > limits.MAX_MANIFEST_DEPTH:
+        raise SaveError(
+            f"The manifest entry {key!r} is nested deeper than {limits.MAX_MANIFEST_DEPTH}.",
+            "Flatten it, or store it as a member.",
+            key=key,
+        )
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if not isinstance(name, str):
+                raise SaveError(
+                    f"The manifest entry {key!r} has the key {name!r}, which is not a string.",
+                    "JSON would turn it into one silently; use str keys.",
+                    key=key,
+                )
+            _check_plain(key, item, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _check_plain(key, item, depth + 1)
+
+
+def _is_flat_enough(data: Any) -> bool:
+    level = [data]
+    for _ in range(limits.MAX_MANIFEST_DEPTH + 2):
+        level = [
+            child
+            for item in level
+            if isinstance(item, (dict, list))
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return True
+    return False
+
+
+def _corrupt(path: str, how: str) -> ManifestCorrupt:
+    return ManifestCorrupt(
+        f"The manifest of {path} is not in order: {how}.",
+        "Copy the file again, or save the artifact again.",
+        path=path,
+        reason=how,
+    )

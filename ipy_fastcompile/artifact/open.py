@@ -1,0 +1,288 @@
+"""A file -> its verified parts, every byte of them read once.
+
+Order: open (no symbolic link, no waiting) -> regular file -> end record -> read into memory ->
+container -> trust (pin, or signature and place) -> manifest -> members, each when it is first
+asked for. Nothing here executes, unpickles or extracts anything.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Mapping
+from functools import cached_property
+from hashlib import sha256
+from time import perf_counter
+from typing import Any
+
+from ..errors import (
+    ArtifactNotFound,
+    ArtifactUnreadable,
+    ContainerCorrupt,
+    KeyFileError,
+    MemberCorrupt,
+)
+from . import limits
+from .container import check_crc, check_end_record, parse_container
+from .manifest import parse_manifest
+from .trust import Verdict, check_pin, judge, refuse
+
+_READ = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_END_BYTES = 22
+
+
+class OpenArtifact:
+    """An artifact in memory; its members are verified when they are first read.
+
+    Attributes
+    ----------
+    path:
+        Where it was read from, for messages: nothing is read again.
+    manifest:
+        `manifest.json` as data.
+    names:
+        The members, without `manifest.json` and `manifest.sig`, in file order.
+    verdict:
+        Where it comes from.
+    timings:
+        Seconds: ``"read"`` (open, read, container, manifest) and ``"verify"`` (place, signature,
+        pin, hashes of the members read so far).
+    """
+
+    def __init__(
+        self,
+        path: str,
+        data: bytes,
+        spans: Mapping[str, tuple[int, int]],
+        manifest: dict[str, Any],
+        digests: Mapping[str, str],
+        verdict: Verdict,
+        timings: dict[str, float],
+    ) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.names = tuple(digests)
+        self.verdict = verdict
+        self.timings = timings
+        self._data = memoryview(data)
+        self._spans = spans
+        self._digests = digests
+        self._verified: set[str] = set()
+
+    @property
+    def size(self) -> int:
+        """Of the whole file, in bytes."""
+        return len(self._data)
+
+    @cached_property
+    def digest(self) -> str:
+        """``sha256:<hex>`` of the whole file, as `trust=` takes it."""
+        return f"sha256:{sha256(self._data).hexdigest()}"
+
+    def view(self, name: str) -> memoryview:
+        """The content of member ``name`` without a copy.
+
+        Raises `MemberCorrupt` when there is no such member, or its SHA-256 is not the manifest's.
+        """
+        digest = self._digests.get(name)
+        if digest is None:
+            raise MemberCorrupt(
+                f"{self.path} has no member {name!r:.200}.",
+                "Save the artifact again.",
+                path=self.path,
+                member=name,
+            )
+        start, end = self._spans[name]
+        content = self._data[start:end]
+        if name not in self._verified:
+            begun = perf_counter()
+            found = sha256(content).hexdigest()
+            self.timings["verify"] += perf_counter() - begun
+            if found != digest:
+                raise MemberCorrupt(
+                    f"Member {name} of {self.path} is not what was saved: its SHA-256 is {found}, "
+                    f"not {digest}.",
+                    "Copy the file again, or save the artifact again.",
+                    path=self.path,
+                    member=name,
+                    expected=digest,
+                    found=found,
+                )
+            self._verified.add(name)
+        return content
+
+    def read(self, name: str) -> bytes:
+        """The content of member ``name``, verified as by `view`."""
+        return bytes(self.view(name))
+
+    def size_of(self, name: str) -> int:
+        """The size of member ``name`` in bytes, without reading it; 0 when there is none."""
+        start, end = self._spans.get(name, (0, 0))
+        return end - start
+
+    def verify(self) -> None:
+        """Verify every member. Raises `MemberCorrupt` for the first that is not what was saved."""
+        for name in self.names:
+            self.view(name)
+
+
+def open_artifact(
+    path: str | os.PathLike[str], *, trust: str | None = None, check_trust: bool = True
+) -> OpenArtifact:
+    """Read an artifact and decide whether it may run code here.
+
+    Parameters
+    ----------
+    path:
+        A regular file; symbolic links are refused.
+    trust:
+        ``"sha256:<hex>"``: accept exactly the file with this digest, whoever made it.
+    check_trust:
+        False to read an untrusted artifact too, for inspection; `OpenArtifact.verdict` then says
+        what was found.
+
+    Raises
+    ------
+    ArtifactNotFound, ArtifactUnreadable
+        No regular file is at ``path``, or it cannot be read.
+    ArtifactCorrupt
+        The bytes are not those of one whole artifact.
+    ArtifactUntrusted
+        It is not this user's, or not the pinned file; the message prints the digest.
+    ArtifactIncompatible
+        It was written by a newer version.
+    KeyFileError
+        This user's signing key is exposed, foreign or damaged.
+    """
+    where = os.fsdecode(path)
+    begun = perf_counter()
+    data, status = _read_file(where)
+    spans = parse_container(data, where)
+    view = memoryview(data)
+    raw, signature = _head(view, spans, where)
+    read = perf_counter() - begun
+
+    begun = perf_counter()
+    if trust is not None:
+        verdict = check_pin(where, trust, f"sha256:{sha256(data).hexdigest()}")
+    else:
+        try:
+            verdict = judge(where, status, raw, signature)
+        except KeyFileError as error:
+            if check_trust:
+                raise
+            verdict = Verdict("unknown", error.what, error.hint)
+    if check_trust and not verdict.is_trusted:
+        raise refuse(where, verdict, f"sha256:{sha256(data).hexdigest()}")
+    verify = perf_counter() - begun
+
+    begun = perf_counter()
+    manifest, digests = parse_manifest(raw, spans, where, is_hostile=verdict.state != "own")
+    read += perf_counter() - begun
+    timings = {"read": read, "verify": verify}
+    return OpenArtifact(where, data, spans, manifest, digests, verdict, timings)
+
+
+def _head(view: memoryview, spans: Mapping[str, tuple[int, int]], path: str) -> tuple[bytes, bytes]:
+    """The raw manifest and signature, their CRCs checked.
+
+    The CRC tells damage from a forgery, which the signature alone cannot.
+    """
+    names = list(spans)
+    if names[:1] != [limits.MANIFEST]:
+        raise ContainerCorrupt(
+            f"{path} is not an artifact: its first member is not {limits.MANIFEST}.",
+            "Name a file that save wrote.",
+            path=path,
+        )
+    start, end = spans[limits.MANIFEST]
+    if end - start > limits.MAX_MANIFEST_BYTES:
+        raise ContainerCorrupt(
+            f"The manifest of {path} has {end - start} bytes, more than "
+            f"{limits.MAX_MANIFEST_BYTES}.",
+            "It was not written by this package; save the artifact again.",
+            path=path,
+        )
+    check_crc(view, spans, limits.MANIFEST, path)
+    raw = bytes(view[start:end])
+    if limits.SIGNATURE not in spans:
+        return raw, b""
+    if names[1] != limits.SIGNATURE:
+        raise ContainerCorrupt(
+            f"{path} is not an artifact: {limits.SIGNATURE} is not its second member.",
+            "Save the artifact again.",
+            path=path,
+        )
+    check_crc(view, spans, limits.SIGNATURE, path)
+    start, end = spans[limits.SIGNATURE]
+    return raw, bytes(view[start : min(end, start + limits.SIGNATURE_BYTES + 1)])
+
+
+def _read_file(path: str) -> tuple[bytes, os.stat_result]:
+    try:
+        descriptor = os.open(path, _READ)
+    except (OSError, ValueError) as error:
+        raise _not_opened(path, error) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ArtifactNotFound(
+                f"{path} is not a regular file.", "Name a file that save wrote.", path=path
+            )
+        size = status.st_size
+        os.lseek(descriptor, max(0, size - _END_BYTES), os.SEEK_SET)
+        check_end_record(os.read(descriptor, _END_BYTES), size, path)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return _read_exactly(descriptor, size, path), status
+    except ArtifactNotFound:
+        raise  # an OSError itself
+    except OSError as error:
+        raise ArtifactUnreadable(
+            f"{path} cannot be read: {error.strerror or error}.",
+            "Check the disk, or copy the file again.",
+            path=path,
+        ) from error
+    finally:
+        os.close(descriptor)
+
+
+def _read_exactly(descriptor: int, size: int, path: str) -> bytes:
+    pieces = []
+    missing = size + 1  # one more than there should be, to notice a file that grows
+    while missing and (piece := os.read(descriptor, missing)):
+        pieces.append(piece)
+        missing -= len(piece)
+    if missing != 1:
+        raise ContainerCorrupt(
+            f"{path} changed while it was being read.",
+            "Something writes into it in place; save the artifact again.",
+            path=path,
+        )
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _not_opened(path: str, error: OSError | ValueError) -> ArtifactNotFound | ArtifactUnreadable:
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return ArtifactNotFound(f"There is no artifact at {path}.", "Check the path.", path=path)
+    if isinstance(error, ValueError):
+        return ArtifactNotFound(f"{path!r} cannot be a path ({error}).", "Check it.", path=path)
+    if error.errno in (errno.ELOOP, errno.EMLINK):
+        return ArtifactNotFound(
+            f"{path} is a symbolic link.", "Give the path of the file itself.", path=path
+        )
+    if error.errno == errno.ENXIO:
+        return ArtifactNotFound(
+            f"{path} is not a regular file.", "Name a file that save wrote.", path=path
+        )
+    return ArtifactUnreadable(
+        f"{path} cannot be opened: {error.strerror or error}.",
+        "Check who owns it and its mode.",
+        path=path,
+    )

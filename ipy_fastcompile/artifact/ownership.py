@@ -1,0 +1,109 @@
+"""A path -> who else could replace what is there.
+
+The rule of OpenSSH's StrictModes, with two allowances: a root-owned sticky directory (`/tmp`),
+and a group that holds this user alone (what umask 002 gives on Debian, Ubuntu and Fedora).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import NamedTuple
+
+_MAX_LINKS = 40  # as Linux
+
+
+class Exposure(NamedTuple):
+    """A way another user could have put the file there: the end of a sentence, and a remedy."""
+
+    what: str
+    hint: str
+
+
+def exposure(path: str, status: os.stat_result) -> Exposure | None:
+    """How another user could change the open file ``status`` or replace it at ``path``.
+
+    Directories and symbolic links on the way are checked as well. None where nobody but this user
+    and root can, and on systems without POSIX owners.
+    """
+    if os.name != "posix":
+        return None
+    problem = _problem(path, status)
+    if problem:
+        return problem
+    try:
+        found = _walk(os.path.join(os.getcwd(), os.path.dirname(path)), 0)
+        if found:
+            return found
+        now = os.stat(path, follow_symlinks=False)
+    except OSError as error:
+        return Exposure(
+            f"the way to it cannot be checked ({error.strerror or error})", "Move the file."
+        )
+    if (now.st_dev, now.st_ino) != (status.st_dev, status.st_ino):
+        return Exposure("it was replaced while it was being read", "Try again.")
+    return None
+
+
+def _walk(directory: str, links: int) -> Exposure | None:
+    """Check every directory from the root down, following symbolic links by hand."""
+    here = os.sep
+    problem = _problem(here, os.lstat(here))
+    parts = [part for part in directory.split(os.sep) if part not in ("", os.curdir)]
+    for position, part in enumerate(parts):
+        if problem:
+            return problem
+        if part == os.pardir:
+            here = os.path.dirname(here)
+            continue
+        here = os.path.join(here, part)
+        status = os.lstat(here)
+        if stat.S_ISLNK(status.st_mode):
+            if not _is_ours(status.st_uid):
+                return _foreign(here, status.st_uid)
+            if links >= _MAX_LINKS:
+                return Exposure(f"{here} is one of too many symbolic links", "Move the file.")
+            target = os.path.join(os.path.dirname(here), os.readlink(here))
+            return _walk(os.path.join(target, *parts[position + 1 :]), links + 1)
+        problem = _problem(here, status)
+    return problem
+
+
+def _problem(path: str, status: os.stat_result) -> Exposure | None:
+    if not _is_ours(status.st_uid):
+        return _foreign(path, status.st_uid)
+    mode = stat.S_IMODE(status.st_mode)
+    if stat.S_ISDIR(status.st_mode) and mode & stat.S_ISVTX:
+        return None  # entries of a sticky directory are their owners', who are checked in turn
+    if mode & stat.S_IWOTH:
+        return Exposure(f"everybody may write to {path}", f"Run: chmod o-w {path!r}.")
+    if mode & stat.S_IWGRP and not _is_private_group(path, status.st_gid):
+        return Exposure(f"group {status.st_gid} may write to {path}", f"Run: chmod g-w {path!r}.")
+    return None
+
+
+def _foreign(path: str, owner: int) -> Exposure:
+    return Exposure(f"{path} belongs to user {owner}", "Copy the file to a directory of your own.")
+
+
+def _is_ours(owner: int) -> bool:
+    return owner in (0, os.geteuid())
+
+
+def _is_private_group(path: str, group: int) -> bool:
+    """Whether this user is the only member of the group, and no access list adds others."""
+    import grp
+    import pwd
+
+    try:
+        user = pwd.getpwuid(os.geteuid())
+        entry = grp.getgrgid(group)
+    except KeyError:
+        return False
+    if user.pw_gid != group or entry.gr_name != user.pw_name or set(entry.gr_mem) - {user.pw_name}:
+        return False
+    try:
+        # With an access list the group bits are its mask, and name nobody in particular.
+        return "system.posix_acl_access" not in os.listxattr(path)
+    except (OSError, AttributeError):
+        return True
