@@ -34,9 +34,7 @@ def write_atomically(path: str, data: bytes, *, system: Any = os) -> None:
     """
     directory, name = os.path.split(path)
     directory = directory or os.curdir
-    temporary = os.path.join(
-        directory, f"{TEMPORARY_PREFIX}{os.urandom(16).hex()}{TEMPORARY_SUFFIX}"
-    )
+    temporary = f"{directory}{os.sep}{TEMPORARY_PREFIX}{os.urandom(16).hex()}{TEMPORARY_SUFFIX}"
     if not name:
         _refuse(path, "the path names no file", "Add a file name.")
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from ..errors import KeyFileError
@@ -25,24 +26,27 @@ _READ = (
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
-def key_path() -> str:
+def key_path() -> Path:
     """Where this user's key is, or would be. Raises `KeyFileError` when there is no home."""
-    home = os.path.expanduser("~")
+    try:
+        home = Path.home()
+    except RuntimeError:
+        home = Path()
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", "") or os.path.join(home, "AppData", "Local")
+        base = Path(os.environ.get("LOCALAPPDATA", "") or home / "AppData" / "Local")
     elif sys.platform == "darwin":
-        base = os.path.join(home, "Library", "Application Support")
+        base = home / "Library" / "Application Support"
     else:
-        base = os.environ.get("XDG_DATA_HOME", "").strip()
-        if not os.path.isabs(base):  # the XDG specification has relative ones ignored
-            base = os.path.join(home, ".local", "share")
-    if not os.path.isabs(base):
+        base = Path(os.environ.get("XDG_DATA_HOME", "").strip())
+        if not base.is_absolute():  # the XDG specification has relative ones ignored
+            base = home / ".local" / "share"
+    if not base.is_absolute():
         raise KeyFileError("This user has no home directory to keep a signing key in.", "Set HOME.")
-    return os.path.join(base, "ipy_fastcompile", "key")
+    return base / "ipy_fastcompile" / "key"
 
 
 def read_key() -> bytes | None:
-    """This user's key, or None where none was made yet.
+    """The key of this user, or None where none was made yet.
 
     Raises `KeyFileError` when the file is not a regular file of this user with mode 0600 and 32
     bytes, or when others can replace it.
@@ -73,14 +77,14 @@ def read_key() -> bytes | None:
         os.close(descriptor)
     if len(key) != limits.KEY_BYTES:
         _refuse(path, f"it holds {'more than ' * (len(key) > 32)}{min(len(key), 32)} bytes, not 32")
-    problem = exposure(path, status)
+    problem = exposure(str(path), status)
     if problem:
         _refuse(path, problem.what)
     return key
 
 
 def make_key() -> bytes:
-    """This user's key, created where there is none yet.
+    """The key of this user, created where there is none yet.
 
     Raises `KeyFileError` as `read_key`, and when the directory cannot be written.
     """
@@ -88,12 +92,10 @@ def make_key() -> bytes:
     if key is not None:
         return key
     path = key_path()
-    directory = os.path.dirname(path)
-    temporary = os.path.join(directory, f".key-{os.urandom(8).hex()}")
+    temporary = path.with_name(f".key-{os.urandom(8).hex()}")
     try:
-        os.makedirs(os.path.dirname(directory), mode=0o700, exist_ok=True)
-        if not os.path.isdir(directory):
-            _make_private_directory(directory)
+        path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private_directory(path.parent)
         try:
             descriptor = os.open(temporary, _CREATE, 0o600)
             try:
@@ -103,13 +105,12 @@ def make_key() -> bytes:
                 os.close(descriptor)
             _claim(temporary, path)
         finally:
-            if os.path.lexists(temporary):
-                os.unlink(temporary)
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise KeyFileError(
             f"No signing key could be made at {path} ({error.strerror or error}).",
             "Make the directory writable, or set XDG_DATA_HOME to one that is.",
-            path=path,
+            path=str(path),
         ) from error
     key = read_key()
     if key is None:
@@ -117,15 +118,15 @@ def make_key() -> bytes:
     return key
 
 
-def _make_private_directory(directory: str) -> None:
+def _make_private_directory(directory: Path) -> None:
     try:
-        os.mkdir(directory, 0o700)
+        directory.mkdir(0o700)
     except FileExistsError:
-        return  # another process was faster
-    os.chmod(directory, 0o700)  # ours, just made: a umask may have taken bits that we need
+        return  # there already, and whose it is was or will be checked by `read_key`
+    directory.chmod(0o700)  # just made: a umask may have taken bits that its owner needs
 
 
-def _claim(temporary: str, path: str) -> None:
+def _claim(temporary: Path, path: Path) -> None:
     """Give the whole key its name, unless another process did so first."""
     try:
         os.link(temporary, path)
@@ -135,15 +136,15 @@ def _claim(temporary: str, path: str) -> None:
         # A file system without hard links: the rename is as atomic, but of two processes that
         # make the first key at the same moment the later wins.
         if not os.path.lexists(path):
-            os.rename(temporary, path)
+            temporary.rename(path)
 
 
-def _refuse(path: str, why: str) -> NoReturn:
+def _refuse(path: Path, why: str) -> NoReturn:
     raise KeyFileError(
         f"The signing key {path} is refused: {why}.",
         "Other users may have seen or placed it: delete it, and a new one is made at the next "
         "save; artifacts signed with it must then be saved again or pinned with trust=.",
-        path=path,
+        path=str(path),
         reason=why,
         refused=True,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 from typing import NamedTuple
 
 _MAX_LINKS = 40  # as Linux
@@ -32,10 +33,10 @@ def exposure(path: str, status: os.stat_result) -> Exposure | None:
     if problem:
         return problem
     try:
-        found = _walk(os.path.join(os.getcwd(), os.path.dirname(path)), 0)
+        found = _walk(Path.cwd() / Path(path).parent, 0)
         if found:
             return found
-        now = os.stat(path, follow_symlinks=False)
+        now = Path(path).lstat()
     except OSError as error:
         return Exposure(
             f"the way to it cannot be checked ({error.strerror or error})", "Move the file."
@@ -45,44 +46,43 @@ def exposure(path: str, status: os.stat_result) -> Exposure | None:
     return None
 
 
-def _walk(directory: str, links: int) -> Exposure | None:
+def _walk(directory: Path, links: int) -> Exposure | None:
     """Check every directory from the root down, following symbolic links by hand."""
-    here = os.sep
-    problem = _problem(here, os.lstat(here))
-    parts = [part for part in directory.split(os.sep) if part not in ("", os.curdir)]
+    here = Path(directory.anchor)
+    problem = _problem(here, here.lstat())
+    parts = directory.parts[1:]
     for position, part in enumerate(parts):
         if problem:
             return problem
         if part == os.pardir:
-            here = os.path.dirname(here)
+            here = here.parent
             continue
-        here = os.path.join(here, part)
-        status = os.lstat(here)
+        here /= part
+        status = here.lstat()
         if stat.S_ISLNK(status.st_mode):
             if not _is_ours(status.st_uid):
                 return _foreign(here, status.st_uid)
             if links >= _MAX_LINKS:
                 return Exposure(f"{here} is one of too many symbolic links", "Move the file.")
-            target = os.path.join(os.path.dirname(here), os.readlink(here))
-            return _walk(os.path.join(target, *parts[position + 1 :]), links + 1)
+            return _walk(here.parent.joinpath(here.readlink(), *parts[position + 1 :]), links + 1)
         problem = _problem(here, status)
     return problem
 
 
-def _problem(path: str, status: os.stat_result) -> Exposure | None:
+def _problem(path: str | Path, status: os.stat_result) -> Exposure | None:
     if not _is_ours(status.st_uid):
         return _foreign(path, status.st_uid)
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISDIR(status.st_mode) and mode & stat.S_ISVTX:
         return None  # entries of a sticky directory are their owners', who are checked in turn
     if mode & stat.S_IWOTH:
-        return Exposure(f"everybody may write to {path}", f"Run: chmod o-w {path!r}.")
+        return Exposure(f"everybody may write to {path}", f"Run: chmod o-w '{path}'.")
     if mode & stat.S_IWGRP and not _is_private_group(path, status.st_gid):
-        return Exposure(f"group {status.st_gid} may write to {path}", f"Run: chmod g-w {path!r}.")
+        return Exposure(f"group {status.st_gid} may write to {path}", f"Run: chmod g-w '{path}'.")
     return None
 
 
-def _foreign(path: str, owner: int) -> Exposure:
+def _foreign(path: str | Path, owner: int) -> Exposure:
     return Exposure(f"{path} belongs to user {owner}", "Copy the file to a directory of your own.")
 
 
@@ -90,7 +90,7 @@ def _is_ours(owner: int) -> bool:
     return owner in (0, os.geteuid())
 
 
-def _is_private_group(path: str, group: int) -> bool:
+def _is_private_group(path: str | Path, group: int) -> bool:
     """Whether this user is the only member of the group, and no access list adds others."""
     import grp
     import pwd

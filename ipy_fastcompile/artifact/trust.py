@@ -38,6 +38,7 @@ class Verdict:
 
     @property
     def is_trusted(self) -> bool:
+        """Whether it may run code here."""
         return self.state in ("own", "pinned")
 
 
