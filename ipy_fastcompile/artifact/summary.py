@@ -1,0 +1,89 @@
+"""An `ArtifactInfo` -> the lines of its summary; every text from the file is made inert."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from .inert import inert
+from .kinds import TEXT
+
+if TYPE_CHECKING:
+    from .inspect import ArtifactInfo, KernelSummary
+
+_CLAIM = "its texts are claims: what would run are its binaries"
+_SHOWN = 40
+
+
+def summary_lines(info: ArtifactInfo) -> list[str]:
+    """What a terminal shows of an artifact, one fact a line."""
+    loads = "loads here" if info.trust.is_trusted else "does not load here"
+    native = sum(kernel.native for kernel in info.kernels)
+    saved = " · ".join(plain(info.manifest[key]) for key in ("created", "package", "format"))
+    rows = [
+        ("model", plain(info.model) or "(not named)"),
+        ("saved", saved),
+        ("digest", info.digest),
+        ("trust", f"{loads}: {plain(info.trust.why)}"),
+        *([] if info.trust.is_trusted else [("", _CLAIM)]),
+        ("parameters", _number(info.parameters_count)),
+        ("submodules", _number(info.submodules_count)),
+        (
+            "kernels",
+            f"{len(info.kernels)}: {native} native, {len(info.kernels) - native} through torch",
+        ),
+        *(("", line) for line in _cut([_kernel_line(kernel) for kernel in info.kernels])),
+        *_titled("stamp", [f"{plain(name)}: {plain(value)}" for name, value in info.stamp.items()]),
+        *_titled("sizes", [f"{format_bytes(n)} {kind}" for kind, n in info.sizes.items() if n]),
+        ("texts", _some([name for name, kind in info.kinds.items() if kind == TEXT])),
+    ]
+    for name, listing in info.pickles.items():
+        note = f" ({inert(listing.note)})" if listing.note else ""
+        rows.append(("pickle", f"{_short(name)} would import {_some(listing.names)}{note}"))
+    title = f"{inert(info.path)} · {format_bytes(info.size)} · {len(info.names)} members"
+    return [title, *(f"  {head:<11} {text}" for head, text in rows)]
+
+
+def format_bytes(size: int) -> str:
+    """``1.5 MB``: decimal units, three digits."""
+    value = float(size)
+    for unit in ("B", "kB", "MB"):
+        if abs(value) < 999.5:
+            return f"{size} B" if unit == "B" else f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} GB"
+
+
+def plain(value: Any) -> str:
+    """A value from a manifest, on one line, inert and not too long."""
+    return inert(value if isinstance(value, str) else str(value), limit=300)
+
+
+def _number(count: int | None) -> str:
+    return "not recorded" if count is None else str(count)
+
+
+def _kernel_line(kernel: KernelSummary) -> str:
+    how = "native" if kernel.native else f"torch: {plain(kernel.why) or 'no reason recorded'}"
+    noun = "submodule" if kernel.submodules == 1 else "submodules"
+    return f"{kernel.index:>3} {plain(kernel.digest[:12]):<12} {kernel.submodules} {noun}, {how}"
+
+
+def _titled(title: str, lines: list[str]) -> list[tuple[str, str]]:
+    return [("" if at else title, line) for at, line in enumerate(_cut(lines) or ["none"])]
+
+
+def _cut(lines: list[str]) -> list[str]:
+    rest = len(lines) - _SHOWN
+    return lines if rest <= 0 else [*lines[:_SHOWN], f"and {rest} more"]
+
+
+def _some(names: Collection[str]) -> str:
+    shown = [inert(name, limit=120) for name in islice(names, _SHOWN)]
+    rest = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "") if shown else "nothing"
+
+
+def _short(name: str) -> str:
+    return name[:18] + "…" if name.startswith("blobs/") else name
