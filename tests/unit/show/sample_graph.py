@@ -133,8 +133,8 @@ def rotate(t: Trace, x: str, cos: str, sin: str) -> str:
 
 
 def before_attention(t: Trace, x: str, weights: list[str], cos: str, sin: str) -> tuple[str, ...]:
-    norm, *projections = weights
-    h = norm(t, x, norm)
+    scale, *projections = weights
+    h = norm(t, x, scale)
     heads = []
     for letter, weight, line in zip("qkv", projections, (238, 239, 240), strict=True):
         text = f"{letter} = self.{letter}_proj(hidden_states).view(hidden_shape).transpose(1, 2)"
@@ -155,7 +155,7 @@ def before_attention(t: Trace, x: str, weights: list[str], cos: str, sin: str) -
 
 
 def after_attention(t: Trace, attended: str, x: str, weights: list[str]) -> str:
-    out, norm, gate, up, down = weights
+    out, scale, gate, up, down = weights
     at = (262, "LlamaAttention.forward", "attn_output = attn_output.reshape(*input_shape, -1)")
     turned = t.op(
         "aten.transpose.int",
@@ -170,7 +170,7 @@ def after_attention(t: Trace, attended: str, x: str, weights: list[str]) -> str:
     projected = t.op("aten.linear.default", flat, out, shape=STATE, at=at)
     at = (301, "LlamaDecoderLayer.forward", "hidden_states = residual + hidden_states")
     x = t.op("aten.add.Tensor", x, projected, shape=STATE, at=at)
-    h = norm(t, x, norm)
+    h = norm(t, x, scale)
     at = (
         164,
         "LlamaMLP.forward",

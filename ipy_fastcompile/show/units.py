@@ -1,0 +1,81 @@
+"""numbers -> short text with its unit: bytes, seconds, counts, values."""
+
+from __future__ import annotations
+
+from ..records import Value
+from .clean import clean_line, shorten
+
+TIMES = "\u00d7"  # the multiplication sign
+
+_DTYPES = {
+    "float64": "f64",
+    "float32": "f32",
+    "float16": "f16",
+    "bfloat16": "bf16",
+    "complex64": "c64",
+    "complex128": "c128",
+    "int64": "i64",
+    "int32": "i32",
+    "int16": "i16",
+    "int8": "i8",
+    "uint8": "u8",
+    "bool": "bool",
+}
+
+
+def _digits(number: float) -> str:
+    """Three significant digits, none of them after the point from 100 on."""
+    return f"{number:.0f}" if number >= 99.95 else f"{number:.3g}"
+
+
+def format_bytes(size: int) -> str:
+    """``0 B``, ``812 kB``, ``1.21 GB``: decimal units, three digits."""
+    number, units = float(size), ("B", "kB", "MB", "GB", "TB")
+    for unit in units:
+        if abs(number) < 999.5 or unit == units[-1]:
+            return f"{_digits(number)} {unit}"
+        number /= 1000
+    raise AssertionError
+
+
+def format_seconds(seconds: float | None) -> str:
+    """``31 µs``, ``2.9 ms``, ``12.6 s``, ``254 s``; nothing for None."""
+    if seconds is None:
+        return ""
+    for factor, unit in ((1e6, "µs"), (1e3, "ms")):
+        if abs(seconds) * factor < 999.5:
+            return f"{_digits(seconds * factor)} {unit}"
+    return f"{_digits(seconds)} s"
+
+
+def format_count(number: int, singular: str = "", plural: str = "") -> str:
+    """``5,657`` or, given the noun, ``1 kernel``, ``3 kernels``."""
+    noun = singular if number == 1 else plural or f"{singular}s"
+    return f"{number:,} {noun}" if singular else f"{number:,}"
+
+
+def format_ratio(larger: float, smaller: float) -> str:
+    """``28 x``, ``5,900 x``, with a multiplication sign; nothing when there is nothing to divide by."""
+    if smaller <= 0:
+        return ""
+    ratio = larger / smaller
+    return f"{ratio:,.0f}{TIMES}" if ratio >= 10 else f"{ratio:.1f}{TIMES}"
+
+
+def format_value(value: Value | None, length: int = 60) -> str:
+    """``f32[1, seq, 64]`` for tensors, ``int seq`` for numbers."""
+    if value is None:
+        return ""
+    if value.kind != "tensor":
+        return shorten(clean_line(f"{value.kind} {value.text}".strip()), length)
+    dtype = _DTYPES.get(value.dtype, value.dtype)
+    return shorten(clean_line(f"{dtype}[{', '.join(map(str, value.shape))}]"), length)
+
+
+def block_bar(share: float, width: int) -> str:
+    """A bar of ``width`` characters made of eighths of a block: legible in any text."""
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    if share > 0:
+        eighths = max(eighths, 1)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")).ljust(width)

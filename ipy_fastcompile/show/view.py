@@ -1,0 +1,177 @@
+"""Report -> View: what every renderer needs and no record holds, worked out once.
+
+Folded repeats, roles, twins, who produces what, and the table of source lines. Text, HTML, the
+offline page and the explorer are all drawn from a `View`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..records import GraphRecord, ReloadRecord, Report, Source, SubmoduleRecord
+from .clean import clean_line
+from .fold import Item, fold_repeats
+from .palette import Badge, kernel_badge
+from .units import TIMES, format_bytes, format_count, format_ratio, format_seconds
+
+WEIGHTS_NOTE = (
+    "Fresh processes: each gets tensors made from the artifact's parameter specifications, not the "
+    "model's weights. `import torch` is shown, but not part of the load."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the folded list of submodules: one submodule, a fold, or a member of a fold."""
+
+    label: str
+    item: Item
+    is_member: bool
+    submodule: SubmoduleRecord | None  # None for the fold itself
+    count: int  # how many submodules the row stands for
+
+
+@dataclass(frozen=True)
+class View:
+    """A report and what follows from it.
+
+    ``roles[i]`` is a short name for what submodule ``i`` is. ``producers`` maps the name of a value
+    to the submodule that yields it. ``weights[i]`` are the positions of those inputs of submodule
+    ``i`` that neither a submodule nor the caller gives: parameters, buffers and constants.
+    """
+
+    report: Report
+    items: tuple[Item, ...]
+    badges: tuple[Badge, ...]  # by submodule
+    roles: tuple[str, ...]
+    twins: tuple[int, ...]  # by submodule: how many share its kernel or, inlined, its graph
+    producers: dict[str, int]
+    weights: tuple[frozenset[int], ...]
+    sources: tuple[Source, ...]
+    source_ids: dict[Source, int]
+    graphs: dict[int, GraphRecord]  # by GraphRecord.index
+
+
+def make_view(report: Report) -> View:
+    """Work out everything that the renderers share."""
+    graphs = {graph.index: graph for graph in report.graphs}
+    kinds = [(s.kernel, s.graph if s.kernel is None else -1) for s in report.submodules]
+    counts = Counter(kinds)
+    producers = {v.name: s.index for s in report.submodules for v in s.outputs}
+    given = producers.keys() | {v.name for v in report.inputs}
+    sources = tuple(dict.fromkeys(_all_sources(report)))
+    return View(
+        report=report,
+        items=fold_repeats(kinds),
+        badges=tuple(kernel_badge(s.kernel) for s in report.submodules),
+        roles=tuple(_role(s, graphs.get(s.graph)) for s in report.submodules),
+        twins=tuple(counts[kind] for kind in kinds),
+        producers=producers,
+        weights=tuple(
+            frozenset(i for i, v in enumerate(s.inputs) if v.name not in given)
+            for s in report.submodules
+        ),
+        sources=sources,
+        source_ids={source: number for number, source in enumerate(sources)},
+        graphs=graphs,
+    )
+
+
+def _all_sources(report: Report) -> Iterator[Source]:
+    for graph in report.graphs:
+        yield from (node.source for node in graph.nodes if node.source)
+    yield from (line.source for line in report.lines if line.source)
+    for kernel in report.kernels:
+        yield from (source for _, source in kernel.output_lines)
+
+
+def op_name(target: str) -> str:
+    """``mm`` for ``aten.mm.default``, ``aten::mm`` and ``torch.ops.aten.mm.default``."""
+    parts = target.replace("::", ".").split(".")
+    if parts[:2] == ["torch", "ops"]:
+        parts = parts[2:]
+    return parts[-2] if len(parts) >= 3 else parts[-1]
+
+
+def _role(submodule: SubmoduleRecord, graph: GraphRecord | None) -> str:
+    if submodule.inlined and graph is not None:
+        ops = [op_name(n.target) for n in graph.nodes if n.op == "call_function"]
+        named = [op for op in ops if op in submodule.reason]
+        if named or ops:
+            return clean_line((named or ops)[0])
+    path = re.sub(r"\.\d+(?=\.|$)", ".*", submodule.module)
+    tail = path.split(".")[-2:] if path.endswith(".*") else path.split(".")[-1:]
+    return clean_line(".".join(tail)) or "top level"
+
+
+def output_bytes(submodule: SubmoduleRecord) -> int:
+    """Bytes of the submodule's outputs at the example sizes."""
+    return sum(value.example_bytes for value in submodule.outputs)
+
+
+def item_label(view: View, item: Item) -> str:
+    """``submod_0``, or ``[scaled_dot_product_attention, layers] x 79``."""
+    if not item.is_fold:
+        return clean_line(view.report.submodules[item.first].name)
+    roles = ", ".join(view.roles[item.first : item.first + item.period])
+    return f"[{roles}] {TIMES} {item.count}"
+
+
+def folded_rows(view: View) -> tuple[Row, ...]:
+    """The list of submodules with repeats folded: a fold is followed by its members."""
+    rows = []
+    for item in view.items:
+        submodules = view.report.submodules
+        if not item.is_fold:
+            rows.append(Row(item_label(view, item), item, False, submodules[item.first], 1))
+            continue
+        rows.append(Row(item_label(view, item), item, False, None, item.period * item.count))
+        for offset in range(item.period):
+            members = submodules[item.first + offset : item.stop : item.period]
+            names = [clean_line(member.name) for member in members]
+            label = ", ".join(names) if len(names) < 4 else f"{names[0]}, {names[1]}, … {names[-1]}"
+            rows.append(Row(label, item, True, members[0], item.count))
+    return tuple(rows)
+
+
+def reload_seconds(record: ReloadRecord) -> float:
+    """Load and first call: what a user waits for after `import torch`."""
+    return record.load + record.first_call
+
+
+def summary(report: Report) -> tuple[tuple[str, str], ...]:
+    """Label and text of what matters most, in the order in which it is told."""
+    cold, warm = report.cold_seconds, report.warm_seconds
+    facts = [
+        ("submodules", format_count(len(report.submodules))),
+        ("kernels", format_count(len(report.kernels))),
+        ("nodes", format_count(report.n_nodes)),
+        (
+            "parameters",
+            f"{format_count(report.n_parameters)} ({format_bytes(report.parameter_bytes)})",
+        ),
+    ]
+    if report.artifact:
+        facts.append(("artifact", format_bytes(report.artifact.size)))
+    facts.append(("cold", format_seconds(cold)))
+    if warm is not None:
+        ratio = format_ratio(cold, warm)
+        facts.append(
+            ("warm", f"{format_seconds(warm)} ({ratio})" if ratio else format_seconds(warm))
+        )
+    if report.max_error is not None:
+        facts.append(("max error", f"{report.max_error:.2g}"))
+    return tuple(facts)
+
+
+def summary_line(report: Report) -> str:
+    """``LlamaForCausalLM · 161 submodules · 3 kernels · ... · warm 2.9 ms``."""
+    nouns = {"submodules": "submodule", "kernels": "kernel", "nodes": "node"}
+    words = [clean_line(report.model)]
+    for label, text in summary(report):
+        noun = nouns.get(label, "") if text == "1" else label
+        words.append(f"{text} {noun}" if label in nouns else f"{label} {text}")
+    return " · ".join(words)
