@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..records import GraphRecord, NodeRecord
 from .fold import Item
 from .layout import lay_out
+from .palette import STROKE
 from .svg import BOX, Box, draw_svg
 from .units import format_bytes, format_count, format_value
 from .view import View, item_label, op_name, output_bytes
@@ -107,7 +108,7 @@ def _split_box(view: View, item: Item, stub: str) -> Box:
             f"{view.badges[s.index].shape}{view.badges[s.index].label}" for s in members
         )
         outputs = [f"{format_count(item.period * item.count)} submodules"]
-        return Box(item_label(view, item), f"{roles} {stub}", "fold", "", outputs[0])
+        return Box(item_label(view, item), f"{roles} {stub}", "fold", STROKE, outputs[0])
     submodule, badge = submodules[item.first], view.badges[item.first]
     twins = view.twins[item.first]
     shared = f" · {twins} twins" if twins > 1 else ""

@@ -71,11 +71,11 @@ def _lexer(language: str) -> Lexer:
 
 def _tokens(code: str, lexer: Lexer) -> Iterator[tuple[int, str]]:
     """(class, text) pairs; kernels inside triple-quoted strings are lexed as what they are."""
-    from pygments.token import String
+    from pygments.token import String, is_token_subtype
 
     held: list[str] = []  # consecutive pieces of one string
     for token, text in lexer.get_tokens(code):
-        if token in String and token not in String.Affix:
+        if is_token_subtype(token, String) and not is_token_subtype(token, String.Affix):
             held.append(text)
             continue
         if held:
@@ -106,7 +106,15 @@ def _string(text: str) -> Iterator[tuple[int, str]]:
 
 def _class_of(token: _TokenType) -> int:
     """Pygments knows hundreds of token types; a reader of generated code needs six."""
-    from pygments.token import Comment, Keyword, Name, Number, Operator, String
+    from pygments.token import (
+        Comment,
+        Keyword,
+        Name,
+        Number,
+        Operator,
+        String,
+        is_token_subtype,
+    )
 
     classes = (
         (Comment, "comment"),
@@ -121,6 +129,6 @@ def _class_of(token: _TokenType) -> int:
         (Name.Builtin, "builtin"),
     )
     for kind, name in classes:
-        if token in kind:
+        if is_token_subtype(token, kind):
             return CLASSES.index(name)
     return 0

@@ -55,7 +55,7 @@ def format_count(number: int, singular: str = "", plural: str = "") -> str:
 
 
 def format_ratio(larger: float, smaller: float) -> str:
-    """``28 x``, ``5,900 x``, with a multiplication sign; nothing when there is nothing to divide by."""
+    """How many times larger, ``28`` and a multiplication sign; nothing to divide by: nothing."""
     if smaller <= 0:
         return ""
     ratio = larger / smaller

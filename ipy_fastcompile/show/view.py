@@ -175,3 +175,32 @@ def summary_line(report: Report) -> str:
         noun = nouns.get(label, "") if text == "1" else label
         words.append(f"{text} {noun}" if label in nouns else f"{label} {text}")
     return " · ".join(words)
+
+
+def report_facts(report: Report) -> tuple[str, ...]:
+    """Where, what for, and what the cache said, one line each."""
+    lines = [f"torch {report.torch} · {report.machine} · {report.created}"]
+    sizes = []
+    if report.symbols:
+        ranges = [
+            f"{s.min} ≤ {s.name}"
+            + ("" if s.max is None else f" ≤ {s.max}")
+            + f" (example {s.example})"
+            for s in report.symbols
+        ]
+        sizes.append(f"sizes: {', '.join(ranges)}")
+    if report.predicted_peak is not None:
+        peak = f"peak of intermediates: {format_bytes(report.predicted_peak)} predicted"
+        if report.measured_peak is not None:
+            peak += f", {format_bytes(report.measured_peak)} measured"
+        sizes.append(peak)
+    if sizes:
+        lines.append(" · ".join(sizes))
+    if report.artifact:
+        signed = "signed" if report.artifact.signed else "not signed"
+        lines.append(f"artifact {report.artifact.path} · {report.artifact.digest[:19]}… · {signed}")
+    if report.key:
+        cache = f" · cache {report.cache}" if report.cache else ""
+        lines.append(f"key {report.key[:12]}…{cache}")
+    lines += [f"miss because of {why}" for why in report.why_miss]
+    return tuple(clean_line(line) for line in (*lines, *report.notes))

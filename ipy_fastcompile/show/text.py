@@ -1,0 +1,136 @@
+"""Report -> text for a terminal: the same tables as the HTML report, drawn with characters."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from ..records import Report
+from .clean import clean_line, shorten
+from .tables import (
+    Cell,
+    CodeLine,
+    Table,
+    excerpt,
+    kernel_table,
+    pattern_line,
+    reload_table,
+    stage_table,
+    submodule_table,
+)
+from .units import block_bar, format_bytes, format_count, format_seconds
+from .view import WEIGHTS_NOTE, View, make_view, report_facts, summary_line
+
+_BAR = 20
+_LONGEST_CELL = 72
+_LONGEST_CODE = 150
+
+
+def render_text(report: Report) -> str:
+    """The report as text: plain characters, no escape sequences, nothing that steers a terminal."""
+    view = make_view(report)
+    parts = [summary_line(report), *report_facts(report), ""]
+    parts += ["Stages of the cold compile", *_table(stage_table(view)), ""]
+    if report.submodules:
+        parts += ["Submodules in call order", f"  {_pattern(view)}", ""]
+        parts += [*_table(submodule_table(view)), ""]
+        parts += ["Kernels", *_table(kernel_table(view)), ""]
+        parts += [f"Execution code ({format_count(code_length(report), 'line')})", *_code(view), ""]
+    else:
+        parts += ["Nothing was compiled: the graph has no submodules.", ""]
+    parts += _reloads(view)
+    return "\n".join(line.rstrip() for line in parts).rstrip() + "\n"
+
+
+def code_length(report: Report) -> int:
+    """Lines of the execution code."""
+    return len(report.execution_code.splitlines())
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that the text takes; East Asian wide characters take two."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def _cell(cell: Cell) -> str:
+    badge = f"{cell.badge.shape} {cell.badge.label}" if cell.badge else ""
+    text = "  " * cell.indent + " ".join(part for part in (badge, cell.text) if part)
+    if cell.bar:
+        text = f"{block_bar(sum(share for share, _ in cell.bar), _BAR)} {text}"
+    return shorten(text, _LONGEST_CELL)
+
+
+def _table(table: Table) -> list[str]:
+    grid = [list(table.heads), *([_cell(cell) for cell in row] for row in table.rows)]
+    widths = [max(map(_width, column)) for column in zip(*grid, strict=True)]
+    lines = []
+    for row in grid:
+        cells = []
+        for number, (text, width) in enumerate(zip(row, widths, strict=True)):
+            gap = " " * (width - _width(text))
+            cells.append(gap + text if number in table.numeric else text + gap)
+        lines.append("  " + "  ".join(cells))
+    if table.rest:
+        lines.append(f"  … {format_count(table.rest, 'more row')}")
+    return lines
+
+
+def _pattern(view: View) -> str:
+    words = [_cell(cell) for cell in pattern_line(view)]
+    return " → ".join(words).replace("[ → ", "[").replace(" → ]", "]")
+
+
+def _code(view: View) -> list[str]:
+    peak = max((record.live_bytes for record in view.report.lines), default=0)
+    profiled = any(record.seconds is not None for record in view.report.lines)
+    lines = ["  line  live bytes" + ("          run time" if profiled else "")]
+    lines += [_code_line(line, peak, profiled=profiled) for line in excerpt(view)]
+    return lines
+
+
+def _code_line(line: CodeLine, peak: int, *, profiled: bool) -> str:
+    margin = 18 + (10 if profiled else 0)
+    if line.gap:
+        return f"  {'⋮':>5} {'':{margin}} … {format_count(line.gap, 'more line')}"
+    gutter = margin_text(line, peak, profiled=profiled)
+    return f"  {line.number:>5} {gutter} {shorten(line.text, _LONGEST_CODE)}"
+
+
+def margin_text(line: CodeLine, peak: int, *, profiled: bool) -> str:
+    """What stands between line number and code: a bar of live bytes, their number, run time."""
+    record = line.record
+    live = record.live_bytes if record else 0
+    bar = block_bar(live / peak if peak else 0.0, 8)
+    size = format_bytes(live) if live else ""
+    mark = "▲" if record and record.is_peak else " "
+    text = f"{bar}{size:>8} {mark}"
+    if profiled:
+        text += f"{format_seconds(record.seconds) if record else '':>9} "
+    return text
+
+
+def _reloads(view: View) -> list[str]:
+    reloads = view.report.reloads
+    if not reloads:
+        return ["Warm reload: not measured."]
+    lines = []
+    for shipped, title in (
+        (False, "Warm reload, on the machine that compiled"),
+        (True, "Warm reload as shipped: no compiler, empty Inductor cache"),
+    ):
+        if any(record.shipped == shipped for record in reloads):
+            lines += [title, *_reload_lines(reload_table(view, shipped=shipped)), ""]
+    runs = max(record.runs for record in reloads)
+    return [*lines, f"{WEIGHTS_NOTE} Medians of {format_count(runs, 'run')}."]
+
+
+def _reload_lines(table: Table) -> list[str]:
+    """Stages are too long for a column; they follow their row."""
+    short = Table(table.heads[:-1], tuple(row[:-1] for row in table.rows), table.numeric)
+    head, *rows = _table(short)
+    lines = [head]
+    for text, row in zip(rows, table.rows, strict=True):
+        lines += [text, f"          {clean_line(row[-1].text)}"]
+    return lines
