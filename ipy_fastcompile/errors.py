@@ -145,6 +145,10 @@ class CacheError(FastCompileError, OSError):
     """The cache directory cannot be used."""
 
 
+class CacheKeyError(FastCompileError, TypeError):
+    """A component of a cache key is not text."""
+
+
 class CacheMiss(FastCompileError, LookupError):
     """A warm start was demanded, and no entry has the key; the message explains the miss."""
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from ..errors import FastCompileWarning, SaveError
+from ..errors import FastCompileError, FastCompileWarning, SaveError
 
 TEMPORARY_PREFIX = ".fastcompile-"
 TEMPORARY_SUFFIX = ".tmp"
@@ -24,62 +26,73 @@ def is_temporary(name: str) -> bool:
     return name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX)
 
 
-def write_atomically(path: str, data: bytes, *, system: Any = os) -> None:
+def write_atomically(path: str, data: bytes | memoryview, *, system: Any = os) -> None:
     """Put ``data`` at ``path`` in one step, readable by this user alone.
 
     Raises `SaveError` for every way the operating system can refuse; what was at ``path`` is then
-    untouched. An interrupt removes the temporary file too. A directory that cannot be flushed
-    only warns: the new file is in place and whole, though a power loss may still bring back the
-    old one.
+    untouched. A directory that cannot be flushed only warns: the new file is in place and whole,
+    though a power loss may still bring back the old one.
+    """
+    with temporary_beside(path, system=system) as temporary:
+        descriptor = system.open(temporary, _CREATE | _BINARY, 0o600)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[system.write(descriptor, rest) :]
+            system.fsync(descriptor)
+        finally:
+            system.close(descriptor)
+    _flush_directory(path, system)
+
+
+@contextmanager
+def temporary_beside(path: str, *, system: Any = os) -> Iterator[str]:
+    """A path to write a new file to, which then takes the place of ``path``.
+
+    Nothing stays behind when the body or the rename fails or is interrupted. Raises `SaveError`
+    for every `OSError`, and for a path that the operating system cannot express.
     """
     directory, name = os.path.split(path)
-    directory = directory or os.curdir
-    temporary = f"{directory}{os.sep}{TEMPORARY_PREFIX}{os.urandom(16).hex()}{TEMPORARY_SUFFIX}"
-    if not name:
-        _refuse(path, "the path names no file", "Add a file name.")
+    if not name or "\0" in path or not _is_encodable(path):
+        raise SaveError(f"{path!r} cannot name a file.", "Choose another path.", path=path)
+    temporary = (
+        f"{directory or os.curdir}{os.sep}{TEMPORARY_PREFIX}{os.urandom(16).hex()}"
+        f"{TEMPORARY_SUFFIX}"
+    )
     try:
-        # The name is random, so removing it cannot hit another file; and since an interrupt may
-        # come before the descriptor is stored, it is removed by name whatever happened.
+        # An interrupt may come before the body knows that it created the file, so the temporary
+        # is removed by name whatever happened; the name is random, it can be no other file.
         try:
-            _write_whole(temporary, data, system)
+            yield temporary
             system.replace(temporary, path)
         except BaseException:
             _remove(temporary, system)
             raise
+    except FastCompileError:
+        raise  # some are OSErrors themselves
     except OSError as error:
-        _refuse(path, error.strerror or str(error), _hint(error), error)
-    except ValueError as error:  # a NUL or a lone surrogate in the path
-        _refuse(path, str(error), "Choose another path.", error)
+        why = error.strerror or str(error)
+        raise SaveError(
+            f"{path!r} could not be written: {why}.", _hint(error), path=path
+        ) from error
+
+
+def _flush_directory(path: str, system: Any) -> None:
+    if os.name != "posix":
+        return  # directories cannot be opened there, and the rename is already durable
     try:
-        _flush_directory(directory, system)
+        descriptor = system.open(os.path.split(path)[0] or os.curdir, os.O_RDONLY)
+        try:
+            system.fsync(descriptor)
+        finally:
+            system.close(descriptor)
     except OSError as error:
         warnings.warn(
             f"{path} is saved, but its directory could not be flushed to disk "
             f"({error.strerror or error}): a power loss now may bring back the old file.",
             FastCompileWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-
-
-def _write_whole(temporary: str, data: bytes, system: Any) -> None:
-    descriptor = system.open(temporary, _CREATE | _BINARY, 0o600)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[system.write(descriptor, rest) :]
-        system.fsync(descriptor)
-    finally:
-        system.close(descriptor)
-
-
-def _flush_directory(directory: str, system: Any) -> None:
-    if os.name != "posix":
-        return  # directories cannot be opened there, and the rename is already durable
-    descriptor = system.open(directory, os.O_RDONLY)
-    try:
-        system.fsync(descriptor)
-    finally:
-        system.close(descriptor)
 
 
 def _remove(temporary: str, system: Any) -> None:
@@ -87,12 +100,20 @@ def _remove(temporary: str, system: Any) -> None:
         system.unlink(temporary)
     except FileNotFoundError:
         pass  # the failure came before it was created, or after it was renamed
-    except (OSError, ValueError) as error:
+    except OSError as error:
         warnings.warn(
             f"The temporary file {temporary!r} could not be removed ({error}).",
             FastCompileWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
+
+
+def _is_encodable(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _hint(error: OSError) -> str:
@@ -101,7 +122,3 @@ def _hint(error: OSError) -> str:
     if isinstance(error, IsADirectoryError):
         return "The path is a directory; add a file name."
     return "What was at the path before is untouched; free the space or choose another path."
-
-
-def _refuse(path: str, why: str, hint: str, cause: BaseException | None = None) -> NoReturn:
-    raise SaveError(f"{path!r} could not be written: {why}.", hint, path=path) from cause

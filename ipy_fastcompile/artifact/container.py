@@ -24,6 +24,7 @@ _CENTRAL = struct.Struct("<4s6H3I5H2I")
 # signature, disk, directory disk, entries here, entries, directory size, its offset, comment
 _END = struct.Struct("<4s4H2IH")
 
+END_BYTES = _END.size
 _VERSION = 20
 _MADE_BY = 3 << 8 | _VERSION  # Unix, so that the attributes below are read as a file mode
 _DATE = 0x21  # 1980-01-01, the first day ZIP knows: equal members give equal bytes
@@ -63,7 +64,7 @@ def pack_members(members: Mapping[str, bytes]) -> bytes:
         pieces += (_local_header(encoded, crc, len(data)), data)
         offset += _LOCAL.size + len(encoded) + len(data)
         directory_size += _CENTRAL.size + len(encoded)
-        if offset + directory_size + _END.size > limits.MAX_FILE_BYTES:
+        if offset + directory_size + END_BYTES > limits.MAX_FILE_BYTES:
             raise SaveError(
                 f"The artifact would be larger than {limits.MAX_FILE_BYTES} bytes (at {name}).",
                 "Pass large constants as parameters or buffers of the model.",
@@ -78,34 +79,49 @@ def parse_container(data: bytes, path: str) -> dict[str, tuple[int, int]]:
     Raises `ContainerCorrupt` unless ``data`` is, byte for byte, what `pack_members` writes for
     these names, sizes and CRCs; the CRCs themselves are left to `check_crc`.
     """
-    start, count = check_end_record(data[-_END.size :], len(data), path)
-    spans: dict[str, tuple[int, int]] = {}
-    at, entry, end = 0, start, len(data) - _END.size
-    unpack, central_size, local_size = _CENTRAL.unpack_from, _CENTRAL.size, _LOCAL.size
+    start, count = check_end_record(data[-END_BYTES:], len(data), path)
+    members = parse_directory(data[start:-END_BYTES], start, count, path)
+    spans = {}
+    for name, (begin, end, crc) in members.items():
+        encoded = name.encode("ascii")
+        header = begin - _LOCAL.size - len(encoded)
+        if data[header:begin] != _local_header(encoded, crc, end - begin):
+            raise _corrupt(path, f"the header of member {name} disagrees with the directory")
+        spans[name] = (begin, end)
+    return spans
+
+
+def parse_directory(
+    directory: bytes, start: int, count: int, path: str
+) -> dict[str, tuple[int, int, int]]:
+    """Start, end and CRC-32 of every member, from the central directory that begins at ``start``.
+
+    Raises `ContainerCorrupt` unless the members fill the file from byte 0 to the directory.
+    """
+    members: dict[str, tuple[int, int, int]] = {}
+    at = entry = 0
     for _ in range(count):
-        if entry + central_size > end:
+        if entry + _CENTRAL.size > len(directory):
             raise _corrupt(path, "its directory is cut short")
-        fields = unpack(data, entry)
+        fields = _CENTRAL.unpack_from(directory, entry)
         crc, size, name_size = fields[7], fields[9], fields[10]
-        encoded = data[entry + central_size : entry + central_size + name_size]
-        next_entry = entry + central_size + name_size
-        if next_entry > end or data[entry:next_entry] != _central_header(encoded, crc, size, at):
-            raise _corrupt(path, f"entry {len(spans)} of its directory is not in order")
+        next_entry = entry + _CENTRAL.size + name_size
+        encoded = directory[entry + _CENTRAL.size : next_entry]
         name = encoded.decode("latin-1")
         if not is_member_name(name):
             raise _corrupt(path, f"{name!r:.80} cannot name a member")
-        if name in spans:
+        if directory[entry:next_entry] != _central_header(encoded, crc, size, at):
+            raise _corrupt(path, f"the directory entry of {name} is not a plain one")
+        if name in members:
             raise _corrupt(path, f"member {name} is there twice")
-        content = at + local_size + name_size
-        if content + size > start:
+        begin = at + _LOCAL.size + name_size
+        if begin + size > start:
             raise _corrupt(path, f"member {name} reaches beyond its place")
-        if data[at:content] != _local_header(encoded, crc, size):
-            raise _corrupt(path, f"the header of member {name} disagrees with the directory")
-        spans[name] = (content, content + size)
-        at, entry = content + size, next_entry
-    if at != start or entry != end:
+        members[name] = (begin, begin + size, crc)
+        at, entry = begin + size, next_entry
+    if at != start or entry != len(directory):
         raise _corrupt(path, "it holds bytes that belong to no member")
-    return spans
+    return members
 
 
 def check_end_record(record: bytes, file_size: int, path: str) -> tuple[int, int]:
@@ -120,13 +136,13 @@ def check_end_record(record: bytes, file_size: int, path: str) -> tuple[int, int
             "It was not written by this package; save the artifact again.",
             path=path,
         )
-    if file_size < _END.size or len(record) != _END.size:
+    if file_size < END_BYTES or len(record) != END_BYTES:
         raise _corrupt(path, f"it is only {file_size} bytes long")
     fields = _END.unpack(record)
     count, directory_size, start = fields[4:7]
     if record != _end_record(count, directory_size, start):
         raise _corrupt(path, "its last 22 bytes are not the end record of a plain ZIP file")
-    if start + directory_size + _END.size != file_size:
+    if start + directory_size + END_BYTES != file_size:
         raise _corrupt(path, "its directory is not where the end record says")
     if count > limits.MAX_MEMBERS:
         raise ArtifactTooLarge(
@@ -137,9 +153,9 @@ def check_end_record(record: bytes, file_size: int, path: str) -> tuple[int, int
     return start, count
 
 
-def check_crc(data: memoryview, spans: Mapping[str, tuple[int, int]], name: str, path: str) -> None:
+def check_crc(data: memoryview, span: tuple[int, int], name: str, path: str) -> None:
     """Raise `ContainerCorrupt` unless member ``name`` has the CRC-32 that its header states."""
-    start, end = spans[name]
+    start, end = span
     (stated,) = struct.unpack_from("<I", data, start - len(name) - _LOCAL.size + 14)
     if zlib.crc32(data[start:end]) != stated:
         raise _corrupt(path, f"the CRC-32 of member {name} is wrong")

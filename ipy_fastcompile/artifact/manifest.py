@@ -19,7 +19,7 @@ from . import limits
 
 COMMON = ("format", "package", "created", "members")
 
-_HEX = re.compile(r"[0-9a-f]{64}")
+HEX = re.compile(r"[0-9a-f]{64}")
 
 
 def blob_name(data: bytes) -> str:
@@ -108,7 +108,7 @@ def parse_manifest(
         if not (isinstance(entry, list) and len(entry) == 2):
             raise _corrupt(path, f"its entry for member {name!r:.80} is not [sha256, size]")
         digest, size = entry
-        if not (isinstance(digest, str) and type(size) is int and _HEX.fullmatch(digest)):
+        if not (isinstance(digest, str) and type(size) is int and HEX.fullmatch(digest)):
             raise _corrupt(path, f"its entry for member {name!r:.80} is not [sha256, size]")
         span = spans.get(name)
         if span is None:

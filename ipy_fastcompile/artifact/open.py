@@ -7,9 +7,7 @@ asked for. Nothing here executes, unpickles or extracts anything.
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections.abc import Mapping
 from functools import cached_property
 from hashlib import sha256
@@ -17,25 +15,16 @@ from time import perf_counter
 from typing import Any
 
 from ..errors import (
-    ArtifactNotFound,
-    ArtifactUnreadable,
+    ArtifactTooLarge,
     ContainerCorrupt,
     KeyFileError,
     MemberCorrupt,
 )
 from . import limits
-from .container import check_crc, check_end_record, parse_container
+from .container import check_crc, parse_container
+from .files import read_file
 from .manifest import parse_manifest
 from .trust import Verdict, check_pin, judge, refuse
-
-_READ = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_NOCTTY", 0)
-    | getattr(os, "O_BINARY", 0)
-)
-_END_BYTES = 22
 
 
 class OpenArtifact:
@@ -80,6 +69,11 @@ class OpenArtifact:
     def size(self) -> int:
         """Of the whole file, in bytes."""
         return len(self._data)
+
+    @property
+    def contents(self) -> memoryview:
+        """The bytes of the whole file, as they were read."""
+        return self._data
 
     @cached_property
     def digest(self) -> str:
@@ -163,7 +157,7 @@ def open_artifact(
     """
     where = os.fsdecode(path)
     begun = perf_counter()
-    data, status = _read_file(where)
+    data, status = read_file(where)
     spans = parse_container(data, where)
     view = memoryview(data)
     raw, signature = _head(view, spans, where)
@@ -204,13 +198,13 @@ def _head(view: memoryview, spans: Mapping[str, tuple[int, int]], path: str) -> 
         )
     start, end = spans[limits.MANIFEST]
     if end - start > limits.MAX_MANIFEST_BYTES:
-        raise ContainerCorrupt(
+        raise ArtifactTooLarge(
             f"The manifest of {path} has {end - start} bytes, more than "
             f"{limits.MAX_MANIFEST_BYTES}.",
             "It was not written by this package; save the artifact again.",
             path=path,
         )
-    check_crc(view, spans, limits.MANIFEST, path)
+    check_crc(view, spans[limits.MANIFEST], limits.MANIFEST, path)
     raw = bytes(view[start:end])
     if limits.SIGNATURE not in spans:
         return raw, b""
@@ -220,69 +214,6 @@ def _head(view: memoryview, spans: Mapping[str, tuple[int, int]], path: str) -> 
             "Save the artifact again.",
             path=path,
         )
-    check_crc(view, spans, limits.SIGNATURE, path)
+    check_crc(view, spans[limits.SIGNATURE], limits.SIGNATURE, path)
     start, end = spans[limits.SIGNATURE]
     return raw, bytes(view[start : min(end, start + limits.SIGNATURE_BYTES + 1)])
-
-
-def _read_file(path: str) -> tuple[bytes, os.stat_result]:
-    try:
-        descriptor = os.open(path, _READ)
-    except (OSError, ValueError) as error:
-        raise _not_opened(path, error) from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ArtifactNotFound(
-                f"{path} is not a regular file.", "Name a file that save wrote.", path=path
-            )
-        size = status.st_size
-        os.lseek(descriptor, max(0, size - _END_BYTES), os.SEEK_SET)
-        check_end_record(os.read(descriptor, _END_BYTES), size, path)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        return _read_exactly(descriptor, size, path), status
-    except ArtifactNotFound:
-        raise  # an OSError itself
-    except OSError as error:
-        raise ArtifactUnreadable(
-            f"{path} cannot be read: {error.strerror or error}.",
-            "Check the disk, or copy the file again.",
-            path=path,
-        ) from error
-    finally:
-        os.close(descriptor)
-
-
-def _read_exactly(descriptor: int, size: int, path: str) -> bytes:
-    pieces = []
-    missing = size + 1  # one more than there should be, to notice a file that grows
-    while missing and (piece := os.read(descriptor, missing)):
-        pieces.append(piece)
-        missing -= len(piece)
-    if missing != 1:
-        raise ContainerCorrupt(
-            f"{path} changed while it was being read.",
-            "Something writes into it in place; save the artifact again.",
-            path=path,
-        )
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _not_opened(path: str, error: OSError | ValueError) -> ArtifactNotFound | ArtifactUnreadable:
-    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return ArtifactNotFound(f"There is no artifact at {path}.", "Check the path.", path=path)
-    if isinstance(error, ValueError):
-        return ArtifactNotFound(f"{path!r} cannot be a path ({error}).", "Check it.", path=path)
-    if error.errno in (errno.ELOOP, errno.EMLINK):
-        return ArtifactNotFound(
-            f"{path} is a symbolic link.", "Give the path of the file itself.", path=path
-        )
-    if error.errno == errno.ENXIO:
-        return ArtifactNotFound(
-            f"{path} is not a regular file.", "Name a file that save wrote.", path=path
-        )
-    return ArtifactUnreadable(
-        f"{path} cannot be opened: {error.strerror or error}.",
-        "Check who owns it and its mode.",
-        path=path,
-    )

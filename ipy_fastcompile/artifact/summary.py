@@ -18,14 +18,14 @@ _SHOWN = 40
 
 def summary_lines(info: ArtifactInfo) -> list[str]:
     """What a terminal shows of an artifact, one fact a line."""
-    loads = "loads here" if info.trust.is_trusted else "does not load here"
+    trusted = "yes" if info.trust.is_trusted else "no"
     native = sum(kernel.native for kernel in info.kernels)
     saved = " · ".join(plain(info.manifest[key]) for key in ("created", "package", "format"))
     rows = [
         ("model", plain(info.model) or "(not named)"),
         ("saved", saved),
         ("digest", info.digest),
-        ("trust", f"{loads}: {plain(info.trust.why)}"),
+        ("trusted", f"{trusted}: {plain(info.trust.why)}"),
         *([] if info.trust.is_trusted else [("", _CLAIM)]),
         ("parameters", _number(info.parameters_count)),
         ("submodules", _number(info.submodules_count)),
