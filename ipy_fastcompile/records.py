@@ -267,6 +267,13 @@ class Report:
         """The report as JSON text; `Report.from_json` gives an equal report back."""
         return json.dumps(to_data(self), ensure_ascii=False)
 
+    def to_html(self, path: str) -> None:
+        """Write the report as one HTML file that needs no network."""
+        from .show.html import render_page
+
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(render_page(self))
+
     @staticmethod
     def from_json(text: str | bytes) -> Report:
         """The report that `to_json` wrote. Raises ValueError when the text is something else."""

@@ -1,0 +1,246 @@
+"""SplitGraph -> Lowered: every distinct submodule compiled once by Inductor, its twins for free."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.fx import GraphModule
+
+from .. import torch_internals
+from ..errors import FastCompileWarning
+from .native import NativeKernel, rewrite_kernel
+from .split import SplitGraph, Submodule
+from .twins import Description, describe, explain_difference
+
+OnKernel = Callable[[int, int, str], None]  # (kernels done, kernels in all, submodule's name)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The compiled form of one or several submodules.
+
+    ``data`` is the artifact of `standalone_compile(aot=True)`, ``parts`` what is inside it, and
+    ``native`` its output code rewritten for the native path, or None with the reason in ``why``.
+    ``sizes`` holds further kernels for fixed sizes: {(("seq", 1),): Kernel}.
+    """
+
+    index: int
+    digest: str
+    submodules: tuple[int, ...]
+    data: bytes
+    parts: torch_internals.CompiledParts
+    native: NativeKernel | None
+    why: str
+    seconds: float
+    near_twin: str
+    sizes: Mapping[tuple[tuple[str, int], ...], Kernel]
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """Kernels, and which of them each submodule runs; None for inlined submodules."""
+
+    split: SplitGraph
+    kernels: tuple[Kernel, ...]
+    kernel_of: tuple[int | None, ...]
+    descriptions: tuple[Description, ...]
+    failures: Mapping[int, str]  # submodules that Inductor refused and that run inlined instead
+
+
+def lower(
+    split: SplitGraph,
+    *,
+    sizes: Mapping[str, list[int]] | None = None,
+    on_kernel: OnKernel | None = None,
+) -> Lowered:
+    """Compile every distinct submodule of a split graph.
+
+    A submodule that Inductor cannot compile runs inlined instead, with a warning that names it.
+    ``sizes`` asks for extra kernels: ``{"seq": [1, 16]}``.
+    """
+    ranges = symbol_ranges(split)
+    descriptions = tuple(describe(sub.graph_module, ranges) for sub in split.submodules)
+    groups: dict[str, list[Submodule]] = {}
+    for sub, description in zip(split.submodules, descriptions, strict=True):
+        if not sub.inlined:
+            groups.setdefault(description.digest, []).append(sub)
+    kernels: list[Kernel] = []
+    failures: dict[int, str] = {}
+    kernel_of: list[int | None] = [None] * len(split.submodules)
+    variants = size_variants(split, sizes or {})
+    total = len(groups) * (1 + len(variants))
+    done = 0
+    for digest, subs in groups.items():
+        first = subs[0]
+        if on_kernel:
+            on_kernel(done, total, first.name)
+        near = _near_twin(first, descriptions, kernels)
+        try:
+            kernel = compile_kernel(
+                first.graph_module, len(kernels), digest, tuple(s.index for s in subs), near
+            )
+        except Exception as error:  # Inductor raises whatever its passes raise
+            reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0]:.200}"
+            warnings.warn(
+                f"Inductor could not compile {first.name} ({reason}); it runs uncompiled.",
+                FastCompileWarning,
+                stacklevel=4,
+            )
+            failures.update({sub.index: reason for sub in subs})
+            done += 1 + len(variants)
+            continue
+        done += 1
+        extra: dict[tuple[tuple[str, int], ...], Kernel] = {}
+        for variant in variants:
+            if on_kernel:
+                on_kernel(done, total, f"{first.name} at {variant}")
+            extra[variant] = _compile_variant(first.graph_module, kernel, variant, split)
+            done += 1
+        if extra:
+            kernel = _with_sizes(kernel, extra)
+        for sub in subs:
+            kernel_of[sub.index] = kernel.index
+        kernels.append(kernel)
+    if on_kernel:
+        on_kernel(total, total, "")
+    return Lowered(split, tuple(kernels), tuple(kernel_of), descriptions, failures)
+
+
+def compile_kernel(
+    graph_module: GraphModule,
+    index: int,
+    digest: str,
+    submodules: tuple[int, ...] = (),
+    near_twin: str = "",
+) -> Kernel:
+    """Compile one submodule; also what the fallback does with a submodule read from FX bytes."""
+    started = time.perf_counter()
+    inputs = [n.meta["val"] for n in graph_module.graph.nodes if n.op == "placeholder"]
+    data = torch_internals.compile_submodule(graph_module, inputs)
+    return _finish(data, index, digest, submodules, near_twin, started)
+
+
+def _finish(
+    data: bytes,
+    index: int,
+    digest: str,
+    submodules: tuple[int, ...],
+    near_twin: str,
+    started: float,
+) -> Kernel:
+    parts = torch_internals.open_compiled(data)
+    native, why = rewrite_kernel(parts, f"kernel_{index}")
+    seconds = time.perf_counter() - started
+    return Kernel(index, digest, submodules, data, parts, native, why, seconds, near_twin, {})
+
+
+def symbol_ranges(split: SplitGraph) -> dict[Any, str]:
+    """Symbol -> its range as text: symbols of different ranges make different kernels."""
+    captured = split.captured
+    limits = {s.name: f"[{s.min},{s.max}]" for s in captured.symbols}
+    return {symbol: limits.get(name, "") for symbol, name in captured.names.items()}
+
+
+def _near_twin(first: Submodule, descriptions: tuple[Description, ...], kernels: list[Kernel]) -> str:
+    """Why this submodule does not share the kernel of an earlier one that has the same ops."""
+    for kernel in kernels:
+        earlier = kernel.submodules[0]
+        difference = explain_difference(descriptions[first.index], descriptions[earlier])
+        if difference:
+            return f"same ops as kernel {kernel.index} (submod_{earlier}), but {difference}"
+    return ""
+
+
+# --- kernels for fixed sizes ---------------------------------------------------------------------
+
+
+def size_variants(
+    split: SplitGraph, sizes: Mapping[str, list[int]]
+) -> list[tuple[tuple[str, int], ...]]:
+    """``{"seq": [1, 16]}`` -> [(("seq", 1),), (("seq", 16),)]; several names make all pairs.
+
+    Raises InputError for a name that is no symbolic size, or a size out of its range.
+    """
+    from itertools import product
+
+    from ..errors import InputError
+
+    symbols = {s.name: s for s in split.captured.symbols}
+    for name, values in sizes.items():
+        if name not in symbols:
+            known = ", ".join(symbols) or "none: no dimension is dynamic"
+            raise InputError(
+                f"sizes names {name!r}, which is not a dynamic dimension.", f"There are: {known}."
+            )
+        symbol = symbols[name]
+        for value in values:
+            if value < symbol.min or (symbol.max is not None and value > symbol.max):
+                raise InputError(
+                    f"sizes asks for {name}={value}, outside its range "
+                    f"[{symbol.min}, {symbol.max if symbol.max is not None else 'inf'}].",
+                    "Widen the range in `dynamic`.",
+                )
+    names = [s.name for s in split.captured.symbols if s.name in sizes]
+    if not names:
+        return []
+    if len(names) < len(symbols):
+        missing = ", ".join(n for n in symbols if n not in sizes)
+        raise InputError(
+            f"sizes leaves {missing} open.", "Name a size for every dynamic dimension."
+        )
+    return [
+        tuple(zip(names, values, strict=True)) for values in product(*(sizes[n] for n in names))
+    ]
+
+
+def _compile_variant(
+    graph_module: GraphModule,
+    kernel: Kernel,
+    variant: tuple[tuple[str, int], ...],
+    split: SplitGraph,
+) -> Kernel:
+    """The kernel for fixed sizes, traced again from the same graph with inputs of these sizes."""
+    started = time.perf_counter()
+    values = dict(variant)
+    by_symbol = {
+        symbol: values[name] for symbol, name in split.captured.names.items() if name in values
+    }
+    inputs = [
+        _at_size(n.meta["val"], by_symbol)
+        for n in graph_module.graph.nodes
+        if n.op == "placeholder"
+    ]
+    data = torch_internals.compile_at_size(graph_module, inputs)
+    suffix = "_".join(f"{name}{size}" for name, size in variant)
+    return _finish(
+        data, kernel.index, f"{kernel.digest}:{suffix}", kernel.submodules, "", started
+    )
+
+
+def _at_size(value: Any, by_symbol: Mapping[Any, int]) -> Any:
+    """A fake value with its symbols replaced: an int, or an empty tensor of those sizes."""
+
+    def number(n: Any) -> int:
+        if not torch_internals.is_symbolic_int(n):
+            return int(n)
+        return int(torch_internals.symbolic_expression(n).subs(by_symbol))
+
+    if isinstance(value, torch.Tensor):
+        return torch.empty_strided(
+            [number(n) for n in value.shape],
+            [number(n) for n in value.stride()],
+            dtype=value.dtype,
+            device=value.device,
+        )
+    return number(value) if torch_internals.is_symbolic_int(value) else value
+
+
+def _with_sizes(kernel: Kernel, sizes: Mapping[tuple[tuple[str, int], ...], Kernel]) -> Kernel:
+    from dataclasses import replace
+
+    return replace(kernel, sizes=sizes)

@@ -1,0 +1,271 @@
+"""Inductor output code -> a plain function over bundled binaries, or the reason why not.
+
+The output code is Python text. On its syntax tree, calls that would build a C++ kernel become
+references to an extension module built once and bundled; ``extern_kernels.NAME`` becomes the
+public op it stands for; everything else must come from a short list of names, else the kernel is
+left to PyTorch's own loader.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import torch_internals
+from .native_cuda import CudaLaunch, read_launch
+
+# Names of the output code that the runtime provides; torch_internals.output_code_functions.
+RUNTIME_FUNCTIONS = frozenset(
+    {
+        "assert_size_stride",
+        "assert_alignment",
+        "empty_strided_cpu",
+        "empty_strided_cpu_pinned",
+        "empty_strided_cuda",
+        "reinterpret_tensor",
+        "get_raw_stream",
+        "aligned",
+    }
+)
+# Names that stand for themselves.
+PLAIN_NAMES = frozenset(
+    {"torch", "math", "inf", "nan", "nanj", "device", "int", "float", "bool", "max", "min", "abs",
+     "len", "range", "tuple", "list", "round", "sum", "pow", "slice"}
+)  # fmt: skip
+# Op namespaces that every build of torch registers in C++.
+BUILTIN_NAMESPACES = frozenset({"aten", "mkldnn", "mkl", "quantized", "_quantized", "onednn", "prim"})
+_INDUCTOR_OPS = frozenset(
+    {"_mm_plus_mm", "_alloc_from_pool", "_reinterpret_tensor", "resize_storage_bytes_"}
+)
+# Inductor's own helpers that stand for a public op: the same product, laid out for its inputs.
+_EXTERN_TWINS = {"bias_addmm": "torch.addmm"}
+_NAMESPACE_ALIASES = {
+    "aten": "torch.ops.aten",
+    "inductor_ops": "torch.ops.inductor",
+    "_quantized": "torch.ops._quantized",
+}
+
+
+@dataclass(frozen=True)
+class NativeKernel:
+    """A kernel that needs nothing but torch, bundled binaries and registered ops.
+
+    ``code`` defines the function ``name``; ``libraries`` are (name in the code, extension module),
+    ``cubins`` the same for launches on a GPU. ``ops`` are the registered ops it calls.
+    """
+
+    name: str
+    code: str
+    libraries: tuple[tuple[str, bytes], ...]
+    cubins: tuple[CudaLaunch, ...]
+    ops: tuple[str, ...]
+
+
+class _Refused(Exception):
+    """The output code has something that the native path does not do."""
+
+
+def rewrite_kernel(
+    parts: torch_internals.CompiledParts, name: str
+) -> tuple[NativeKernel | None, str]:
+    """The native form of a compiled submodule, or None and the reason."""
+    if parts.obstacles:
+        return None, "; ".join(parts.obstacles)
+    if parts.constants:
+        return None, f"its output code holds tensors ({', '.join(sorted(parts.constants))})"
+    try:
+        return _rewrite(parts, name), ""
+    except _Refused as refusal:
+        return None, str(refusal)
+
+
+def _rewrite(parts: torch_internals.CompiledParts, name: str) -> NativeKernel:
+    tree = ast.parse(parts.output_code)
+    call = _find_call(tree)
+    cpp = dict(_cpp_kernels(tree))
+    launches = dict(_triton_kernels(tree, parts))
+    function = _as_function(call, name, parts)
+    rewriter = _Rewriter(set(cpp) | set(launches))
+    function = ast.fix_missing_locations(rewriter.visit(function))
+    _check_names(function, set(cpp) | set(launches))
+    used = {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
+    libraries = tuple(
+        (kernel, _built(types, source)) for kernel, (types, source) in cpp.items() if kernel in used
+    )
+    cubins = tuple(launch for kernel, launch in launches.items() if kernel in used)
+    return NativeKernel(
+        name, ast.unparse(function) + "\n", libraries, cubins, tuple(sorted(rewriter.ops))
+    )
+
+
+def _find_call(tree: ast.Module) -> ast.FunctionDef:
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == "Runner":
+            for item in node.body:
+                if isinstance(item, ast.FunctionDef) and item.name == "call":
+                    return item
+        if isinstance(node, ast.FunctionDef) and node.name == "call":
+            return node
+    raise _Refused("its output code has no function 'call'")
+
+
+def _async_compile_calls(tree: ast.Module, method: str) -> Iterator[tuple[str, ast.Call]]:
+    for node in tree.body:
+        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
+            continue
+        function = node.value.func
+        if (
+            isinstance(function, ast.Attribute)
+            and isinstance(function.value, ast.Name)
+            and function.value.id == "async_compile"
+            and isinstance(node.targets[0], ast.Name)
+            and function.attr == method
+        ):
+            yield node.targets[0].id, node.value
+
+
+def _cpp_kernels(tree: ast.Module) -> Iterator[tuple[str, tuple[list[str], str]]]:
+    for name, call in _async_compile_calls(tree, "cpp_pybinding"):
+        types, source = (ast.literal_eval(argument) for argument in call.args[:2])
+        if call.keywords or len(call.args) > 2:
+            raise _Refused(f"{name} is built with options")
+        yield name, (types, source)
+
+
+def _triton_kernels(
+    tree: ast.Module, parts: torch_internals.CompiledParts
+) -> Iterator[tuple[str, CudaLaunch]]:
+    for name, call in _async_compile_calls(tree, "triton"):
+        launch = read_launch(name, ast.literal_eval(call.args[0]), parts.autotuners)
+        if isinstance(launch, str):
+            raise _Refused(launch)
+        yield name, launch
+
+
+def kernel_sources(output_code: str) -> list[tuple[str, str, str]]:
+    """(name, language, text) of the C++ and Triton kernels in output code, for reading."""
+    tree = ast.parse(output_code)
+    found = []
+    for method, language, position in (("cpp_pybinding", "cpp", 1), ("triton", "python", 1)):
+        for name, call in _async_compile_calls(tree, method):
+            found.append((name, language, str(ast.literal_eval(call.args[position])).strip("\n")))
+    return found
+
+
+def _built(types: list[str], source: str) -> bytes:
+    return Path(torch_internals.cpp_kernel_library(types, source)).read_bytes()
+
+
+def _as_function(
+    call: ast.FunctionDef, name: str, parts: torch_internals.CompiledParts
+) -> ast.FunctionDef:
+    """``call(self, args)``, which unpacks a list and clears it, as a function of its inputs."""
+    names: list[str] = []
+    body: list[ast.stmt] = []
+    for statement in call.body:
+        if isinstance(statement, ast.Assign) and _is_name(statement.value, "args"):
+            target = statement.targets[0]
+            elements = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+            names = [e.id for e in elements if isinstance(e, ast.Name)]
+            continue
+        if (
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Call)
+            and isinstance(statement.value.func, ast.Attribute)
+            and _is_name(statement.value.func.value, "args")
+        ):
+            continue
+        body.append(statement)
+    aligned: list[ast.stmt] = [
+        ast.parse(f"{names[i]} = aligned({names[i]})").body[0] for i in parts.checked_inputs
+    ]
+    arguments = ast.arguments(
+        posonlyargs=[], args=[ast.arg(n) for n in names], kwonlyargs=[], kw_defaults=[], defaults=[]
+    )
+    return ast.FunctionDef(name, arguments, [*aligned, *body], [], type_params=[])
+
+
+def _is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+class _Rewriter(ast.NodeTransformer):
+    """Replaces what belongs to Inductor by public names; collects the ops that are called."""
+
+    def __init__(self, kernels: set[str]) -> None:
+        self.ops: set[str] = set()
+        self._kernels = kernels
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        dotted = _dotted(node)
+        root, _, rest = dotted.partition(".")
+        if root == "extern_kernels":
+            return ast.parse(_extern_twin(rest), mode="eval").body
+        if root in _NAMESPACE_ALIASES and rest:
+            dotted = f"{_NAMESPACE_ALIASES[root]}.{rest}"
+            node = ast.parse(dotted, mode="eval").body  # type: ignore[assignment]
+        if dotted.startswith("torch.ops."):
+            self._use_op(dotted)
+            return node
+        if dotted == "torch.cuda._DeviceGuard":
+            return ast.Name("device_guard", ast.Load())
+        if root == "torch" and (rest.startswith("_") or "._" in rest):
+            raise _Refused(f"it calls {dotted}")
+        if rest and root in self._kernels and rest == "run":
+            return ast.Name(root, ast.Load())
+        return self.generic_visit(node)
+
+    def _use_op(self, dotted: str) -> None:
+        parts = dotted.split(".")
+        namespace, op = parts[2], parts[3] if len(parts) > 3 else ""
+        if namespace == "inductor" and op not in _INDUCTOR_OPS:
+            raise _Refused(f"it calls {namespace}::{op}, which only torch._inductor registers")
+        if namespace in ("prims", "rngprims", "higher_order"):
+            raise _Refused(f"it calls {namespace}::{op}, which has no kernel of its own")
+        overload = parts[4] if len(parts) > 4 else "default"
+        suffix = "" if overload == "default" else f".{overload}"
+        self.ops.add(f"{namespace}::{op}{suffix}")
+
+
+def _dotted(node: ast.AST) -> str:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join(reversed([*parts, node.id])) if isinstance(node, ast.Name) else ""
+
+
+def _extern_twin(name: str) -> str:
+    """The public function behind ``extern_kernels.NAME``."""
+    if name in _EXTERN_TWINS:
+        return _EXTERN_TWINS[name]
+    function: Any = torch_internals.extern_kernel(name)
+    public = getattr(function, "__name__", name)
+    if function is not None and getattr(torch, public, None) is function:
+        return f"torch.{public}"
+    if isinstance(function, torch._ops.OpOverload):
+        return str(function).join(("torch.ops.", ""))
+    raise _Refused(f"extern kernel {name} has no public twin")
+
+
+def _check_names(function: ast.FunctionDef, kernels: set[str]) -> None:
+    """Refuse a function that refers to a name the native path does not provide."""
+    bound = {a.arg for a in function.args.args}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound.add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)) and (
+            node is not function
+        ):
+            raise _Refused(f"its output code has a nested {type(node).__name__}")
+    known = bound | kernels | RUNTIME_FUNCTIONS | PLAIN_NAMES | {"device_guard"}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and node.id not in known:
+            kind = "the builtin" if hasattr(builtins, node.id) else ""
+            raise _Refused(f"its output code uses {kind} {node.id}".replace("  ", " "))

@@ -1,0 +1,261 @@
+"""Lowered + ExecutionCode -> Packed: the manifest and members of an artifact, still in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from .. import torch_internals
+from ..artifact import blob_name
+from ..errors import ArtifactCorrupt
+from ..runtime import bind
+from ..runtime.cuda import launch_text
+from ..runtime.machine import machine_stamp
+from ..runtime.signature import describe_call
+from .capture import Captured
+from .codegen import ExecutionCode
+from .lower import Kernel, Lowered
+from .native import BUILTIN_NAMESPACES
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An artifact in memory; `ipy_fastcompile.runtime.load.load_parts` reads it like a file."""
+
+    manifest: dict[str, Any]
+    members: dict[str, bytes]
+    timings: dict[str, float]
+    path: str = "this compile"
+
+    def read(self, name: str) -> bytes:
+        """The content of a member."""
+        try:
+            return self.members[name]
+        except KeyError:
+            raise ArtifactCorrupt(f"There is no member {name!r}.", "Compile again.") from None
+
+
+def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
+    """Put everything that any reload path needs into members, and describe it in a manifest."""
+    captured = lowered.split.captured
+    members: dict[str, bytes] = {"execution.py": code.text.encode()}
+    codes = {"execution.py": bind.compile_text(code.text, "execution code")}
+    entries = [_pack_kernel(k, lowered, members, codes) for k in lowered.kernels]
+    stored = _stored_tensors(captured, code)
+    stored_name = ""
+    if stored:
+        from safetensors.torch import save
+
+        stored_name = _add_blob(members, save(stored))
+    fx = torch_internals.serialize_graph(_without_traces(lowered.split.graph_module))
+    ops = sorted({*code.ops, *(op for k in lowered.kernels for op in _native_ops(k))})
+    used = _used_parameters(lowered)
+    program = {
+        "model": captured.model_name,
+        "signature": _signature(captured, used),
+        "symbols": [[s.name, s.min, s.max, s.example] for s in captured.symbols],
+        "parameters": [_parameter_row(captured, p) for p in used],
+        "stored": stored_name,
+        "constants": len(code.constants),
+        "kernels": entries,
+        "ops": {op: _registrar(op) for op in ops if op.split("::")[0] not in BUILTIN_NAMESPACES},
+        "execution": "execution.py",
+        "code": _add_blob(members, bind.store_code(codes)),
+        "python": bind.python_tag(),
+        "fx": _add_blob(members, fx),
+        "example": _example_rows(captured),
+        "stitched": [
+            f"submod_{i} {k}" for i, k in enumerate(lowered.kernel_of) if k is not None
+        ],
+    }
+    has_cubins = any(k.native and k.native.cubins for k in lowered.kernels)
+    has_libraries = any(k.native and k.native.libraries for k in lowered.kernels)
+    manifest = {
+        "model": {
+            "name": captured.model_name,
+            "parameters": len(captured.parameters),
+            "submodules": len(lowered.split.submodules),
+        },
+        "stamp": machine_stamp(
+            cpu_binaries=has_libraries, cuda=has_cubins or _device(captured).type == "cuda"
+        ),
+        "program": program,
+        "ops_called": ops,
+    }
+    return Packed(manifest, members, {"read": 0.0, "verify": 0.0})
+
+
+def _add_blob(members: dict[str, bytes], data: bytes) -> str:
+    name = blob_name(data)
+    members[name] = data
+    return name
+
+
+def _native_ops(kernel: Kernel) -> list[str]:
+    every = (kernel, *kernel.sizes.values())
+    return [op for k in every if k.native for op in k.native.ops]
+
+
+# --- kernels -------------------------------------------------------------------------------------
+
+
+def _pack_kernel(
+    kernel: Kernel, lowered: Lowered, members: dict[str, bytes], codes: dict[str, Any]
+) -> dict[str, Any]:
+    folder = f"kernels/{kernel.index}"
+    entry = _pack_one(kernel, folder, members, codes)
+    entry["submodule"] = f"submod_{kernel.submodules[0]}"
+    entry["sizes"] = []
+    for sizes, variant in kernel.sizes.items():
+        suffix = "_".join(f"{name}{size}" for name, size in sizes)
+        inner = _pack_one(variant, f"{folder}/{suffix}", members, codes)
+        inner["submodule"] = entry["submodule"]
+        inner["at"] = [size for _, size in sizes]
+        entry["sizes"].append(inner)
+    return entry
+
+
+def _pack_one(
+    kernel: Kernel, folder: str, members: dict[str, bytes], codes: dict[str, Any]
+) -> dict[str, Any]:
+    members[f"{folder}/output_code.py"] = kernel.parts.output_code.encode()
+    members[f"{folder}/aten_graph.txt"] = kernel.parts.aten_graph.encode()
+    entry: dict[str, Any] = {
+        "name": f"kernel_{kernel.index}",
+        "digest": kernel.digest,
+        "native": kernel.native is not None,
+        "why": kernel.why,
+        "text": "",
+        "libraries": [],
+        "launches": [],
+        "torch": _add_blob(members, kernel.data),
+    }
+    if kernel.native is not None:
+        member = f"{folder}/native.py"
+        members[member] = kernel.native.code.encode()
+        codes[member] = bind.compile_text(kernel.native.code, entry["name"], kernel=True)
+        entry["text"] = member
+        entry["libraries"] = [[n, _add_blob(members, data)] for n, data in kernel.native.libraries]
+        for cubin in kernel.native.cubins:
+            record = asdict(cubin)
+            record["cubin"] = _add_blob(members, cubin.cubin)
+            bind.compile_text(launch_text(record), "launcher", kernel=True)
+            entry["launches"].append(_as_json(record))
+    return entry
+
+
+def _as_json(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in record.items()}
+
+
+# --- the call, the parameters, the tensors -------------------------------------------------------
+
+
+def _used_parameters(lowered: Lowered) -> list[Any]:
+    nodes = {n.name: n for n in lowered.split.graph_module.graph.nodes}
+    return [p for p in lowered.split.captured.parameters if nodes[p.placeholder].users]
+
+
+def _device(captured: Captured) -> torch.device:
+    for node in captured.graph_module.graph.nodes:
+        value = node.meta.get("val")
+        if isinstance(value, torch.Tensor) and value.device.type != "cpu":
+            return value.device
+    return torch.device("cpu")
+
+
+def _signature(captured: Captured, used: list[Any]) -> dict[str, Any]:
+    signature = describe_call(
+        captured.in_tree,
+        captured.out_tree,
+        [spec.path for spec in captured.inputs],
+        captured.argument_names,
+        len(captured.example_args),
+        list(captured.example_kwargs),
+    )
+    used_names = {p.placeholder for p in used}
+    inputs = {spec.placeholder for spec in captured.inputs}
+    marks = []
+    for node in captured.graph_module.graph.nodes:
+        if node.op == "placeholder":
+            is_used = "parameter" if node.name in used_names else "unused"
+            marks.append("input" if node.name in inputs else is_used)
+    signature["placeholders"] = marks
+    return signature
+
+
+def _parameter_row(captured: Captured, parameter: Any) -> list[Any]:
+    node = next(
+        n for n in captured.graph_module.graph.nodes if n.name == parameter.placeholder
+    )
+    value = node.meta["val"]
+    return [
+        parameter.name,
+        parameter.kind,
+        str(value.dtype)[6:],
+        [int(n) for n in value.shape],
+        [int(n) for n in value.stride()],
+        str(value.device),
+    ]
+
+
+def _example_rows(captured: Captured) -> list[Any]:
+    """The example call's leaves, as specifications: tensors without their values."""
+    leaves, _ = torch_internals.flatten_tree((captured.example_args, dict(captured.example_kwargs)))
+    rows: list[Any] = []
+    for leaf in leaves:
+        if isinstance(leaf, torch.Tensor):
+            rows.append(
+                ["tensor", str(leaf.dtype)[6:], list(leaf.shape), list(leaf.stride()), str(leaf.device)]
+            )
+        elif leaf is None or isinstance(leaf, (bool, int, float, str)):
+            rows.append(["value", leaf])
+        else:
+            rows.append(["other", repr(leaf)])
+    return rows
+
+
+# Non-persistent buffers up to this size are kept, for loads from a state dict.
+_KEPT_BUFFER_BYTES = 1 << 20
+
+
+def _stored_tensors(captured: Captured, code: ExecutionCode) -> dict[str, torch.Tensor]:
+    """Constants of the graph and of the code, and small non-persistent buffers; never weights."""
+    stored = {
+        f"constant {i}": t.detach().cpu().contiguous().clone() for i, t in enumerate(code.constants)
+    }
+    for parameter in captured.parameters:
+        tensor = captured.constants.get(parameter.name)
+        if tensor is None:
+            continue
+        small = tensor.numel() * tensor.element_size() <= _KEPT_BUFFER_BYTES
+        if parameter.kind == "constant" or (not parameter.persistent and small):
+            stored[parameter.name] = tensor.detach().cpu().contiguous().clone()
+    return stored
+
+
+def _registrar(op: str) -> str:
+    """The module that registered an op, as far as the op itself tells."""
+    namespace, _, name = op.partition("::")
+    packet = getattr(getattr(torch.ops, namespace), name.partition(".")[0])
+    return torch_internals.op_module(packet)
+
+
+def _without_traces(graph_module: torch.fx.GraphModule) -> torch.fx.GraphModule:
+    """The graph with only the fake values of its nodes: what a recompile needs."""
+    root = torch.nn.Module()
+    for name, child in graph_module.named_children():
+        stripped = _without_traces(child) if isinstance(child, torch.fx.GraphModule) else child
+        root.add_module(name, stripped)
+    for name, value in vars(graph_module).items():
+        if isinstance(value, torch.Tensor):
+            setattr(root, name, value)
+    graph = torch.fx.Graph()
+    copies: dict[torch.fx.Node, torch.fx.Node] = {}
+    for node in graph_module.graph.nodes:
+        copies[node] = graph.node_copy(node, lambda n: copies[n])
+        copies[node].meta = {"val": node.meta["val"]} if "val" in node.meta else {}
+    return torch.fx.GraphModule(root, graph, type(graph_module).__name__)

@@ -1,0 +1,288 @@
+"""Lowered + ExecutionCode + Packed -> Report: everything a compile has to tell, as plain data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+import torch
+from torch.fx import GraphModule, Node
+
+from .. import torch_internals
+from ..records import (
+    BinaryRecord,
+    GraphRecord,
+    KernelRecord,
+    KernelSource,
+    LineRecord,
+    NodeRecord,
+    Report,
+    Size,
+    Source,
+    StageRecord,
+    SubmoduleRecord,
+    Value,
+)
+from ..runtime.kernels import digest_of
+from ..runtime.machine import describe_machine
+from .codegen import ExecutionCode
+from .liveness import line_liveness
+from .lower import Kernel, Lowered
+from .native import kernel_sources
+from .pack import Packed
+from .split import module_path
+
+
+def build_report(
+    lowered: Lowered, code: ExecutionCode, packed: Packed, stages: Sequence[StageRecord]
+) -> Report:
+    """The report of a compile, before anything was saved or reloaded."""
+    captured = lowered.split.captured
+    describer = _Describer(captured.names, {s.name: s.example for s in captured.symbols})
+    graphs, graph_of = _graphs(lowered, describer)
+    stitched = {n.name: n for n in lowered.split.graph_module.graph.nodes}
+    placeholders = {n.name: n for n in captured.graph_module.graph.nodes if n.op == "placeholder"}
+    lines = _lines(lowered, code, describer)
+    spans = _spans(lines)
+    submodules = tuple(
+        SubmoduleRecord(
+            index=sub.index,
+            name=sub.name,
+            inlined=lowered.kernel_of[sub.index] is None,
+            reason=_reason(lowered, sub.index),
+            module=sub.module_path,
+            graph=graph_of[sub.index],
+            kernel=lowered.kernel_of[sub.index],
+            n_nodes=sub.n_nodes,
+            inputs=tuple(describer.value(stitched[name]) for name in sub.inputs),
+            outputs=tuple(describer.value(stitched[name]) for name in sub.outputs),
+            lines=spans.get(sub.index, (0, 0)),
+        )
+        for sub in lowered.split.submodules
+    )
+    parameters = [placeholders[p.placeholder].meta["val"] for p in captured.parameters]
+    output = next(n for n in captured.graph_module.graph.nodes if n.op == "output")
+    notes = [f"submod_{i} runs uncompiled: {why}" for i, why in lowered.failures.items()]
+    return Report(
+        model=captured.model_name,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        torch=str(torch.__version__),
+        machine=describe_machine(),
+        stages=tuple(stages),
+        symbols=captured.symbols,
+        inputs=tuple(describer.value(placeholders[s.placeholder], s.path) for s in captured.inputs),
+        outputs=tuple(
+            describer.value(n) if isinstance(n, Node) else Value("", "other", text=repr(n))
+            for n in output.args[0]
+        ),
+        n_nodes=len(captured.graph_module.graph.nodes),
+        n_parameters=len(captured.parameters),
+        parameter_bytes=sum(p.numel() * p.element_size() for p in parameters),
+        submodules=submodules,
+        graphs=tuple(graphs),
+        kernels=tuple(_kernel(k, packed) for k in lowered.kernels),
+        execution_code=code.text,
+        lines=lines,
+        notes=tuple(notes),
+        predicted_peak=max((line.live_bytes for line in lines), default=None),
+    )
+
+
+def _reason(lowered: Lowered, index: int) -> str:
+    reason = str(lowered.split.submodules[index].reason)
+    if index in lowered.failures:
+        return f"{reason}; not compiled: {lowered.failures[index]}"
+    return reason
+
+
+# --- values, nodes, graphs -----------------------------------------------------------------------
+
+
+class _Describer:
+    """Writes fake values as records, sizes under the user's names."""
+
+    def __init__(self, names: Mapping[Any, str], examples: Mapping[str, int]) -> None:
+        import sympy
+
+        self._symbols = {symbol: sympy.Symbol(name) for symbol, name in names.items()}
+        self._examples = {symbol: examples[name] for symbol, name in names.items()}
+
+    def size(self, value: Any) -> Size:
+        if not torch_internals.is_symbolic_int(value):
+            return int(value)
+        return str(torch_internals.symbolic_expression(value).xreplace(self._symbols))
+
+    def example(self, value: Any) -> int:
+        """The number at the example sizes; 0 where a size is only known while running."""
+        if not torch_internals.is_symbolic_int(value):
+            return int(value)
+        number = torch_internals.symbolic_expression(value).subs(self._examples)
+        return int(number) if number.is_number else 0
+
+    def value(self, node: Node, name: str | None = None) -> Value:
+        return self.of(node.meta.get("val"), node.name if name is None else name)
+
+    def of(self, value: Any, name: str = "") -> Value:
+        if isinstance(value, torch.Tensor):
+            strided = value.layout is torch.strided
+            count: Any = value.numel()
+            size = count * value.element_size()
+            return Value(
+                name=name,
+                kind="tensor",
+                dtype=str(value.dtype)[6:],
+                shape=tuple(self.size(n) for n in value.shape),
+                stride=tuple(self.size(n) for n in value.stride()) if strided else (),
+                device=str(value.device),
+                bytes=self.size(size),
+                example_bytes=self.example(size),
+            )
+        if value is None:
+            return Value(name, "none", text="None")
+        if torch_internals.is_symbolic_int(value):
+            return Value(name, "int", text=str(self.size(value)))
+        if isinstance(value, (bool, int, float, str)):
+            return Value(name, type(value).__name__, text=repr(value))
+        return Value(name, "other", text=type(value).__name__)
+
+
+_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)')
+
+
+def read_source(trace: str | None) -> Source | None:
+    """The innermost line of the user's model in a stack trace that torch recorded."""
+    if not trace:
+        return None
+    lines = trace.splitlines()
+    for position in range(len(lines) - 1, -1, -1):
+        found = _FRAME.search(lines[position])
+        if found:
+            text = lines[position + 1].strip() if position + 1 < len(lines) else ""
+            return Source(found["file"], int(found["line"]), found["function"], text)
+    return None
+
+
+def _graphs(
+    lowered: Lowered, describer: _Describer
+) -> tuple[list[GraphRecord], dict[int, int]]:
+    """One record per distinct submodule, and which one each submodule has."""
+    graphs: list[GraphRecord] = []
+    index_of: dict[str, int] = {}
+    graph_of: dict[int, int] = {}
+    for sub, description in zip(lowered.split.submodules, lowered.descriptions, strict=True):
+        if description.digest not in index_of:
+            index_of[description.digest] = len(graphs)
+            graphs.append(_graph(len(graphs), description.digest, sub.graph_module, describer))
+        graph_of[sub.index] = index_of[description.digest]
+    return graphs, graph_of
+
+
+def _graph(
+    index: int, digest: str, graph_module: GraphModule, describer: _Describer
+) -> GraphRecord:
+    nodes = tuple(
+        NodeRecord(
+            name=node.name,
+            op=node.op,
+            target=str(node.target),
+            arguments=", ".join(
+                [*map(str, node.args), *(f"{k}={v}" for k, v in node.kwargs.items())]
+            )[:500],
+            inputs=tuple(n.name for n in node.all_input_nodes),
+            value=None if node.op == "output" else describer.value(node),
+            source=read_source(node.meta.get("stack_trace")),
+            module=module_path(node),
+        )
+        for node in graph_module.graph.nodes
+    )
+    return GraphRecord(index, digest, nodes, graph_module.code.strip())
+
+
+# --- kernels -------------------------------------------------------------------------------------
+
+
+def _kernel(kernel: Kernel, packed: Packed) -> KernelRecord:
+    native = kernel.native
+    binaries = tuple(
+        BinaryRecord(name, digest_of(data), len(data))
+        for name, data in (
+            *(native.libraries if native else ()),
+            *((c.name, c.cubin) for c in (native.cubins if native else ())),
+        )
+    )
+    entry = packed.manifest["program"]["kernels"][kernel.index]
+    size = len(packed.members[entry["torch"]]) + sum(b.size for b in binaries)
+    return KernelRecord(
+        index=kernel.index,
+        digest=kernel.digest,
+        submodules=kernel.submodules,
+        native=native is not None,
+        why=kernel.why,
+        output_code=kernel.parts.output_code,
+        aten_graph=kernel.parts.aten_graph,
+        native_code=native.code if native else "",
+        sources=tuple(KernelSource(*s) for s in kernel_sources(kernel.parts.output_code)),
+        binaries=binaries,
+        ops=native.ops if native else (),
+        size=size,
+        seconds=kernel.seconds,
+        near_twin=kernel.near_twin,
+        output_lines=tuple(
+            (line, source)
+            for line, trace in kernel.parts.line_map
+            if (source := read_source(trace)) is not None
+        ),
+    )
+
+
+# --- lines of the execution code -----------------------------------------------------------------
+
+
+def _lines(lowered: Lowered, code: ExecutionCode, describer: _Describer) -> tuple[LineRecord, ...]:
+    alive = line_liveness(lowered, code, describer.size, describer.example)
+    sources = {
+        (sub.index, node.name): read_source(node.meta.get("stack_trace"))
+        for sub in lowered.split.submodules
+        for node in sub.graph_module.graph.nodes
+        if node.op == "call_function"
+    }
+    first_source = {}
+    for (index, _), source in sources.items():
+        if source is not None:
+            first_source.setdefault(index, source)
+    peak = max((a.live_bytes for a in alive), default=0)
+    peak_at = next((i for i, a in enumerate(alive) if a.live_bytes == peak and peak), -1)
+    records = []
+    for position, (line, state) in enumerate(zip(code.lines, alive, strict=True)):
+        source = None
+        if line.submodule is not None:
+            source = sources.get((line.submodule, line.node)) or (
+                first_source.get(line.submodule) if line.kind == "call" else None
+            )
+        records.append(
+            LineRecord(
+                line=line.line,
+                kind=line.kind,
+                submodule=line.submodule,
+                node=line.node,
+                source=source,
+                live_bytes=state.live_bytes,
+                live=state.live,
+                frees=line.frees,
+                freed_bytes=state.freed_bytes,
+                is_peak=position == peak_at,
+            )
+        )
+    return tuple(records)
+
+
+def _spans(lines: Sequence[LineRecord]) -> dict[int, tuple[int, int]]:
+    """First and last line of each submodule's call."""
+    spans: dict[int, tuple[int, int]] = {}
+    for line in lines:
+        if line.submodule is not None and line.kind in ("call", "del"):
+            first, _ = spans.get(line.submodule, (line.line, line.line))
+            spans[line.submodule] = (first, line.line)
+    return spans

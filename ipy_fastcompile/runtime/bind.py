@@ -1,0 +1,121 @@
+"""text + what it calls -> functions: the only place of the package that executes generated code.
+
+`compile_execution_fn` executes the execution code and binds kernels, parameters and constants by
+index, as vLLM's does (#40151). Texts are registered in `linecache`, so that tracebacks and
+debuggers show the generated line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+import marshal
+import sys
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..errors import GrammarError
+from .checks import Check
+from .grammar import check_code_names, check_grammar
+
+
+@dataclass(frozen=True)
+class ExecutionFunction:
+    """``call(*leaves)``: checks a flat call and runs it; returns a flat tuple of outputs."""
+
+    check_inputs: Callable[..., tuple[Any, ...]]
+    forward: Callable[..., tuple[Any, ...]]
+
+
+def text_filename(kind: str, text: str) -> str:
+    """The file name of generated text in tracebacks: ``<execution code 1f2e3d4c5b6a>``."""
+    return f"<{kind} {hashlib.sha256(text.encode()).hexdigest()[:12]}>"
+
+
+def register_text(filename: str, text: str) -> None:
+    """Let tracebacks, debuggers and `inspect` show the lines of generated text."""
+    # mtime None: linecache never looks for a file of this name, and keeps the entry.
+    linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
+
+
+def python_tag() -> str:
+    """Which Pythons can read a stored code object: ``cpython-311-a70d0d0a``."""
+    import importlib.util
+
+    return f"{sys.implementation.cache_tag}-{importlib.util.MAGIC_NUMBER.hex()}"
+
+
+def compile_text(text: str, kind: str, *, kernel: bool = False) -> types.CodeType:
+    """Check generated text against its grammar and compile it.
+
+    Raises GrammarError when it holds anything that the generator never writes.
+    """
+    filename = text_filename(kind, text)
+    return compile(check_grammar(text, filename, kernel=kernel), filename, "exec")
+
+
+def store_code(codes: Mapping[str, types.CodeType]) -> bytes:
+    """Code objects as bytes, for the same Python version; by the name of their text's member."""
+    return marshal.dumps(dict(codes))
+
+
+def stored_code(data: bytes) -> dict[str, types.CodeType]:
+    """The code objects that `store_code` wrote.
+
+    Raises GrammarError when the bytes hold anything else.
+    """
+    try:
+        codes = marshal.loads(data)
+    except (EOFError, ValueError, TypeError) as error:
+        raise GrammarError(
+            f"The stored code objects cannot be read: {error}.", "Compile the model again."
+        ) from error
+    if not isinstance(codes, dict) or not all(
+        isinstance(name, str) and isinstance(code, types.CodeType) for name, code in codes.items()
+    ):
+        raise GrammarError("The stored code is no table of code objects.", "Compile again.")
+    return codes
+
+
+def check_stored_code(code: types.CodeType, known: frozenset[str], member: str) -> None:
+    """Refuse a stored code object that refers to names generated text never has."""
+    check_code_names(code, known, member)
+
+
+def run_code(code: types.CodeType, namespace: dict[str, Any]) -> dict[str, Any]:
+    """Execute checked code in a namespace of its own, and return that."""
+    exec(code, namespace)  # noqa: S102 - what this module is for; the code was checked
+    return namespace
+
+
+def compile_execution_fn(
+    code: types.CodeType | str,
+    kernels: Sequence[Callable[..., Any]],
+    parameters: Sequence[torch.Tensor],
+    constants: Sequence[torch.Tensor] = (),
+) -> ExecutionFunction:
+    """Execute execution code and bind what it calls, by index.
+
+    Parameters
+    ----------
+    code:
+        The execution code, as text or compiled by `compile_text`.
+    kernels:
+        A callable for each kernel: tensors and sizes in, a tuple or list of tensors and sizes out.
+    parameters:
+        The parameters and buffers that the code uses, in the order it binds them.
+    constants:
+        The tensors of its constants table.
+    """
+    if isinstance(code, str):
+        text = code
+        code = compile_text(text, "execution code")
+        register_text(code.co_filename, text)
+    namespace = run_code(code, {"__name__": "execution_code"})
+    check_inputs = namespace["check_inputs"]
+    forward = namespace["bind"](kernels, parameters, constants)
+    return ExecutionFunction(lambda *leaves: check_inputs(Check, *leaves), forward)

@@ -1,0 +1,84 @@
+"""cubins -> launchers: Triton kernels run by torch's C launcher, without Triton.
+
+A launcher is generated text like everything else that runs: it computes the grid and passes the
+arguments that the cubin takes. See `ipy_fastcompile.engine.native_cuda`.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .. import torch_internals
+from ..errors import KernelError
+
+# Loaded cubins of this process: (digest, symbol, device) -> function handle.
+_FUNCTIONS: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+
+
+def load_launches(
+    launches: Sequence[Mapping[str, Any]], read: Callable[[str], bytes]
+) -> dict[str, Callable[..., Any]]:
+    """A launcher for every launch record of a kernel, by its name in the kernel's text.
+
+    Raises KernelError when this build of torch has no launcher, or the cubin does not load.
+    """
+    if not launches:
+        return {}
+    launcher = torch_internals.static_cuda_launcher()
+    if launcher is None:
+        raise KernelError(
+            "This build of torch cannot launch cubins.", "Use a CUDA build of torch 2.11 or newer."
+        )
+    return {str(launch["name"]): _make(launcher, launch, read) for launch in launches}
+
+
+def _make(launcher: Any, launch: Mapping[str, Any], read: Callable[[str], bytes]) -> Any:
+    member, symbol, device = str(launch["cubin"]), str(launch["symbol"]), int(launch["device"])
+    key = (member, symbol, device)
+    if key not in _FUNCTIONS:
+        _FUNCTIONS[key] = _load_cubin(launcher, read(member), symbol, int(launch["shared"]), device)
+    module, function = _FUNCTIONS[key]
+    from .bind import compile_text, register_text, run_code
+
+    text = launch_text(launch)
+    code = compile_text(text, "launcher", kernel=True)
+    register_text(code.co_filename, text)
+    namespace = run_code(
+        code, {"launch_kernel": launcher._launch_kernel, "function": function, "module": module}
+    )
+    return namespace["launch"]
+
+
+def launch_text(launch: Mapping[str, Any]) -> str:
+    """The launcher's source: grid from the arguments, then one call into torch's C launcher."""
+    types = str(launch["argument_types"]) + "O" * int(launch["scratch_arguments"])
+    passed = [*map(str, launch["passed"]), *["None"] * int(launch["scratch_arguments"])]
+    x, y, z = (str(g) for g in launch["grid"])
+    setup = "".join(f"    {line}\n" for line in launch["grid_setup"])
+    return (
+        f"def launch({', '.join([*map(str, launch['parameters']), 'stream'])}):\n"
+        f"{setup}"
+        f"    launch_kernel(function, {x}, {y}, {z}, {int(launch['num_warps'])}, "
+        f"{int(launch['shared'])}, {types!r}, ({''.join(f'{p}, ' for p in passed).rstrip(' ')}), stream)\n"
+    )
+
+
+def _load_cubin(
+    launcher: Any, data: bytes, symbol: str, shared: int, device: int
+) -> tuple[Any, Any]:
+    with tempfile.TemporaryDirectory(prefix="ipy_fastcompile_") as directory:
+        path = os.path.join(directory, "kernel.cubin")
+        with open(path, "wb") as file:
+            file.write(data)
+        try:
+            loaded = launcher._load_kernel(path, symbol, shared, device)
+        except RuntimeError as error:
+            raise KernelError(
+                f"The cubin of {symbol} cannot be loaded: {error}.",
+                'Load with on_mismatch="recompile".',
+            ) from error
+    # torch 2.11 returns (function, registers, spills), 2.13 the owning module before them.
+    return (loaded[0], loaded[1]) if len(loaded) == 4 else (None, loaded[0])

@@ -1,0 +1,133 @@
+"""verified bytes -> callables: extension modules and cubins, each distinct one loaded once.
+
+Python and the dynamic linker know a library by its path, so every binary gets a path that carries
+its digest, in a private directory (0700) that is gone as soon as it is loaded.
+"""
+
+from __future__ import annotations
+
+import cmath
+import contextlib
+import hashlib
+import importlib.util
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+
+from .. import torch_internals
+from ..errors import KernelError
+
+# Extension modules of this process, by the digest of their bytes: a library is mapped once.
+_LOADED: dict[str, Callable[..., Any]] = {}
+
+
+@contextlib.contextmanager
+def _private_directory() -> Iterator[str]:
+    directory = tempfile.mkdtemp(prefix="ipy_fastcompile_")  # 0700
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def load_libraries(binaries: Mapping[str, bytes]) -> dict[str, Callable[..., Any]]:
+    """The kernel function of every extension module, by the digest it is given under.
+
+    Raises KernelError naming the binary that cannot be loaded, and the libraries it needs.
+    """
+    missing = {digest: data for digest, data in binaries.items() if digest not in _LOADED}
+    if missing:
+        torch_internals.provide_data_pointer_function()
+        with _private_directory() as directory:
+            for digest, data in missing.items():
+                _LOADED[digest] = _load_library(directory, digest, data)
+    return {digest: _LOADED[digest] for digest in binaries}
+
+
+def _load_library(directory: str, digest: str, data: bytes) -> Callable[..., Any]:
+    path = os.path.join(directory, f"{digest}.so")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+    spec = importlib.util.spec_from_file_location(f"{digest}.kernel", path)
+    if spec is None or spec.loader is None:
+        raise KernelError(f"Binary {digest[:12]} is no extension module.", "Compile again.")
+    try:
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        kernel: Callable[..., Any] = module.kernel
+    except (ImportError, OSError, AttributeError) as error:
+        raise KernelError(
+            f"Binary {digest[:12]} cannot be loaded: {error}.",
+            'Load with on_mismatch="recompile", or compile again on this machine.',
+            digest=digest,
+            needs=needed_libraries(data),
+        ) from error
+    return kernel
+
+
+def needed_libraries(data: bytes) -> tuple[str, ...]:
+    """The shared libraries an ELF binary names as needed (DT_NEEDED), () for other formats.
+
+    Format: ELF-64, https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.dynamic.html
+    """
+    import struct
+
+    if data[:6] != b"\x7fELF\x02\x01":
+        return ()
+    try:
+        (headers,) = struct.unpack_from("<Q", data, 0x20)
+        size, count = struct.unpack_from("<HH", data, 0x36)
+        segments = [struct.unpack_from("<IIQQQQQQ", data, headers + i * size) for i in range(count)]
+        loads = [(s[3], s[2], s[5]) for s in segments if s[0] == 1]
+        dynamic = next((s for s in segments if s[0] == 2), None)
+        if dynamic is None:
+            return ()
+        entries = [struct.unpack_from("<QQ", data, dynamic[2] + i) for i in range(0, dynamic[5], 16)]
+        table = next(value for tag, value in entries if tag == 5)
+        start = next(off + table - addr for addr, off, size in loads if addr <= table < addr + size)
+        names = [value for tag, value in entries if tag == 1]
+        return tuple(
+            data[start + n : data.index(b"\0", start + n)].decode("ascii", "replace") for n in names
+        )
+    except (struct.error, StopIteration, ValueError):
+        return ()
+
+
+def aligned(tensor: Any) -> Any:
+    """The tensor itself when its data starts at a multiple of 16 bytes, a copy otherwise.
+
+    Triton kernels are compiled for that alignment; Inductor copies misaligned inputs, too.
+    """
+    if isinstance(tensor, torch.Tensor) and tensor.data_ptr() % 16:
+        copy = torch.empty_strided(
+            tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device
+        )
+        return copy.copy_(tensor)
+    return tensor
+
+
+def kernel_namespace(functions: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:
+    """The names that a native kernel's text may use, with the binaries' functions."""
+    return {
+        "__name__": "kernel",
+        "torch": torch,
+        "math": math,
+        "inf": math.inf,
+        "nan": math.nan,
+        "nanj": cmath.nanj,
+        "device": torch.device,
+        "aligned": aligned,
+        **torch_internals.output_code_functions(),
+        **functions,
+    }
+
+
+def digest_of(data: bytes) -> str:
+    """SHA-256 of a binary, 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+

@@ -1,0 +1,411 @@
+"""artifact + model -> callable, along one of three paths.
+
+- ``native``: execution code + bundled binaries; no FX graph, no Dynamo, no Inductor;
+- ``torch``: execution code + PyTorch's own loader for every kernel (vLLM #40151);
+- ``fx``: the split FX graph, deserialized, runs PyTorch's kernels (before vLLM #40151).
+
+Order: open -> container -> trust -> manifest -> stamp -> ops -> members this path reads, verified
+-> grammar -> only then exec and dlopen, from the bytes that were verified.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
+from typing import Any, Protocol
+
+import torch
+
+from .. import torch_internals
+from ..artifact import open_artifact
+from ..artifact.stamp import compare_stamps, explain
+from ..errors import (
+    ArtifactIncompatible,
+    FastCompileError,
+    FastCompileWarning,
+    InputError,
+    KernelError,
+    OpMissing,
+)
+from . import bind
+from .cuda import load_launches
+from .grammar import generated_names
+from .kernels import kernel_namespace, load_libraries
+from .machine import machine_stamp
+from .parameters import Source, find_parameters
+from .program import KernelEntry, Program, read_program
+from .signature import CallTree
+
+PATHS = ("native", "torch", "fx")
+
+
+class Parts(Protocol):
+    """Where a program is read from: a file that was opened, or a compile of this process."""
+
+    path: str
+    manifest: dict[str, Any]
+    timings: dict[str, float]
+
+    def read(self, name: str) -> bytes: ...
+
+
+class LoadedFunction:
+    """What `load` returns: called like the model, it returns what the model returned.
+
+    It is for inference: it runs under `torch.no_grad` and refuses inputs that want a gradient.
+
+    Attributes
+    ----------
+    via:
+        The reload path.
+    timings:
+        Seconds of each step of this load, in order.
+    notes:
+        What happened that a user should know: kernels that took another way, and why.
+    kernel_ways:
+        For every kernel, ``"native"``, ``"torch"`` or ``"recompiled"``.
+    """
+
+    def __init__(
+        self,
+        tree: CallTree,
+        check: Callable[..., tuple[Any, ...]],
+        forward: Callable[..., tuple[Any, ...]],
+        by_size: Mapping[tuple[int, ...], Callable[..., tuple[Any, ...]]],
+        *,
+        via: str,
+        model: str,
+    ) -> None:
+        self._tree = tree
+        self._check = check
+        self._forward = forward
+        self._by_size = by_size
+        self._n_inputs = len(tree.paths)
+        self.via = via
+        self.model = model
+        self.timings: dict[str, float] = {}
+        self.notes: tuple[str, ...] = ()
+        self.kernel_ways: tuple[str, ...] = ()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the model; raises InputError naming an argument that does not fit."""
+        leaves = self._check(*self._tree.leaves(args, kwargs))
+        forward = self._forward
+        if self._by_size:
+            forward = self._by_size.get(leaves[self._n_inputs :], forward)
+        if torch.is_grad_enabled():
+            with torch.no_grad():
+                return self._tree.outputs(forward(*leaves))
+        return self._tree.outputs(forward(*leaves))
+
+    def call_flat(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """Run on the leaves of a call; the leaves of the outputs, without their containers."""
+        arguments = self._check(*leaves)
+        forward = self._by_size.get(arguments[self._n_inputs :], self._forward)
+        with torch.no_grad():
+            return forward(*arguments)
+
+    def requires_grad_(self, requires_grad: bool = True) -> LoadedFunction:
+        """Refuse to train, in words: the kernels have no backward."""
+        if requires_grad:
+            raise InputError(
+                "A loaded function is for inference; it has no backward and records no autograd.",
+                "Train the model itself, and compile it again.",
+            )
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{self.model}, loaded along the {self.via} path>"
+
+
+def load(
+    file: str | os.PathLike[str],
+    model: Source,
+    *,
+    via: str = "native",
+    trust: str | None = None,
+    on_mismatch: str = "error",
+) -> LoadedFunction:
+    """Load a saved artifact: a warm reload.
+
+    Parameters
+    ----------
+    file:
+        The artifact.
+    model:
+        Where the weights come from, by parameter name: a module, or a mapping of names to tensors.
+    via:
+        The reload path: ``"native"``, ``"torch"`` or ``"fx"``.
+    trust:
+        None for artifacts of this user; ``"sha256:..."`` pins exactly that file.
+    on_mismatch:
+        What to do with kernels that do not fit this machine: ``"error"``, or ``"recompile"`` from
+        the FX graph that the artifact holds, with a warning.
+
+    Raises
+    ------
+    ArtifactNotFound, ArtifactCorrupt, ArtifactUntrusted
+        The file is not there, damaged, or of unknown origin.
+    ArtifactIncompatible
+        It does not fit this machine; the message lists all differences.
+    ParameterError, OpMissing, TreeTypeMissing
+        The model or the process lacks something that the artifact needs, by name.
+    """
+    if via not in PATHS:
+        raise FastCompileError(
+            f"via is {via!r}, which is no reload path.", f"Use one of {', '.join(PATHS)}."
+        )
+    if on_mismatch not in ("error", "recompile"):
+        raise FastCompileError(
+            f"on_mismatch is {on_mismatch!r}.", 'Use "error" or "recompile".'
+        )
+    return load_parts(open_artifact(file, trust=trust), model, via=via, on_mismatch=on_mismatch)
+
+
+def load_parts(
+    parts: Parts,
+    model: Source,
+    *,
+    via: str = "native",
+    on_mismatch: str = "error",
+    with_tree: bool = True,
+) -> LoadedFunction:
+    """The same for parts that were opened already. ``with_tree=False`` gives flat outputs."""
+    clock = _Clock(parts)
+    program = read_program(parts.manifest, parts.path)
+    loader = _Loader(parts, program, via, on_mismatch)
+    loader.check_machine()
+    loader.check_ops()
+    clock.mark("manifest")
+    check, bound, by_size = loader.load(model, clock)
+    signature = program.signature if with_tree else {**program.signature, "out_kind": "tuple"}
+    function = LoadedFunction(
+        CallTree(signature), check, bound, by_size, via=via, model=program.model
+    )
+    clock.mark("bind")
+    function.timings = clock.finish()
+    function.notes = tuple(loader.notes)
+    function.kernel_ways = tuple(loader.ways)
+    return function
+
+
+class _Clock:
+    """Seconds by step; hashing done while members are read counts as ``verify``."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._steps: dict[str, float] = {}
+        self._verify = parts.timings.get("verify", 0.0)
+        self._last = perf_counter()
+
+    def mark(self, step: str) -> None:
+        now = perf_counter()
+        verify = self._parts.timings.get("verify", 0.0)
+        spent = now - self._last - (verify - self._verify)
+        self._steps[step] = self._steps.get(step, 0.0) + spent
+        self._verify, self._last = verify, now
+
+    def finish(self) -> dict[str, float]:
+        return {
+            "read": self._parts.timings.get("read", 0.0),
+            "verify": self._parts.timings.get("verify", 0.0),
+            **self._steps,
+        }
+
+
+class _Loader:
+    """One load: what it reads, and what it has to tell afterwards."""
+
+    def __init__(self, parts: Parts, program: Program, via: str, on_mismatch: str) -> None:
+        self.parts = parts
+        self.program = program
+        self.via = via
+        self.on_mismatch = on_mismatch
+        self.notes: list[str] = []
+        self.ways: list[str] = []
+        self.recompile = False
+        self._codes: dict[str, Any] | None = None
+        self._known: frozenset[str] | None = None
+        self._graph: Any = None
+
+    def warn(self, text: str) -> None:
+        self.notes.append(text)
+        warnings.warn(text, FastCompileWarning, stacklevel=5)
+
+    # --- does it fit -----------------------------------------------------------------------------
+
+    def check_machine(self) -> None:
+        """Compare the artifact's stamp with this machine's; all differences at once."""
+        recorded = self.program.stamp
+        differences = compare_stamps(
+            recorded, machine_stamp(cpu_binaries="cpu_flags" in recorded, cuda="gpu" in recorded)
+        )
+        if not differences:
+            return
+        listed = explain(differences).replace("\n", "; ")
+        if self.on_mismatch == "error":
+            raise ArtifactIncompatible(
+                f"{self.parts.path} does not fit this machine: {listed}.",
+                'Compile again here, or load with on_mismatch="recompile".',
+                path=self.parts.path,
+                differences=differences,
+            )
+        self.recompile = True
+        self.warn(f"The kernels of {self.parts.path} are recompiled: {listed}.")
+
+    def check_ops(self) -> None:
+        """Refuse when an op that a library registers is not registered here; names all of them."""
+        missing = []
+        for op, module in self.program.ops.items():
+            namespace, _, name = op.partition("::")
+            if not hasattr(getattr(torch.ops, namespace), name.partition(".")[0]):
+                missing.append(f"{op} (registered by {module or 'an unknown module'})")
+        if missing:
+            raise OpMissing(
+                f"{self.parts.path} calls ops that are not registered here: {', '.join(missing)}.",
+                "Import the modules that register them before loading; nothing is imported for you.",
+                ops=tuple(missing),
+            )
+
+    # --- the parts -------------------------------------------------------------------------------
+
+    def load(
+        self, model: Source, clock: _Clock
+    ) -> tuple[Callable[..., Any], Callable[..., Any], dict[tuple[int, ...], Callable[..., Any]]]:
+        program = self.program
+        text = self.parts.read(program.execution)
+        stored = self._stored_tensors()
+        clock.mark("read")
+        if self.via == "fx":
+            self._graph = torch_internals.deserialize_graph(self.parts.read(program.fx))
+            clock.mark("graph")
+        kernels = [self._kernel(entry) for entry in program.kernels]
+        variants = self._variants()
+        clock.mark("kernels")
+        parameters = find_parameters(model, program.parameters, stored)
+        constants = [stored[f"constant {i}"] for i in range(program.constants)]
+        clock.mark("parameters")
+        code = self._code(program.execution, text, "execution code")
+        function = bind.compile_execution_fn(code, kernels, parameters, constants)
+        by_size = {
+            sizes: bind.compile_execution_fn(code, fixed, parameters, constants).forward
+            for sizes, fixed in variants.items()
+        }
+        clock.mark("exec")
+        if self.via == "fx":
+            return function.check_inputs, self._stitch(kernels, parameters, stored), {}
+        return function.check_inputs, function.forward, by_size
+
+    def _stored_tensors(self) -> dict[str, torch.Tensor]:
+        if not self.program.stored:
+            return {}
+        from safetensors.torch import load as load_tensors
+
+        return dict(load_tensors(self.parts.read(self.program.stored)))
+
+    def _code(self, member: str, text: bytes, kind: str, *, kernel: bool = False) -> Any:
+        """The compiled text: as stored when this Python wrote it, else compiled and checked."""
+        source = text.decode("utf-8", "replace")
+        if self._codes is None:
+            same = self.program.python == bind.python_tag() and self.program.code
+            self._codes = bind.stored_code(self.parts.read(self.program.code)) if same else {}
+        code = self._codes.get(member)
+        filename = bind.text_filename(kind, source)
+        if code is None or code.co_filename != filename:
+            code = bind.compile_text(source, kind, kernel=kernel)
+        else:
+            if self._known is None:
+                self._known = generated_names(self._called_names())
+            bind.check_stored_code(code, self._known, member)
+        bind.register_text(filename, source)
+        return code
+
+    def _called_names(self) -> frozenset[str]:
+        """Names in the text that depend on the model: kernels, binaries, and parts of op names."""
+        names = {"".join(k.name.split()) for k in self.program.kernels}
+        for kernel in self.program.kernels:
+            for entry in (kernel, *(e for _, e in kernel.sizes)):
+                names.update(name for name, _ in entry.libraries)
+                names.update(str(launch.get("name")) for launch in entry.launches)
+        for op in self.parts.manifest.get("ops_called", ()):
+            names.update(str(op).replace("::", ".").split("."))
+        return frozenset(names)
+
+    # --- kernels ---------------------------------------------------------------------------------
+
+    def _variants(self) -> dict[tuple[int, ...], list[Callable[..., Any]]]:
+        """Kernels for fixed sizes: sizes -> one callable per kernel."""
+        fixed: dict[tuple[int, ...], list[Callable[..., Any]]] = {}
+        if self.via == "fx" or self.recompile:
+            return fixed
+        for position, kernel in enumerate(self.program.kernels):
+            for sizes, entry in kernel.sizes:
+                fixed.setdefault(sizes, []).append(self._load_kernel(entry)[0])
+                if len(fixed[sizes]) != position + 1:
+                    raise KernelError(f"{kernel.name} has no kernel for {sizes}.", "Save it again.")
+        return fixed
+
+    def _kernel(self, entry: KernelEntry) -> Callable[..., Any]:
+        function, way = self._load_kernel(entry)
+        self.ways.append(way)
+        return function
+
+    def _load_kernel(self, entry: KernelEntry) -> tuple[Callable[..., Any], str]:
+        if self.recompile:
+            return self._recompiled(entry), "recompiled"
+        if self.via == "native" and entry.native:
+            try:
+                return self._native(entry), "native"
+            except KernelError as error:
+                if self.on_mismatch == "error":
+                    raise
+                self.warn(f"{entry.name} is recompiled: {error.what}")
+                return self._recompiled(entry), "recompiled"
+        if self.via == "native":
+            self.notes.append(f"{entry.name} takes PyTorch's loader: {entry.why}")
+        try:
+            return torch_internals.deserialize_kernel(self.parts.read(entry.torch)), "torch"
+        except FastCompileError:
+            raise
+        except Exception as error:  # PyTorch's loader runs a compiler and unpickles: anything comes
+            if self.on_mismatch == "recompile":
+                self.warn(f"{entry.name} is recompiled: {type(error).__name__}: {error}")
+                return self._recompiled(entry), "recompiled"
+            raise KernelError(
+                f"PyTorch's loader failed on {entry.name}: {type(error).__name__}: "
+                f"{str(error).strip():.300}.",
+                'Load along the native path, or with on_mismatch="recompile".',
+                kernel=entry.name,
+            ) from error
+
+    def _native(self, entry: KernelEntry) -> Callable[..., Any]:
+        binaries = {m.rpartition("/")[2]: self.parts.read(m) for _, m in entry.libraries}
+        loaded = load_libraries(binaries)
+        functions = {name: loaded[m.rpartition("/")[2]] for name, m in entry.libraries}
+        functions |= load_launches(entry.launches, self.parts.read)
+        code = self._code(entry.text, self.parts.read(entry.text), entry.name, kernel=True)
+        namespace = bind.run_code(code, kernel_namespace(functions))
+        kernel: Callable[..., Any] = namespace[entry.name]
+        return kernel
+
+    def _recompiled(self, entry: KernelEntry) -> Callable[..., Any]:
+        from .fallback import recompile
+
+        if self._graph is None:
+            self._graph = torch_internals.deserialize_graph(self.parts.read(self.program.fx))
+        return recompile(self._graph, entry)
+
+    # --- the fx path -----------------------------------------------------------------------------
+
+    def _stitch(
+        self,
+        kernels: Sequence[Callable[..., Any]],
+        parameters: Sequence[torch.Tensor],
+        stored: Mapping[str, torch.Tensor],
+    ) -> Callable[..., tuple[Any, ...]]:
+        """Run the deserialized split graph, its compiled children replaced by kernels."""
+        from .stitched import stitched_forward
+
+        return stitched_forward(self._graph, self.program, kernels, parameters)

@@ -1,0 +1,153 @@
+"""model -> the tensors an artifact needs, by name, each checked.
+
+The names are those of `torch.export`: paths such as ``model.layers.0.mlp.up_proj.weight``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ..errors import ParameterError
+
+Source = torch.nn.Module | Mapping[str, torch.Tensor] | Any
+
+
+def find_parameters(
+    source: Source, specs: Sequence[Sequence[Any]], stored: Mapping[str, torch.Tensor]
+) -> list[torch.Tensor]:
+    """The tensor for every specification, in order.
+
+    Parameters
+    ----------
+    source:
+        A module, a bound method of one, or a mapping of names to tensors.
+    specs:
+        ``[name, kind, dtype, shape, stride, device]`` each.
+    stored:
+        Constants and non-persistent buffers that the artifact holds; used for constants, and for
+        what a mapping (a state dict, say) does not have.
+
+    Raises ParameterError naming the tensor that is missing or does not fit, with expected and found.
+    """
+    lookup = _Lookup(source, stored)
+    tensors = []
+    for name, kind, dtype, shape, stride, device in specs:
+        tensor = stored[name] if kind == "constant" else lookup.find(name)
+        if (
+            str(tensor.dtype)[6:] != dtype
+            or list(tensor.shape) != shape
+            or (list(tensor.stride()) != stride and _strides_differ(tensor, stride))
+            or (kind != "constant" and str(tensor.device) != device)
+        ):
+            if kind == "constant" and str(tensor.device) != device:
+                tensor = tensor.to(device)
+            else:
+                raise _misfit(name, kind, tensor, dtype, shape, stride, device)
+        tensors.append(tensor)
+    return tensors
+
+
+def _strides_differ(tensor: torch.Tensor, stride: Sequence[int]) -> bool:
+    entries = zip(tensor.stride(), stride, tensor.shape, strict=True)
+    return bool(tensor.numel()) and any(f != s and n > 1 for f, s, n in entries)
+
+
+def _misfit(
+    name: str,
+    kind: str,
+    tensor: torch.Tensor,
+    dtype: str,
+    shape: Sequence[int],
+    stride: Sequence[int],
+    device: str,
+) -> ParameterError:
+    expected = f"{dtype}{list(shape)}, strides {list(stride)}, on {device}"
+    found = (
+        f"{str(tensor.dtype)[6:]}{list(tensor.shape)}, strides {list(tensor.stride())}, "
+        f"on {tensor.device}"
+    )
+    return ParameterError(
+        f"The {kind} {name} is {found}, and the artifact was compiled for {expected}.",
+        "Load it for the model it was made from, or compile again.",
+        name=name,
+        expected=expected,
+        found=found,
+    )
+
+
+class _Lookup:
+    """Finds tensors by path; the modules on the way are looked up once."""
+
+    def __init__(self, source: Source, stored: Mapping[str, torch.Tensor]) -> None:
+        owner = getattr(source, "__self__", None)
+        self._mapping: Mapping[str, Any] | None = None
+        self._modules: dict[str, Any] = {}
+        self._stored = stored
+        if isinstance(source, Mapping):
+            self._mapping = source
+        elif isinstance(source, torch.nn.Module):
+            self._modules[""] = source
+        elif isinstance(owner, torch.nn.Module):
+            self._modules[""] = owner
+        elif callable(source) or source is None:
+            self._mapping = {}
+        else:
+            raise ParameterError(
+                f"model is a {type(source).__name__}, which has no parameters.",
+                "Pass a torch.nn.Module or a mapping of names to tensors.",
+            )
+
+    def find(self, name: str) -> torch.Tensor:
+        if self._mapping is not None:
+            tensor = self._mapping.get(name, self._stored.get(name))
+        else:
+            prefix, _, leaf = name.rpartition(".")
+            tensor = getattr(self._module(prefix), leaf, None)
+        if not isinstance(tensor, torch.Tensor):
+            raise self._missing(name)
+        return tensor
+
+    def _module(self, path: str) -> Any:
+        if path not in self._modules:
+            prefix, _, leaf = path.rpartition(".")
+            self._modules[path] = getattr(self._module(prefix), leaf, None)
+        return self._modules[path]
+
+    def _missing(self, name: str) -> ParameterError:
+        near = difflib.get_close_matches(name, list(self._names()), 1)
+        return ParameterError(
+            f"The artifact needs {name!r}, which the model does not have.",
+            f"The nearest name is {near[0]!r}." if near else "Load it for the model it was made from.",
+            name=name,
+        )
+
+    def _names(self) -> Iterator[str]:
+        if self._mapping is not None:
+            yield from self._mapping
+        else:
+            root = self._modules[""]
+            yield from (n for n, _ in root.named_parameters())
+            yield from (n for n, _ in root.named_buffers())
+
+
+def tensors_for(specs: Sequence[Sequence[Any]], seed: int = 0) -> dict[str, torch.Tensor]:
+    """Made-up tensors that fit the specifications, for processes that have no weights.
+
+    Floating-point values are small and random, integers zero; values are not the model's.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    tensors = {}
+    for name, _, dtype_name, shape, stride, device in specs:
+        dtype = getattr(torch, dtype_name)
+        tensor = torch.empty_strided(shape, stride, dtype=dtype, device=device)
+        if dtype.is_floating_point and dtype.itemsize >= 2:
+            noise = torch.rand(shape, generator=generator, dtype=torch.float32)
+            tensor.copy_(noise.mul_(0.04).sub_(0.02))
+        else:
+            tensor.zero_()
+        tensors[name] = tensor
+    return tensors

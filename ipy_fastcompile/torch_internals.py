@@ -1,0 +1,342 @@
+"""Private torch APIs -> named functions: the only file that touches ``torch._*``.
+
+One function per private API, with the versions it was seen on. Nothing here is imported before it
+is used, so that the native reload path stays free of `torch._dynamo` and `torch._inductor`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+# --- trees (torch.utils._pytree; seen on 2.11 and 2.13) ------------------------------------------
+
+
+def flatten_tree(tree: Any) -> tuple[list[Any], Any]:
+    """The leaves of a nest of registered containers, and its tree specification."""
+    from torch.utils import _pytree
+
+    return _pytree.tree_flatten(tree)
+
+
+def unflatten_tree(leaves: Sequence[Any], spec: Any) -> Any:
+    """The nest of containers with these leaves."""
+    from torch.utils import _pytree
+
+    return _pytree.tree_unflatten(leaves, spec)
+
+
+def map_tree_with_path(function: Callable[[Any, Any], Any], tree: Any) -> Any:
+    """``function(path, leaf)`` over a nest; the path's ``keystr`` reads ``[0]['name']``."""
+    from torch.utils import _pytree
+
+    return _pytree.tree_map_with_path(lambda path, leaf: function(_pytree.keystr(path), leaf), tree)
+
+
+def dump_tree_spec(spec: Any) -> str:
+    """A tree specification as JSON text. Raises NotImplementedError for an unnamed type."""
+    from torch.utils import _pytree
+
+    return _pytree.treespec_dumps(spec)
+
+
+def load_tree_spec(text: str) -> Any:
+    """The tree specification that `dump_tree_spec` wrote.
+
+    Raises NotImplementedError naming the type when it is not registered in this process.
+    """
+    from torch.utils import _pytree
+
+    return _pytree.treespec_loads(text)
+
+
+# --- what Inductor's output code calls (torch._C; seen on 2.11 and 2.13) -------------------------
+
+
+def output_code_functions() -> dict[str, Any]:
+    """The C functions that Inductor's output code calls by these names.
+
+    They live in torch's C extension, so no Python of `torch._dynamo` is imported.
+    """
+    guards = torch._C._dynamo.guards
+    functions = {
+        "assert_size_stride": guards.assert_size_stride,
+        "assert_alignment": guards.assert_alignment,
+        "empty_strided_cpu": guards._empty_strided_cpu,
+        "reinterpret_tensor": guards._reinterpret_tensor,
+    }
+    if hasattr(guards, "_empty_strided_cpu_pinned"):
+        functions["empty_strided_cpu_pinned"] = guards._empty_strided_cpu_pinned
+    if hasattr(guards, "_empty_strided_cuda"):
+        functions["empty_strided_cuda"] = guards._empty_strided_cuda
+    if hasattr(torch._C, "_cuda_getCurrentRawStream"):
+        functions["get_raw_stream"] = torch._C._cuda_getCurrentRawStream
+    if hasattr(torch.cuda, "_DeviceGuard"):
+        functions["device_guard"] = torch.cuda._DeviceGuard
+    return functions
+
+
+def provide_data_pointer_function() -> None:
+    """Tell the C++ kernels of Inductor where the function is that reads a tensor's data pointer.
+
+    Their bindings read the address from this environment variable when they are imported.
+    """
+    address = torch._C._dynamo.guards._torchinductor_pyobject_tensor_data_ptr
+    os.environ["_TORCHINDUCTOR_PYOBJECT_TENSOR_DATA_PTR"] = str(address)
+
+
+def static_cuda_launcher() -> Any | None:
+    """The C launcher for cubins (``_load_kernel``, ``_launch_kernel``), None in a CPU build."""
+    return getattr(torch._C, "_StaticCudaLauncher", None)
+
+
+# --- capture (seen on 2.11 and 2.13) -------------------------------------------------------------
+
+
+def is_symbolic_int(value: Any) -> bool:
+    """Whether a number is a symbolic size with an expression behind it."""
+    return isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool))
+
+
+def symbolic_expression(value: Any) -> Any:
+    """The sympy expression of a symbolic number."""
+    return value.node.expr
+
+
+def symbolic_hint(value: Any) -> int:
+    """The size that a symbolic number had for the example inputs.
+
+    2.13 keeps no hint for unbacked sizes; they count as 1.
+    """
+    if not is_symbolic_int(value):
+        return int(value)
+    node = value.node
+    return int(node.hint) if node.has_hint() else 1
+
+
+def storage_identity(tensor: torch.Tensor) -> int:
+    """A number that tensors share exactly when they share their storage; fake tensors have one."""
+    return int(tensor.untyped_storage()._cdata)
+
+
+# --- lowering (torch._inductor; seen on 2.11 and 2.13) -------------------------------------------
+
+
+@contextlib.contextmanager
+def _inference() -> Iterator[None]:
+    import torch._functorch.config
+
+    with (
+        torch.no_grad(),
+        torch._functorch.config.patch(autograd_cache_normalize_inputs=True),
+    ):
+        yield
+
+
+def compile_submodule(graph_module: torch.fx.GraphModule, inputs: Sequence[Any]) -> bytes:
+    """Compile a submodule by `standalone_compile(aot=True)`; the serialized artifact.
+
+    The placeholders' and nodes' fake values are in ``node.meta["val"]``, where export puts them;
+    Inductor looks for them under ``"example_value"``.
+    """
+    from torch._inductor import standalone_compile
+
+    for node in graph_module.graph.nodes:
+        if "val" in node.meta:
+            node.meta["example_value"] = node.meta["val"]
+    with _inference():
+        artifact = standalone_compile(
+            graph_module, list(inputs), dynamic_shapes="from_graph", options={}, aot=True
+        )
+        return artifact.serialize()
+
+
+def compile_at_size(graph_module: torch.fx.GraphModule, inputs: Sequence[Any]) -> bytes:
+    """The same for example inputs of fixed sizes; the graph is traced again for them."""
+    from torch._inductor import standalone_compile
+
+    with _inference():
+        artifact = standalone_compile(
+            graph_module,
+            list(inputs),
+            dynamic_shapes="from_example_inputs",
+            options={},
+            aot=True,
+        )
+        return artifact.serialize()
+
+
+def deserialize_kernel(data: bytes) -> Callable[..., Any]:
+    """The callable of a serialized artifact: PyTorch's own loader (unpickles, may compile C++)."""
+    from torch._inductor.standalone_compile import AOTCompiledArtifact
+
+    if hasattr(AOTCompiledArtifact, "deserialize"):
+        return AOTCompiledArtifact.deserialize(data)
+    from torch._dynamo.aot_compile_types import BundledAOTAutogradSerializableCallable
+
+    return BundledAOTAutogradSerializableCallable.deserialize_compile_artifacts(data)
+
+
+@dataclass(frozen=True)
+class CompiledParts:
+    """What a serialized artifact of `standalone_compile(aot=True)` holds.
+
+    ``obstacles`` say what AOTAutograd must do around the kernel that the native path does not do;
+    ``constants`` are tensors the output code refers to by name; ``checked_inputs`` are the indices
+    of inputs whose alignment (16 bytes) is checked on a GPU.
+    """
+
+    output_code: str
+    aten_graph: str
+    line_map: tuple[tuple[int, str], ...]
+    obstacles: tuple[str, ...]
+    constants: Mapping[str, torch.Tensor]
+    mutated_inputs: tuple[int, ...]
+    checked_inputs: tuple[int, ...]
+    autotuners: tuple[Any, ...]
+
+
+def open_compiled(data: bytes) -> CompiledParts:
+    """Look inside a serialized artifact made in this process."""
+    bundle = pickle.loads(data)
+    entry = bundle[0] if isinstance(bundle, tuple) else bundle
+    code = entry.compiled_fw.result
+    bundled = getattr(code, "_triton_bundle", None)
+    return CompiledParts(
+        output_code=code.source_code,
+        aten_graph=code.inductor_post_grad_graph_str or entry.aot_forward_graph_str or "",
+        line_map=tuple((line, text) for line, text in (code.cache_linemap or ()) if text),
+        obstacles=tuple(_wrapper_obstacles(entry, code)),
+        constants=dict(code.constants or {}),
+        mutated_inputs=tuple(sorted(code.mutated_input_idxs or ())),
+        checked_inputs=tuple(code.inputs_to_check or ()),
+        autotuners=tuple(a.kernel for a in bundled.static_autotuners) if bundled else (),
+    )
+
+
+def _wrapper_obstacles(entry: Any, code: Any) -> Iterator[str]:
+    """What AOTAutograd's runtime wrappers would do at each call, read off their metadata."""
+    from torch._functorch._aot_autograd.schemas import OutputType, PlainTensorMeta
+
+    metadata = entry.runtime_metadata
+    if metadata.mutated_inp_runtime_indices:
+        yield f"inputs {metadata.mutated_inp_runtime_indices} are mutated outside the kernel"
+    if metadata.num_intermediate_bases:
+        yield "outputs are views of an intermediate value"
+    exact = (
+        OutputType.non_alias,
+        OutputType.unsafe_view_alias,
+        OutputType.custom_function_view,
+        OutputType.alias_of_input,
+        OutputType.is_input,
+    )
+    for position, info in enumerate(metadata.output_info):
+        if info.output_type not in exact:
+            yield f"output {position} is {info.output_type.name}"
+    if metadata.tokens:
+        yield "ops with effects pass tokens"
+    if metadata.num_graphsafe_rng_states:
+        yield "random number generator states are inputs"
+    if any(not isinstance(m, PlainTensorMeta) for m in metadata.subclass_inp_meta or ()):
+        yield "an input is a tensor subclass"
+    if entry.maybe_subclass_meta is not None:
+        yield "tensor subclasses are unwrapped"
+    if entry.compiled_bw is not None:
+        yield "it has a backward"
+    for wrapper in entry.dispatch_wrappers:
+        if getattr(wrapper, "needs_post_compile", True):
+            yield f"{type(wrapper).__name__} is in effect"
+    if getattr(code, "torchbind_constants", None):
+        yield "it holds script objects"
+    if getattr(code, "frozen_param_names", None):
+        yield "parameters are frozen into it"
+    overlap = set(code.mutated_input_idxs or ()) & set(code.inputs_to_check or ())
+    if overlap:
+        yield f"inputs {sorted(overlap)} are mutated and need an alignment check"
+    if getattr(code, "partition_maps", None):
+        yield "its output code is partitioned for CUDA graphs"
+
+
+def cpp_kernel_library(argument_types: Sequence[str], source: str) -> str:
+    """Path of the extension module that Inductor built for a C++ kernel in this process.
+
+    It is built again where the Inductor cache has lost it.
+    """
+    from torch._inductor.codecache import CppPythonBindingsCodeCache
+
+    function = CppPythonBindingsCodeCache.load_pybinding(list(argument_types), source)
+    module = function.__self__
+    return str(module.__file__)
+
+
+def extern_kernel(name: str) -> Any | None:
+    """What Inductor's ``extern_kernels.NAME`` calls, or None when there is no such kernel."""
+    from torch._inductor.select_algorithm import extern_kernels
+
+    return getattr(extern_kernels, name, None)
+
+
+def cpu_vector_isa() -> str:
+    """The vector instruction set that Inductor chose for C++ kernels, ``avx512`` for instance."""
+    from torch._inductor.cpu_vec_isa import pick_vec_isa
+
+    return str(pick_vec_isa())
+
+
+# --- the serialized FX graph (torch.fx._graph_pickler; seen on 2.11 and 2.13) ---------------------
+
+
+def serialize_graph(graph_module: torch.fx.GraphModule) -> bytes:
+    """An FX graph, its submodules and the fake values of its nodes, as bytes."""
+    from torch.fx._graph_pickler import GraphPickler, Options
+
+    return GraphPickler.dumps(graph_module, Options(ops_filter=None))
+
+
+def deserialize_graph(data: bytes) -> torch.fx.GraphModule:
+    """The FX graph that `serialize_graph` wrote, in a fresh fake mode."""
+    from torch._subclasses import FakeTensorMode
+    from torch.fx._graph_pickler import GraphPickler
+    from torch.fx.experimental.symbolic_shapes import ShapeEnv
+
+    graph_module = GraphPickler.loads(data, FakeTensorMode(shape_env=ShapeEnv()))
+    graph_module.recompile()
+    return graph_module
+
+
+# --- registered ops ------------------------------------------------------------------------------
+
+
+def op_module(packet: Any) -> str:
+    """The Python module that registered an op, "" when torch does not know.
+
+    Every `torch.library` definition from Python leaves its module in torch's stub registry.
+    """
+    default = getattr(packet, packet.overloads()[0])
+    module = getattr(default, "_defining_module", "") or ""
+    try:
+        from torch._library.custom_ops import OPDEFS
+
+        definition = OPDEFS.get(default._schema.name)
+        function = getattr(definition, "_init_fn", None)
+        module = module or getattr(function, "__module__", "") or ""
+    except ImportError:
+        pass
+    return str(module)
+
+
+# --- what is loaded ------------------------------------------------------------------------------
+
+
+def compiler_modules_loaded() -> tuple[str, ...]:
+    """Which of `torch._dynamo`, `torch._inductor` and `triton` this process has imported."""
+    return tuple(
+        name for name in ("torch._dynamo", "torch._inductor", "triton") if name in sys.modules
+    )
