@@ -55,11 +55,9 @@ def temporary_beside(path: str, *, system: Any = os) -> Iterator[str]:
     directory, name = os.path.split(path)
     if not name or "\0" in path or not _is_encodable(path):
         raise SaveError(f"{path!r} cannot name a file.", "Choose another path.", path=path)
-    temporary = (
-        f"{directory or os.curdir}{os.sep}{TEMPORARY_PREFIX}{os.urandom(16).hex()}"
-        f"{TEMPORARY_SUFFIX}"
-    )
     try:
+        unique = f"{TEMPORARY_PREFIX}{os.urandom(16).hex()}{TEMPORARY_SUFFIX}"
+        temporary = f"{directory or os.curdir}{os.sep}{unique}"
         # An interrupt may come before the body knows that it created the file, so the temporary
         # is removed by name whatever happened; the name is random, it can be no other file.
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import ArtifactError, CacheError
 from .changes import Change, diff_components
@@ -107,15 +108,22 @@ def _read_entry(file: StoredFile) -> Entry:
         _, components = recorded_digests(glimpse.manifest, str(file.path))
     except ArtifactError as error:
         return Entry(digest, file.path, file.size, file.modified, problem=error.what)
-    model = glimpse.manifest.get("model")
+    return make_entry(file, glimpse.manifest, components)
+
+
+def make_entry(
+    file: StoredFile, manifest: Mapping[str, Any], components: Mapping[str, str]
+) -> Entry:
+    """The entry that ``file`` is, from its manifest and the digests of its key's components."""
+    model = manifest.get("model")
     if isinstance(model, dict):
         model = model.get("name")
     return Entry(
-        digest=digest,
+        digest=file.path.name.removesuffix(ENTRY_SUFFIX),
         path=file.path,
         size=file.size,
         used=file.modified,
-        created=glimpse.manifest["created"],
+        created=manifest["created"],
         model=model if isinstance(model, str) else "",
         components=tuple(components.items()),
     )

@@ -57,7 +57,7 @@ def read_key() -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        _refuse(path, f"it cannot be opened ({error.strerror or error})")
+        raise _unreadable(path, error) from error
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -71,8 +71,10 @@ def read_key() -> bytes | None:
                     f"its mode is {stat.S_IMODE(status.st_mode):04o}, so others can use it",
                 )
         key = os.read(descriptor, limits.KEY_BYTES + 1)
+    except KeyFileError:
+        raise  # an OSError itself
     except OSError as error:
-        _refuse(path, f"it cannot be read ({error.strerror or error})")
+        raise _unreadable(path, error) from error
     finally:
         os.close(descriptor)
     if len(key) != limits.KEY_BYTES:
@@ -137,6 +139,15 @@ def _claim(temporary: Path, path: Path) -> None:
         # make the first key at the same moment the later wins.
         if not os.path.lexists(path):
             temporary.rename(path)
+
+
+def _unreadable(path: Path, error: OSError) -> KeyFileError:
+    return KeyFileError(
+        f"The signing key {path} cannot be read: {error.strerror or error}.",
+        "Check that it is a file of yours; or delete it, and the next save makes a new one.",
+        path=str(path),
+        refused=True,
+    )
 
 
 def _refuse(path: Path, why: str) -> NoReturn:

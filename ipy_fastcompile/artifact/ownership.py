@@ -29,21 +29,12 @@ def exposure(path: str, status: os.stat_result) -> Exposure | None:
     """
     if os.name != "posix":
         return None
-    problem = _problem(path, status)
-    if problem:
-        return problem
     try:
-        found = _walk(Path.cwd() / Path(path).parent, 0)
-        if found:
-            return found
-        now = Path(path).lstat()
+        return _problem(path, status) or _walk(Path.cwd() / Path(path).parent, 0)
     except OSError as error:
         return Exposure(
             f"the way to it cannot be checked ({error.strerror or error})", "Move the file."
         )
-    if (now.st_dev, now.st_ino) != (status.st_dev, status.st_ino):
-        return Exposure("it was replaced while it was being read", "Try again.")
-    return None
 
 
 def _walk(directory: Path, links: int) -> Exposure | None:

@@ -29,7 +29,7 @@ from ..errors import (
 from . import limits, sweep
 from .atomic import temporary_beside, write_atomically
 from .changes import Change, diff_components
-from .entries import Entry, Explanation, explain_key, list_entries, read_key
+from .entries import Entry, Explanation, explain_key, list_entries, make_entry, read_key
 from .inert import inert
 from .inspect import ArtifactInfo, inspect
 from .key import Key, recorded_digests
@@ -250,7 +250,8 @@ class Store:
             with temporary_beside(str(target)) as temporary:
                 source(temporary)
                 artifact = self._check(Path(temporary), key)
-        return Entry(key.digest, target, artifact.size, time.time())
+        file = sweep.StoredFile(target, "entry", artifact.size, time.time())
+        return make_entry(file, artifact.manifest, key.digests)
 
     def _check(self, path: Path, key: Key) -> OpenArtifact:
         """The artifact at ``path``, whole, this user's, of this key, and not too large."""
