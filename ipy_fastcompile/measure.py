@@ -1,0 +1,84 @@
+"""Compiled model -> its report with the proof: the error against eager, the warm reloads timed.
+
+The error is measured in this process, with the real weights, through save and load. The reloads
+are measured in fresh processes. Magics and the demo share this file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .records import Progress, ReloadRecord, Report
+
+PATHS = ("native", "torch", "fx")
+
+CheckAgainstEager = Callable[..., float]
+MeasureReloads = Callable[..., tuple[ReloadRecord, ...]]
+
+
+def _check_against_eager(*args: Any, **kwargs: Any) -> float:
+    from .engine.check import check_against_eager
+
+    return check_against_eager(*args, **kwargs)
+
+
+def _measure_reloads(*args: Any, **kwargs: Any) -> tuple[ReloadRecord, ...]:
+    from .runtime.fresh import measure_reloads
+
+    return measure_reloads(*args, **kwargs)
+
+
+def measure(
+    compiled: Any,
+    model: Any,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    path: Path | None = None,
+    runs: int = 3,
+    progress: Callable[[Progress], None] | None = None,
+    check: CheckAgainstEager = _check_against_eager,
+    reload: MeasureReloads = _measure_reloads,
+) -> Report:
+    """Compare a compiled model with eager, and time its reload along every path.
+
+    Parameters
+    ----------
+    compiled:
+        What `ipy_fastcompile.compile` returned.
+    model, args, kwargs:
+        The call it was compiled from.
+    path:
+        The saved artifact. Without it a copy is saved, measured and removed.
+    runs:
+        Fresh processes for each reload path; the report holds medians.
+    progress:
+        Called with the stages "check" and "reload".
+    check, reload:
+        Stand-ins for `check_against_eager` and `measure_reloads`.
+
+    Returns
+    -------
+    The report of ``compiled`` with ``max_error`` and ``reloads``.
+    """
+
+    def tell(stage: str, done: int, total: int, detail: str) -> None:
+        if progress is not None:
+            progress(Progress(stage, done, total, detail))
+
+    tell("check", 0, 1, "against eager")
+    error = check(compiled, model, tuple(args), dict(kwargs or {}))
+    reloads: tuple[ReloadRecord, ...] = ()
+    with tempfile.TemporaryDirectory(prefix="fastcompile-") as folder:
+        if path is None:
+            path = Path(folder) / "measured.fastcompile"
+            compiled.save(path)
+        for done, way in enumerate(PATHS):
+            tell("reload", done, len(PATHS), f"{way} path in {runs} fresh processes")
+            reloads += reload(path, paths=(way,), runs=runs)
+    report: Report = compiled.report
+    return dataclasses.replace(report, max_error=error, reloads=reloads)

@@ -1,0 +1,177 @@
+"""Magic line -> `Options`: split, checked, and refused in one sentence when it does not fit."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from .options import COMPILE_OPTIONS, Option, flags_of
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a ``%fastcompile`` line asks for. ``None`` leaves a setting to its trait."""
+
+    code: str = ""
+    output: str | None = None
+    save: Path | None = None
+    dynamic: Mapping[str, Any] | None = None
+    split_at: tuple[str, ...] | None = None
+    sizes: Mapping[str, list[int]] | None = None
+    model: str | None = None
+    runs: int | None = None
+    warm: bool = True
+    explorer: bool = True
+    quiet: bool = False
+    help: bool = False
+
+
+# A word: whatever holds no blank outside quotes.
+_WORD = re.compile(r"""(?:"[^"]*"|'[^']*'|\S)+""")
+
+
+def split_line(line: str, options: Sequence[Option], magic: str) -> tuple[list[str], str]:
+    """The options at the front of a magic's line, as words, and the rest of the line untouched.
+
+    Raises UsageError, with near names, for an option that the magic does not have.
+    """
+    known = flags_of(options)
+    words: list[str] = []
+    position = 0
+    while match := _WORD.search(line, position):
+        word = match.group()
+        if not word.startswith("-") or word == "--":
+            return words, line[match.end() if word == "--" else match.start() :].strip()
+        flag, equals, _ = word.partition("=")
+        _check_flag(flag, known, magic)
+        words.append(_unquote(word))
+        position = match.end()
+        if known[flag].takes_value and not equals:
+            value = _WORD.search(line, position)
+            if value is None or value.group() in known:
+                raise UsageError(f"{flag} needs a value: {flag} {known[flag].settings['metavar']}.")
+            # Joined, so that argparse takes a value that starts with a dash for a value.
+            words[-1] = f"{flag}={_unquote(value.group())}" if flag.startswith("--") else flag
+            if not flag.startswith("--"):
+                words[-1] += _unquote(value.group())
+            position = value.end()
+    return words, ""
+
+
+def read_words(line: str, options: Sequence[Option], magic: str) -> list[str]:
+    """The words of a line that holds no code. Raises UsageError as `split_line` does."""
+    known = flags_of(options)
+    words = [_unquote(word) for word in _WORD.findall(line.rstrip().rstrip(";"))]
+    for word in words:
+        if word.startswith("-"):
+            _check_flag(word.partition("=")[0], known, magic)
+    return words
+
+
+def _check_flag(flag: str, known: Mapping[str, Option], magic: str) -> None:
+    if flag not in known:
+        raise UsageError(
+            f"%{magic} has no option {flag}.{near(flag, known)} %{magic}? lists them all."
+        )
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """`` Did you mean 'this' or 'that'?`` for names close to ``name``, else an empty text."""
+    close = difflib.get_close_matches(name, list(names), n=2, cutoff=0.6)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
+
+
+def read_options(parser: argparse.ArgumentParser, line: str, *, is_cell: bool) -> Options:
+    """Read the line of ``%fastcompile`` or ``%%fastcompile``.
+
+    Raises UsageError when it does not fit.
+    """
+    if is_cell:
+        line = line.rstrip().rstrip(";")
+    words, code = split_line(line, COMPILE_OPTIONS, "fastcompile")
+    if is_cell and code:
+        raise UsageError(
+            f"The first line of the cell takes options only, and {code!r} is none."
+            " The code goes below it."
+        )
+    found = parser.parse_args(words)
+    if found.runs is not None and found.runs < 1:
+        raise UsageError(f"--runs is {found.runs}, and at least 1 process is needed.")
+    return Options(
+        code=code,
+        output=check_name(found.output),
+        save=None if found.save is None else Path(found.save).expanduser(),
+        dynamic=read_dynamic(found.dynamic or ()),
+        split_at=tuple(found.split_at) if found.split_at else None,
+        sizes=read_sizes(found.sizes or ()),
+        model=found.model,
+        runs=found.runs,
+        warm=not found.no_warm,
+        explorer=not found.no_explorer,
+        quiet=found.quiet,
+        help=found.help,
+    )
+
+
+def check_name(name: str | None) -> str | None:
+    """``name`` if a result can be stored under it. Raises UsageError when it cannot."""
+    if name is not None and not name.isidentifier():
+        raise UsageError(f"-o stores the result under a Python name, and {name!r} is none.")
+    return name
+
+
+_DIMENSION = re.compile(r"(-?\d+)(?:=([A-Za-z_]\w*)(?:\((\d+),\s*(\d+)\))?)?")
+# A comma that is not inside the parentheses of a range.
+_COMMA = re.compile(r",(?![^()]*\))")
+
+
+def read_dynamic(texts: Sequence[str]) -> dict[str, Any] | None:
+    """``ids:0=batch,1=seq(2,512)`` -> ``{"ids": {0: "batch", 1: ("seq", 2, 512)}}``.
+
+    A dimension without a name gets one of its own (``ids_1``). A dotted argument reaches into a
+    dict or a list: ``batch.ids:1`` -> ``{"batch": {"ids": {1: "batch_ids_1"}}}``.
+    """
+    dynamic: dict[str, Any] = {}
+    for text in texts:
+        argument_name, colon, dimensions = text.partition(":")
+        if not colon or not argument_name:
+            raise UsageError(f"--dynamic {text} should look like ARG:DIM, for instance ids:1.")
+        place: dict[Any, Any] = dynamic
+        for part in argument_name.split("."):
+            place = place.setdefault(int(part) if part.isdigit() else part, {})
+        for dimension in _COMMA.split(dimensions):
+            match = _DIMENSION.fullmatch(dimension.strip())
+            if match is None:
+                raise UsageError(
+                    f"--dynamic {text}: {dimension!r} is no dimension. Write a number, and if you"
+                    " like a name and a range: 1, 1=seq or 1=seq(2,512)."
+                )
+            number, name, low, high = match.groups()
+            name = name or re.sub(r"\W", "_", f"{argument_name}_{number}")
+            if low is not None and int(low) >= int(high):
+                raise UsageError(f"--dynamic {text}: the range of {name} ends before it starts.")
+            place[int(number)] = name if low is None else (name, int(low), int(high))
+    return dynamic or None
+
+
+def read_sizes(texts: Sequence[str]) -> dict[str, list[int]] | None:
+    """``seq=1,16`` -> ``{"seq": [1, 16]}``."""
+    sizes: dict[str, list[int]] = {}
+    for text in texts:
+        name, _, numbers = text.partition("=")
+        words = [word.strip() for word in numbers.split(",")]
+        if not name.isidentifier() or not all(word.isdigit() and int(word) for word in words):
+            raise UsageError(f"--sizes {text} should look like NAME=N,N, for instance seq=1,16.")
+        sizes.setdefault(name, []).extend(int(word) for word in words)
+    return sizes or None
+
+
+def _unquote(word: str) -> str:
+    return re.sub(r"""(["'])(.*?)\1""", r"\2", word)

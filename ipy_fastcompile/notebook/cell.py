@@ -1,0 +1,143 @@
+"""Cell -> its statements run, and the call at its end handed over instead of made.
+
+The cell is cached and compiled by IPython's own compiler and executed here, not in a nested
+``run_cell``: an exception surfaces once, with the user's lines, and `inspect.getsource` finds
+functions that the cell defines.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from ..errors import CallError
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+# What happens to a call: (callee, args, kwargs) -> the value that the call has in the cell.
+OnCall = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+
+# The name that stands for `OnCall` in the user's namespace while the cell runs.
+HOOK = "__fastcompile_call__"
+
+_FORMS = "End the cell with the call to compile, such as model(x) or out = model(x)"
+
+
+def run_last_call(shell: InteractiveShell, source: str, on_call: OnCall, *, header: int = 0) -> Any:
+    """Run ``source``; the call in its last statement goes to ``on_call``.
+
+    Callee and arguments are evaluated once, in their place and order. The last statement may be
+    the call alone, an assignment of it (``out = model(x)``, ``a, b = model(x)``, ``out += ...``),
+    either with attributes or items taken from the result (``model(x).logits[0]``), or a ``with``
+    block that ends in one of these.
+
+    Parameters
+    ----------
+    shell:
+        The shell whose namespace the cell runs in.
+    source:
+        The text of the cell, IPython syntax included.
+    on_call:
+        Receives callee, positional and keyword arguments, and returns the value of the call.
+    header:
+        Lines above ``source`` in the cell that the user sees, so that line numbers agree.
+
+    Returns
+    -------
+    The value of the last statement when it is an expression, as a cell has it, otherwise None.
+
+    Raises
+    ------
+    UsageError
+        When the last statement holds no such call.
+    """
+    tree, file = parse_cell(shell, source, header)
+    call = find_call(tree)
+    call.args.insert(0, call.func)
+    call.func = ast.copy_location(ast.Name(HOOK, ast.Load()), call.func)
+    shell.user_ns[HOOK] = _hand_over(on_call, ast.unparse(call.args[0]))
+    try:
+        return run_statements(shell, tree.body, file)
+    finally:
+        shell.user_ns.pop(HOOK, None)
+
+
+def parse_cell(shell: InteractiveShell, source: str, header: int = 0) -> tuple[ast.Module, str]:
+    """The syntax tree of a cell, transformed as IPython does, and the file name it is cached by."""
+    text = shell.transform_cell(source)
+    # IPython drops the blank lines at the top of a cell.
+    blank = len(source) - len(source.lstrip("\n")) if source.strip() else 0
+    text = "\n" * (header + blank) + text
+    file = shell.compile.cache(text, shell.execution_count, raw_code=text)
+    tree = shell.transform_ast(shell.compile.ast_parse(text, filename=file))
+    assert isinstance(tree, ast.Module)
+    return tree, file
+
+
+def run_statements(shell: InteractiveShell, statements: list[ast.stmt], file: str) -> Any:
+    """Execute ``statements``; the value of the last one if it is an expression, else None."""
+    __tracebackhide__ = True
+    # IPython's compiler keeps the future imports of earlier cells; it takes trees as well as text.
+    compile_tree: Callable[[ast.AST, str, str], Any] = shell.compile  # type: ignore[assignment]
+    *others, last = statements
+    if not isinstance(last, ast.Expr):
+        exec(compile_tree(ast.Module(statements, []), file, "exec"), shell.user_ns)
+        return None
+    exec(compile_tree(ast.Module(others, []), file, "exec"), shell.user_ns)
+    return eval(compile_tree(ast.Expression(last.value), file, "eval"), shell.user_ns)
+
+
+def find_call(tree: ast.Module) -> ast.Call:
+    """The call to compile: the one that the last statement of a cell ends in.
+
+    Raises UsageError, saying what the last statement is instead.
+    """
+    if not tree.body:
+        raise UsageError(f"There is nothing to compile in an empty cell. {_FORMS}.")
+    last: ast.stmt = tree.body[-1]
+    while isinstance(last, ast.With):
+        last = last.body[-1]
+    value = getattr(last, "value", None)
+    if not isinstance(last, (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign)):
+        value = None
+    while isinstance(value, (ast.Attribute, ast.Subscript, ast.NamedExpr)):
+        value = value.value
+    if not isinstance(value, ast.Call):
+        text = ast.unparse(last).splitlines()[0]
+        raise UsageError(
+            f"The last statement of the cell, {text!r:.60}, is not a call. {_FORMS},"
+            " or name the call with -m NAME."
+        )
+    return value
+
+
+def _hand_over(on_call: OnCall, name: str) -> Callable[..., Any]:
+    def call(callee: Any, /, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        check_callee(callee, name)
+        return on_call(callee, args, kwargs)
+
+    return call
+
+
+def check_callee(callee: Any, name: str) -> None:
+    """Refuse ``callee``, written as ``name``, unless it is a module or a function.
+
+    Raises UsageError, which a shell shows as one sentence; its cause is a `CallError`.
+    """
+    if isinstance(callee, type):
+        what = f"{name} is a class, and calling it makes an object of it."
+    elif inspect.isbuiltin(callee) or isinstance(callee, types.MethodWrapperType):
+        what = f"{name} is a built-in function, not a model."
+    elif not callable(callee):
+        what = f"{name} is of type {type(callee).__name__} and cannot be called."
+    else:
+        return
+    error = CallError(what, f"{_FORMS}, or name the call with -m NAME.", callee=name)
+    raise UsageError(str(error)) from error

@@ -1,0 +1,151 @@
+"""Magic -> the options it has, listed once.
+
+Parsing, usage, near names and completion all read these lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from IPython.core.magic_arguments import argument, magic_arguments
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a magic; ``settings`` are those of `argparse`."""
+
+    flags: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether a value follows the flag."""
+        return self.settings.get("action") in {None, "append"}
+
+    @property
+    def names_a_model(self) -> bool:
+        """Whether its value is a name of the user's namespace."""
+        return bool({"-m", "model"} & set(self.flags))
+
+
+def flags_of(options: Sequence[Option]) -> dict[str, Option]:
+    """Flag -> its option; what is given by position has no flag."""
+    return {flag: option for option in options for flag in option.flags if flag.startswith("-")}
+
+
+def _option(*flags: str, **settings: Any) -> Option:
+    return Option(flags, settings)
+
+
+_OUTPUT = _option("-o", "--output", metavar="NAME", help="store the result object under NAME")
+_HELP = _option("-h", "--help", action="store_true", help="show this text and do nothing else")
+
+COMPILE_OPTIONS = (
+    _option("call", nargs="*", metavar="CALL", help="in the line form, the call: model(x)"),
+    _OUTPUT,
+    _option(
+        "--save",
+        metavar="PATH",
+        help="write the artifact to PATH; an artifact that is there is replaced once the new one "
+        "is complete",
+    ),
+    _option(
+        "--dynamic",
+        action="append",
+        metavar="ARG:DIM[,DIM]",
+        help="dimensions of an argument that may change from call to call: ids:1, ids:0,1, "
+        "ids:1=seq, ids:1=seq(2,512); dimensions of one name always have equal sizes; "
+        "batch.ids:1 reaches into a dict or a list; may be repeated",
+    ),
+    _option(
+        "--split-at",
+        action="append",
+        metavar="OP",
+        help="split the graph at this op, for instance aten::scaled_dot_product_attention, "
+        "instead of at attention; may be repeated",
+    ),
+    _option(
+        "--sizes",
+        action="append",
+        metavar="NAME=N[,N]",
+        help="compile extra kernels for these sizes of a dynamic dimension: seq=1,16; may be "
+        "repeated",
+    ),
+    _option(
+        "-m",
+        "--model",
+        metavar="NAME",
+        help="compile the first call of NAME (pipe.unet, model.layers[0]) anywhere in the cell, "
+        "instead of the call in its last statement",
+    ),
+    _option(
+        "--runs", type=int, metavar="N", help="fresh processes for each reload path (default: 3)"
+    ),
+    _option(
+        "--no-warm",
+        action="store_true",
+        help="neither compare with eager nor time the warm reload",
+    ),
+    _option("--no-explorer", action="store_true", help="show the report without the explorer"),
+    _option("-q", "--quiet", action="store_true", help="show nothing; use it with -o or --save"),
+    _HELP,
+)
+
+LOAD_OPTIONS = (
+    _option("path", nargs="?", metavar="PATH", help="the artifact"),
+    _option(
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help="the name of the module, or of a dict of tensors, that holds the weights",
+    ),
+    _OUTPUT,
+    _option(
+        "--via",
+        choices=("native", "torch", "fx"),
+        default="native",
+        help="the reload path: bundled binaries alone, torch's loader, or the FX graph",
+    ),
+    _option(
+        "--trust",
+        metavar="DIGEST",
+        help="load a file that somebody else made, if its digest is exactly this sha256:...",
+    ),
+    _option(
+        "--on-mismatch",
+        choices=("error", "recompile"),
+        default="error",
+        help="what to do with kernels that do not fit this machine",
+    ),
+    _HELP,
+)
+
+INSPECT_OPTIONS = (
+    _option("path", nargs="?", metavar="PATH", help="the artifact"),
+    _option("other", nargs="?", metavar="PATH2", help="another one, to compare it with"),
+    _OUTPUT,
+    _HELP,
+)
+
+# What each magic takes.
+OPTIONS = {
+    "fastcompile": COMPILE_OPTIONS,
+    "fastcompile_load": LOAD_OPTIONS,
+    "fastcompile_inspect": INSPECT_OPTIONS,
+}
+
+
+def takes(options: Sequence[Option]) -> Callable[[F], F]:
+    """Give a magic these options: IPython builds its parser, and its usage for ``?``, from them."""
+
+    def decorate(method: F) -> F:
+        for option in reversed(options):
+            method = argument(*option.flags, **option.settings)(method)
+        decorated: F = magic_arguments()(method)
+        return decorated
+
+    return decorate

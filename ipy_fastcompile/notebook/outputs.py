@@ -1,0 +1,48 @@
+"""Result -> the outputs of a cell: the static report, and the explorer where a page shows it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from IPython.display import display
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from ..records import Report
+
+
+def has_frontend(shell: InteractiveShell) -> bool:
+    """Whether a kernel runs the shell, so that somebody can show HTML and widgets."""
+    return getattr(shell, "kernel", None) is not None
+
+
+def report_bundle(report: Report) -> dict[str, str]:
+    """The static report: it stands on its own, on a page and in a terminal."""
+    from ..show.html import render_html
+    from ..show.text import render_text
+
+    return {"text/plain": render_text(report), "text/html": render_html(report)}
+
+
+def show_explorer(widget: Any, cell: str, shown: MutableMapping[str, Any]) -> None:
+    """Show the explorer below the report; the one that the same cell showed before is closed.
+
+    A widget is held by page and kernel until it is closed, so re-running a cell would pile them up.
+    """
+    previous = shown.pop(cell, None)
+    if previous is not None:
+        previous.close()
+    shown[cell] = widget
+    display(widget)
+
+
+def cell_key(shell: InteractiveShell, source: str) -> str:
+    """What stays the same when a cell is run again: the frontend's id for it, or its text."""
+    get_parent = getattr(shell, "get_parent", None)
+    parent = get_parent() if get_parent is not None else {}
+    identity = (parent or {}).get("metadata", {}).get("cellId")
+    return str(identity or hashlib.sha256(source.encode()).hexdigest())

@@ -1,0 +1,156 @@
+"""Progress records -> one bar: an output that is updated in a notebook, one line in a terminal.
+
+In a notebook the bar's place is taken by what comes after it (the report, or a line that says
+where the work stopped), so that a saved notebook holds no trace of a half-full bar.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from IPython.display import display
+
+if TYPE_CHECKING:
+    from ..records import Progress
+
+# The stages in their order: those of the cold compile, then what proves its result.
+STAGES = ("capture", "split", "lower", "codegen", "pack", "check", "reload")
+WARM_STAGES = ("check", "reload")
+_WIDTH = 24  # of the terminal's bar, in characters
+_PAUSE = 0.1  # seconds between two updates of the same stage
+
+
+class Bar(Protocol):
+    """Where progress is shown, until `finish` puts the result in its place."""
+
+    def update(self, progress: Progress) -> None:
+        """Show how far the work has come."""
+
+    def finish(self, bundle: dict[str, str] | None = None) -> None:
+        """Take the bar away, and show ``bundle`` (media type -> text) in its place."""
+
+
+def make_bar(*, in_notebook: bool, quiet: bool, warm: bool = True) -> Bar:
+    """The bar that fits the frontend."""
+    if quiet:
+        return SilentBar()
+    stages = STAGES if warm else STAGES[: -len(WARM_STAGES)]
+    return NotebookBar(stages) if in_notebook else TerminalBar(stages, sys.stderr)
+
+
+def fraction(stages: tuple[str, ...], progress: Progress) -> float:
+    """How much of the work is behind ``progress``, from 0 to 1; every stage counts the same."""
+    if progress.stage not in stages:
+        return 0.0
+    within = min(progress.done / progress.total, 1.0) if progress.total else 0.0
+    return (stages.index(progress.stage) + within) / len(stages)
+
+
+def describe(progress: Progress) -> str:
+    """``lower 2/3: submod_4``."""
+    count = f" {progress.done}/{progress.total}" if progress.total > 1 else ""
+    detail = f": {progress.detail}" if progress.detail else ""
+    return f"{progress.stage}{count}{detail}"
+
+
+class SilentBar:
+    """Shows nothing."""
+
+    def update(self, progress: Progress) -> None:
+        """Do nothing."""
+
+    def finish(self, bundle: dict[str, str] | None = None) -> None:
+        """Do nothing."""
+
+
+class TerminalBar:
+    """One line on ``stream``, erased at the end; nothing at all where it is no terminal."""
+
+    def __init__(self, stages: tuple[str, ...], stream: TextIO) -> None:
+        self._stages = stages
+        self._stream = stream
+        self._started = time.monotonic()
+        self._drawn = False
+
+    def update(self, progress: Progress) -> None:
+        """Draw the line again."""
+        if not self._stream.isatty():
+            return
+        full = round(_WIDTH * fraction(self._stages, progress))
+        bar = "█" * full + "░" * (_WIDTH - full)
+        seconds = time.monotonic() - self._started
+        line = f"{bar} {describe(progress):.40} {seconds:.0f} s"
+        self._stream.write(f"\r\x1b[K{line}")
+        self._stream.flush()
+        self._drawn = True
+
+    def finish(self, bundle: dict[str, str] | None = None) -> None:
+        """Erase the line; print the plain text of ``bundle``."""
+        if self._drawn:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._drawn = False
+        if bundle is not None:
+            display(bundle, raw=True)
+
+
+class NotebookBar:
+    """One output that is updated, and in the end replaced by the result."""
+
+    def __init__(
+        self,
+        stages: tuple[str, ...],
+        show: Callable[..., Any] = display,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stages = stages
+        self._show = show
+        self._clock = clock
+        self._started = clock()
+        self._drawn_at = self._started
+        self._stage = ""
+        self._handle: Any = None
+
+    def update(self, progress: Progress) -> None:
+        """Draw the bar again, but not more often than a reader can see."""
+        now = self._clock()
+        if progress.stage == self._stage and now - self._drawn_at < _PAUSE:
+            return
+        self._stage, self._drawn_at = progress.stage, now
+        self._put(draw_bar(self._stages, progress, now - self._started))
+
+    def finish(self, bundle: dict[str, str] | None = None) -> None:
+        """Put ``bundle`` in the bar's place, or a line that says where the work stopped."""
+        if bundle is None:
+            if self._handle is None:
+                return
+            seconds = self._clock() - self._started
+            text = f"fastcompile stopped at stage {self._stage} after {seconds:.1f} s"
+            bundle = {"text/plain": text, "text/html": f"<div>{escape(text)}</div>"}
+        self._put(bundle)
+        self._handle = None
+
+    def _put(self, bundle: dict[str, str]) -> None:
+        if self._handle is None:
+            self._handle = self._show(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+
+def draw_bar(stages: tuple[str, ...], progress: Progress, seconds: float) -> dict[str, str]:
+    """The bar as HTML that needs inline styles alone, and as text."""
+    share = 100 * fraction(stages, progress)
+    text = f"{describe(progress)} ({seconds:.0f} s)"
+    html = (
+        '<div style="max-width:36em">'
+        f'<div style="display:flex;justify-content:space-between;gap:1em">'
+        f"<span>{escape(describe(progress))}</span><span>{seconds:.0f} s</span></div>"
+        '<div style="height:6px;border-radius:3px;background:rgba(128,128,128,.25)">'
+        f'<div style="height:6px;border-radius:3px;width:{share:.0f}%;background:#1976d2">'
+        "</div></div></div>"
+    )
+    return {"text/plain": text, "text/html": html}

@@ -1,0 +1,61 @@
+"""Fixtures that every part shares: a home of its own, and one small model, compiled once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The signing key, the cache and IPython's profile of the tests are not those of the user."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "IPYTHONDIR", "JUPYTER_DATA_DIR"):
+            folder = home / name.lower()
+            folder.mkdir(mode=0o700)
+            patch.setenv(name, str(folder))
+        patch.setenv("JUPYTER_PATH", "")
+        # What a child process imports is the package under test, installed or not.
+        root = str(Path(__file__).parent.parent)
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [root, os.getenv("PYTHONPATH")])))
+        yield home
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> Any:
+    """Two attention layers of width 32, in evaluation mode: as small as a split model can be."""
+    import torch
+
+    from tests.tiny import TinyTransformer
+
+    torch.manual_seed(0)
+    return TinyTransformer().eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_ids() -> Any:
+    """Token ids for `tiny_model`, shape [1, 8], int64."""
+    import torch
+
+    return torch.arange(8).reshape(1, 8)
+
+
+@pytest.fixture(scope="session")
+def tiny_compiled(tiny_model: Any, tiny_ids: Any) -> Any:
+    """`tiny_model` compiled for any sequence length; takes C++ compiles, so once for all tests."""
+    import ipy_fastcompile as fc
+
+    return fc.compile(tiny_model, (tiny_ids,), dynamic={"ids": {1: "seq"}})
+
+
+@pytest.fixture(scope="session")
+def tiny_artifact(tiny_compiled: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`tiny_compiled`, saved; tests copy it before they change it."""
+    path = tmp_path_factory.mktemp("artifact") / "tiny.fastcompile"
+    tiny_compiled.save(path)
+    return path

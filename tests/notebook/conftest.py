@@ -1,0 +1,141 @@
+"""An IPython shell without history, and magics whose compiler is a recorder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import CapturedIO, capture_output
+from traitlets.config import Config
+
+from ipy_fastcompile.notebook.magics import FastCompileMagics, register, unregister
+from ipy_fastcompile.records import Progress
+from tests.unit.show.sample import sample_report
+
+
+@pytest.fixture
+def shell(own_home: Path) -> Iterator[InteractiveShell]:
+    config = Config()
+    config.HistoryManager.enabled = False
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=config)
+    yield shell
+    InteractiveShell.clear_instance()
+
+
+@dataclass
+class FakeWidget:
+    closed: bool = False
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        return {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "the explorer"}
+
+
+@dataclass
+class FakeCompiled:
+    model: Any
+    report: Any = field(default_factory=lambda: sample_report(1))
+    saved: list[Path] = field(default_factory=list)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.model(*args, **kwargs)
+
+    def save(self, path: Path) -> None:
+        self.saved.append(path)
+
+    def explore(self) -> FakeWidget:
+        return FakeWidget()
+
+
+@dataclass
+class FakeApi:
+    """Records what the magics ask for; compiles nothing."""
+
+    compiled: list[tuple[Any, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = field(
+        default_factory=list
+    )
+    results: list[FakeCompiled] = field(default_factory=list)
+    measured: list[dict[str, Any]] = field(default_factory=list)
+    loaded: list[tuple[Path, Any, dict[str, Any]]] = field(default_factory=list)
+    error: Exception | None = None
+
+    def compile(self, model: Any, args: Any, kwargs: Any, **options: Any) -> FakeCompiled:
+        progress = options.pop("progress")
+        progress(Progress("capture", 0, 1))
+        progress(Progress("lower", 1, 3, "submod_4"))
+        if self.error is not None:
+            raise self.error
+        self.compiled.append((model, args, kwargs, options))
+        self.results.append(FakeCompiled(model))
+        return self.results[-1]
+
+    def measure(self, compiled: FakeCompiled, model: Any, *call: Any, **options: Any) -> Any:
+        del options["progress"]
+        self.measured.append(options)
+        return compiled.report
+
+    def load(self, path: Path, model: Any, **options: Any) -> Any:
+        if self.error is not None:
+            raise self.error
+        self.loaded.append((path, model, options))
+        return lambda x: f"loaded {x}"
+
+    def inspect(self, path: Path) -> str:
+        if self.error is not None:
+            raise self.error
+        return f"what is in {path}"
+
+    def compare(self, path: Path, other: Path) -> str:
+        return f"{path} against {other}"
+
+
+@pytest.fixture
+def magics(shell: InteractiveShell) -> Iterator[FastCompileMagics]:
+    magics = register(shell)
+    magics.api = FakeApi()
+    yield magics
+    unregister(shell)
+
+
+@pytest.fixture
+def api(magics: FastCompileMagics) -> FakeApi:
+    return magics.api
+
+
+@dataclass
+class Cell:
+    """What running a cell left behind."""
+
+    value: Any
+    error: BaseException | None
+    io: CapturedIO
+
+    @property
+    def printed(self) -> str:
+        """Standard output without colours."""
+        return re.sub(r"\x1b\[[\d;]*m", "", self.io.stdout)
+
+    @property
+    def plain(self) -> list[str]:
+        """The text/plain of every output, updates included."""
+        return [output.data.get("text/plain", "") for output in self.io.outputs]
+
+
+@pytest.fixture
+def run(shell: InteractiveShell) -> Any:
+    """Run a cell as a user does."""
+
+    def run_cell(text: str) -> Cell:
+        with capture_output() as io:
+            result = shell.run_cell(text)
+        return Cell(result.result, result.error_before_exec or result.error_in_exec, io)
+
+    return run_cell
