@@ -34,19 +34,23 @@ def find_parameters(
     Raises ParameterError naming the tensor that is missing or does not fit, with expected and found.
     """
     lookup = _Lookup(source, stored)
+    dtypes: dict[str, torch.dtype] = {}
+    devices: dict[str, torch.device] = {}
     tensors = []
-    for name, kind, dtype, shape, stride, device in specs:
-        tensor = stored[name] if kind == "constant" else lookup.find(name)
+    for name, kind, dtype_name, shape, stride, device_name in specs:
+        if dtype_name not in dtypes:
+            dtypes[dtype_name] = getattr(torch, dtype_name)
+        if device_name not in devices:
+            devices[device_name] = torch.device(device_name)
+        device = devices[device_name]
+        tensor = stored[name].to(device) if kind == "constant" else lookup.find(name)
         if (
-            str(tensor.dtype)[6:] != dtype
-            or list(tensor.shape) != shape
-            or (list(tensor.stride()) != stride and _strides_differ(tensor, stride))
-            or (kind != "constant" and str(tensor.device) != device)
+            tensor.dtype is not dtypes[dtype_name]
+            or tensor.shape != tuple(shape)
+            or tensor.device != device
+            or (tensor.stride() != tuple(stride) and _strides_differ(tensor, stride))
         ):
-            if kind == "constant" and str(tensor.device) != device:
-                tensor = tensor.to(device)
-            else:
-                raise _misfit(name, kind, tensor, dtype, shape, stride, device)
+            raise _misfit(name, kind, tensor, dtype_name, shape, stride, device_name)
         tensors.append(tensor)
     return tensors
 

@@ -1,0 +1,106 @@
+"""compiled + model -> the largest difference from eager, through a save and a load."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from .. import torch_internals
+from ..errors import KernelError
+from ..runtime.load import load
+
+
+def check_against_eager(
+    compiled: Any,
+    model: Callable[..., Any],
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    via: str = "native",
+    file: str | os.PathLike[str] | None = None,
+) -> float:
+    """The largest absolute difference between the reloaded artifact and eager, over all outputs.
+
+    The artifact at ``file`` (or a temporary one, saved here) is loaded with the model's own
+    weights. Inputs are cloned for each side, so in-place updates of one do not reach the other;
+    buffers that the model updates are put back. NaN and infinities count as equal to themselves.
+
+    Raises KernelError when the outputs differ in structure, dtype or shape.
+    """
+    kwargs = dict(kwargs or {})
+    with tempfile.TemporaryDirectory(prefix="ipy_fastcompile_") as directory:
+        if file is None:
+            file = os.path.join(directory, "check.fastcompile")
+            compiled.save(file)
+        function = load(file, model, via=via)
+        state = _snapshot(model)
+        with torch.no_grad():
+            eager = model(*_clone(args), **_clone(kwargs))
+            _restore(state)
+            fast = function(*_clone(args), **_clone(kwargs))
+            _restore(state)
+    return largest_difference(eager, fast)
+
+
+def largest_difference(eager: Any, fast: Any) -> float:
+    """The largest absolute difference over all tensors of two equal structures.
+
+    Raises KernelError naming the output that differs in kind, dtype or shape.
+    """
+    expected, tree = torch_internals.flatten_tree(eager)
+    found, found_tree = torch_internals.flatten_tree(fast)
+    if str(tree) != str(found_tree):
+        raise KernelError(
+            f"The compiled outputs are nested as {found_tree}, eager's as {tree}.",
+            "Report this model: the artifact is not to be used.",
+        )
+    worst = 0.0
+    for position, (a, b) in enumerate(zip(expected, found, strict=True)):
+        if not isinstance(a, torch.Tensor):
+            if a != b:
+                raise _differs(position, a, b)
+            continue
+        if a.dtype != b.dtype or a.shape != b.shape:
+            raise _differs(
+                position, f"{a.dtype}{tuple(a.shape)}", f"{b.dtype}{tuple(b.shape)}"
+            )
+        if not a.numel():
+            continue
+        if not a.dtype.is_floating_point and not a.dtype.is_complex:
+            worst = max(worst, float((a.to(torch.int64) - b.to(torch.int64)).abs().max()))
+            continue
+        wide = torch.complex128 if a.dtype.is_complex else torch.float64
+        x, y = a.to(wide), b.to(wide)
+        same = (x == y) | (x.isnan() & y.isnan())
+        difference = torch.where(same, torch.zeros_like(x, dtype=wide), x - y).abs()
+        worst = max(worst, float(difference.nan_to_num(nan=float("inf")).max()))
+    return worst
+
+
+def _differs(position: int, expected: Any, found: Any) -> KernelError:
+    return KernelError(
+        f"Output {position} is {found}, and eager gives {expected}.",
+        "Report this model: the artifact is not to be used.",
+    )
+
+
+def _clone(tree: Any) -> Any:
+    leaves, spec = torch_internals.flatten_tree(tree)
+    copies = [x.clone() if isinstance(x, torch.Tensor) else x for x in leaves]
+    return torch_internals.unflatten_tree(copies, spec)
+
+
+def _snapshot(model: Any) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    owner = model if isinstance(model, torch.nn.Module) else getattr(model, "__self__", None)
+    if not isinstance(owner, torch.nn.Module):
+        return []
+    return [(buffer, buffer.clone()) for buffer in owner.buffers()]
+
+
+def _restore(state: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    for buffer, value in state:
+        buffer.copy_(value)

@@ -1,0 +1,93 @@
+"""request (JSON argument) -> one reload, timed; the result as a line of JSON on standard output.
+
+What a fresh process runs for the warm-reload table; see `ipy_fastcompile.runtime.fresh`. Modules
+that register ops are imported because the parent names them, not on the artifact's say-so.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from time import perf_counter
+from typing import Any
+
+
+def main(request: dict[str, Any]) -> dict[str, Any]:
+    """Load once, call a few times, and tell how long each step took, in seconds."""
+    steps: dict[str, float] = {}
+    mark = perf_counter()
+
+    def step(name: str) -> None:
+        nonlocal mark
+        now = perf_counter()
+        steps[name] = now - mark
+        mark = now
+
+    import torch
+
+    step("import torch")
+    from importlib import import_module
+
+    from ..artifact import open_artifact
+    from .inputs import example_inputs
+    from .load import load_parts
+    from .parameters import tensors_for
+    from .program import read_program
+
+    step("import package")
+    for name in request["modules"]:
+        import_module(name)
+    if request["modules"]:
+        step("import ops")
+    # Made before the clock of the load starts: a user's model is there already.
+    prepared = open_artifact(request["path"], trust=request["trust"])
+    program = read_program(prepared.manifest, prepared.path)
+    weights = tensors_for(program.parameters)
+    leaves = example_inputs(program)
+    # What a process that imports torch has done anyway by the time it has a model.
+    torch.zeros(1).add_(1)
+
+    started = perf_counter()
+    parts = open_artifact(request["path"], trust=request["trust"])
+    function = load_parts(parts, weights, via=request["via"], with_tree=False)
+    load = perf_counter() - started
+    steps.update(function.timings)
+    started = perf_counter()
+    function.call_flat(leaves)
+    _wait(torch)
+    first_call = perf_counter() - started
+    return {
+        "steps": steps,
+        "load": load,
+        "first_call": first_call,
+        "call": _steady_call(function, leaves, torch),
+        "notes": list(function.notes),
+        "ways": list(function.kernel_ways),
+        "modules": [m for m in ("torch._dynamo", "torch._inductor", "triton") if m in sys.modules],
+    }
+
+
+def _wait(torch: Any) -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _steady_call(function: Any, leaves: Any, torch: Any) -> float:
+    """Median of up to 20 calls, or of as many as fit into a second."""
+    import statistics
+
+    seconds: list[float] = []
+    while len(seconds) < 20 and sum(seconds) < 1.0:
+        started = perf_counter()
+        function.call_flat(leaves)
+        _wait(torch)
+        seconds.append(perf_counter() - started)
+    return statistics.median(seconds)
+
+
+if __name__ == "__main__":
+    try:
+        result = main(json.loads(sys.argv[1]))
+    except Exception as error:  # the parent shows it in the table, whatever it is
+        result = {"error": f"{type(error).__name__}: {str(error).strip()[:600]}"}
+    print(json.dumps(result))

@@ -1,0 +1,129 @@
+"""artifact -> ReloadRecord: a warm reload timed in processes that never saw the model.
+
+The child gets tensors made from the manifest's parameter specifications, so a reload needs
+neither the model's class nor its weights; numbers are checked elsewhere, with the real ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..artifact import open_artifact
+from ..records import ReloadRecord
+
+NOTE = "in fresh processes, with tensors made from the manifest's parameter specifications"
+_TIMEOUT_SECONDS = 600
+
+
+def measure_reloads(
+    path: str | os.PathLike[str],
+    paths: Sequence[str] = ("native", "torch", "fx"),
+    runs: int = 3,
+    *,
+    shipped: bool = False,
+    trust: str | None = None,
+) -> tuple[ReloadRecord, ...]:
+    """Load an artifact in fresh processes along each path; medians of the steps, in seconds.
+
+    Parameters
+    ----------
+    paths:
+        The reload paths; their runs alternate, so that a drifting machine affects all alike.
+    runs:
+        Processes per path.
+    shipped:
+        Whether to run as on a machine that has neither a compiler nor Inductor's cache: an empty
+        ``PATH``, ``CXX=/nonexistent`` and an empty ``TORCHINDUCTOR_CACHE_DIR``.
+
+    A path that fails is a record with ``error`` set to what the process said.
+    """
+    artifact = open_artifact(path, trust=trust)
+    modules = sorted(
+        {m for m in artifact.manifest["program"]["ops"].values() if m and m != "__main__"}
+    )
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in paths}
+    errors: dict[str, str] = {}
+    for _ in range(max(1, runs)):
+        for name in paths:
+            if name in errors:
+                continue
+            result = run_child(path, name, shipped=shipped, trust=trust, modules=modules)
+            if "error" in result:
+                errors[name] = str(result["error"])
+            else:
+                found[name].append(result)
+    return tuple(_record(name, found[name], errors.get(name, ""), shipped) for name in paths)
+
+
+def run_child(
+    path: str | os.PathLike[str],
+    via: str,
+    *,
+    shipped: bool = False,
+    trust: str | None = None,
+    modules: Sequence[str] = (),
+) -> dict[str, Any]:
+    """One fresh process: the steps of its load in seconds, or ``{"error": ...}``."""
+    request = {"path": os.fspath(path), "via": via, "trust": trust, "modules": list(modules)}
+    with tempfile.TemporaryDirectory(prefix="ipy_fastcompile_") as empty:
+        environment = child_environment(empty if shipped else None)
+        done = subprocess.run(
+            [sys.executable, "-m", "ipy_fastcompile.runtime.child", json.dumps(request)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+    for line in reversed(done.stdout.splitlines()):
+        if line.startswith("{"):
+            result: dict[str, Any] = json.loads(line)
+            return result
+    said = done.stderr.strip().splitlines()
+    return {"error": said[-1] if said else f"The process ended with code {done.returncode}."}
+
+
+def child_environment(empty_directory: str | None) -> dict[str, str]:
+    """This process's environment, with our package importable; bare when a directory is given."""
+    environment = dict(os.environ)
+    package_root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    environment["PYTHONPATH"] = os.pathsep.join(
+        [package_root, *filter(None, [environment.get("PYTHONPATH", "")])]
+    )
+    if empty_directory is not None:
+        environment |= {
+            "PATH": "",
+            "CXX": "/nonexistent",
+            "TORCHINDUCTOR_CACHE_DIR": empty_directory,
+        }
+    return environment
+
+
+def _record(
+    name: str, results: Sequence[Mapping[str, Any]], error: str, shipped: bool
+) -> ReloadRecord:
+    if not results:
+        return ReloadRecord(name, 0, (), 0.0, 0.0, 0.0, shipped, error or "no run", NOTE)
+    steps = list(results[0]["steps"])
+    medians = tuple(
+        (step, statistics.median(r["steps"].get(step, 0.0) for r in results)) for step in steps
+    )
+    return ReloadRecord(
+        path=name,
+        runs=len(results),
+        stages=medians,
+        load=statistics.median(r["load"] for r in results),
+        first_call=statistics.median(r["first_call"] for r in results),
+        call=statistics.median(r["call"] for r in results),
+        shipped=shipped,
+        error=error,
+        note="; ".join([NOTE, *results[0].get("notes", [])]),
+    )
+

@@ -1,0 +1,60 @@
+"""Program -> made-up inputs that fit its signature, for processes that have no real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from ..errors import InputError
+from .program import Program
+
+
+def example_inputs(
+    program: Program, sizes: Mapping[str, int] | None = None, seed: int = 0
+) -> list[Any]:
+    """The leaves of a call like the example's: same dtypes and, unless ``sizes`` differ, shapes.
+
+    Integers are zero, which every index and token id allows; booleans are true, as in a mask that
+    keeps everything; floating-point values are random in [-1, 1).
+
+    Raises InputError for a leaf that is neither a tensor nor a plain constant.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    leaves: list[Any] = []
+    for row, entry in zip(program.example, program.signature["inputs"], strict=True):
+        if row[0] == "value":
+            leaves.append(row[1])
+            continue
+        if row[0] != "tensor":
+            raise InputError(
+                f"Argument {entry['path']} is {row[1]}, which cannot be made up.",
+                "Call the loaded function with your own inputs.",
+            )
+        _, dtype_name, shape, stride, device = row
+        dims = entry.get("dims") or [None] * len(shape)
+        if sizes:
+            shape = [sizes.get(d, n) if isinstance(d, str) else n for d, n in zip(dims, shape, strict=True)]
+            stride = _like(stride, row[2], shape)
+        dtype = getattr(torch, dtype_name)
+        tensor = torch.empty_strided(shape, stride, dtype=dtype, device=device)
+        if dtype is torch.bool:
+            tensor.fill_(True)
+        elif dtype.is_floating_point or dtype.is_complex:
+            noise = torch.rand(shape, generator=generator) * 2 - 1
+            tensor.copy_(noise)
+        else:
+            tensor.zero_()
+        leaves.append(tensor)
+    return leaves
+
+
+def _like(stride: list[int], shape: list[int], wanted: list[int]) -> list[int]:
+    """Strides of the same dimension order for another shape, without gaps."""
+    order = sorted(range(len(shape)), key=lambda i: (stride[i], shape[i]))
+    result, step = [0] * len(shape), 1
+    for position in order:
+        result[position] = step
+        step *= max(1, wanted[position])
+    return result
