@@ -38,10 +38,13 @@ def open_regular(path: str) -> Iterator[tuple[int, os.stat_result]]:
     except (OSError, ValueError) as error:
         raise _not_opened(path, error) from error
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _not_regular(path)
-        yield descriptor, status
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise _not_regular(path)
+            yield descriptor, status
+        finally:
+            os.close(descriptor)
     except (ArtifactNotFound, ArtifactUnreadable):
         raise  # OSErrors themselves
     except OSError as error:
@@ -50,8 +53,6 @@ def open_regular(path: str) -> Iterator[tuple[int, os.stat_result]]:
             "Check the disk, or copy the file again.",
             path=path,
         ) from error
-    finally:
-        os.close(descriptor)
 
 
 def check_end(descriptor: int, size: int, path: str) -> tuple[int, int]:

@@ -54,29 +54,22 @@ def read_key() -> bytes | None:
     path = key_path()
     try:
         descriptor = os.open(path, _READ)
+        try:
+            status = os.fstat(descriptor)
+            key = os.read(descriptor, limits.KEY_BYTES + 1) if stat.S_ISREG(status.st_mode) else b""
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise _unreadable(path, error) from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            _refuse(path, "it is not a regular file")
-        if os.name == "posix":
-            if status.st_uid != os.geteuid():
-                _refuse(path, f"it belongs to user {status.st_uid}")
-            if stat.S_IMODE(status.st_mode) & 0o077:
-                _refuse(
-                    path,
-                    f"its mode is {stat.S_IMODE(status.st_mode):04o}, so others can use it",
-                )
-        key = os.read(descriptor, limits.KEY_BYTES + 1)
-    except KeyFileError:
-        raise  # an OSError itself
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    finally:
-        os.close(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        _refuse(path, "it is not a regular file")
+    if os.name == "posix":
+        if status.st_uid != os.geteuid():
+            _refuse(path, f"it belongs to user {status.st_uid}")
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            _refuse(path, f"its mode is {stat.S_IMODE(status.st_mode):04o}, so others can use it")
     if len(key) != limits.KEY_BYTES:
         _refuse(path, f"it holds {'more than ' * (len(key) > 32)}{min(len(key), 32)} bytes, not 32")
     problem = exposure(str(path), status)
