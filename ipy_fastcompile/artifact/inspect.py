@@ -18,8 +18,9 @@ from .inert import inert
 from .kinds import KINDS, OTHER, PICKLE, kind_of
 from .open import OpenArtifact, open_artifact
 from .pickles import PickleListing, list_imports
+from .squeeze import unsqueeze
 
-REPORT = "report.json"
+REPORT = "report.json.z"
 EXECUTION = "execution.py"
 
 
@@ -70,7 +71,7 @@ class ArtifactInfo:
         if REPORT not in self.names:
             return None
         try:
-            return Report.from_json(self.text(REPORT))
+            return Report.from_json(unsqueeze(bytes(self._artifact.view(REPORT)), REPORT))
         except (ValueError, RecursionError) as error:
             if isinstance(error, MemberCorrupt):
                 raise

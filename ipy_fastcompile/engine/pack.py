@@ -7,15 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from torch.fx import Node
 
 from .. import torch_internals
 from ..artifact import blob_name
+from ..artifact.squeeze import squeeze
 from ..errors import ArtifactCorrupt
 from ..runtime import bind
 from ..runtime.cuda import launch_text
 from ..runtime.machine import machine_stamp
 from ..runtime.signature import describe_call
-from .capture import Captured
+from .capture import Captured, ParameterSpec
 from .codegen import ExecutionCode
 from .lower import Kernel, Lowered
 from .native import BUILTIN_NAMESPACES
@@ -52,20 +54,21 @@ def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
         stored_name = _add_blob(members, save(stored))
     fx = torch_internals.serialize_graph(_without_traces(lowered.split.graph_module))
     ops = sorted({*code.ops, *(op for k in lowered.kernels for op in _native_ops(k))})
-    used = _used_parameters(lowered)
+    nodes = {n.name: n for n in lowered.split.graph_module.graph.nodes}
+    used = [p for p in captured.parameters if nodes[p.placeholder].users]
     program = {
         "model": captured.model_name,
         "signature": _signature(captured, used),
         "symbols": [[s.name, s.min, s.max, s.example] for s in captured.symbols],
-        "parameters": [_parameter_row(captured, p) for p in used],
+        "parameters": [_parameter_row(nodes[p.placeholder], p) for p in used],
         "stored": stored_name,
         "constants": len(code.constants),
         "kernels": entries,
         "ops": {op: _registrar(op) for op in ops if op.split("::")[0] not in BUILTIN_NAMESPACES},
         "execution": "execution.py",
-        "code": _add_blob(members, bind.store_code(codes)),
+        "code": _add_blob(members, squeeze(bind.store_code(codes))),
         "python": bind.python_tag(),
-        "fx": _add_blob(members, fx),
+        "fx": _add_blob(members, squeeze(fx)),
         "example": _example_rows(captured),
         "stitched": [
             f"submod_{i} {k}" for i, k in enumerate(lowered.kernel_of) if k is not None
@@ -122,7 +125,6 @@ def _pack_one(
     kernel: Kernel, folder: str, members: dict[str, bytes], codes: dict[str, Any]
 ) -> dict[str, Any]:
     members[f"{folder}/output_code.py"] = kernel.parts.output_code.encode()
-    members[f"{folder}/aten_graph.txt"] = kernel.parts.aten_graph.encode()
     entry: dict[str, Any] = {
         "name": f"kernel_{kernel.index}",
         "digest": kernel.digest,
@@ -131,7 +133,7 @@ def _pack_one(
         "text": "",
         "libraries": [],
         "launches": [],
-        "torch": _add_blob(members, kernel.data),
+        "torch": _add_blob(members, squeeze(kernel.data)),
     }
     if kernel.native is not None:
         member = f"{folder}/native.py"
@@ -154,11 +156,6 @@ def _as_json(record: Mapping[str, Any]) -> dict[str, Any]:
 # --- the call, the parameters, the tensors -------------------------------------------------------
 
 
-def _used_parameters(lowered: Lowered) -> list[Any]:
-    nodes = {n.name: n for n in lowered.split.graph_module.graph.nodes}
-    return [p for p in lowered.split.captured.parameters if nodes[p.placeholder].users]
-
-
 def _device(captured: Captured) -> torch.device:
     for node in captured.graph_module.graph.nodes:
         value = node.meta.get("val")
@@ -167,7 +164,7 @@ def _device(captured: Captured) -> torch.device:
     return torch.device("cpu")
 
 
-def _signature(captured: Captured, used: list[Any]) -> dict[str, Any]:
+def _signature(captured: Captured, used: list[ParameterSpec]) -> dict[str, Any]:
     signature = describe_call(
         captured.in_tree,
         captured.out_tree,
@@ -187,17 +184,16 @@ def _signature(captured: Captured, used: list[Any]) -> dict[str, Any]:
     return signature
 
 
-def _parameter_row(captured: Captured, parameter: Any) -> list[Any]:
-    node = next(
-        n for n in captured.graph_module.graph.nodes if n.name == parameter.placeholder
-    )
+def _parameter_row(node: Node, parameter: ParameterSpec) -> list[Any]:
+    """Name, kind, dtype, shape, strides (None when contiguous) and device."""
     value = node.meta["val"]
+    stride = [int(n) for n in value.stride()]
     return [
         parameter.name,
         parameter.kind,
         str(value.dtype)[6:],
         [int(n) for n in value.shape],
-        [int(n) for n in value.stride()],
+        None if value.is_contiguous() else stride,
         str(value.device),
     ]
 

@@ -14,6 +14,8 @@ from typing import Any
 
 
 from ..artifact import save_artifact
+from ..artifact.inspect import REPORT
+from ..artifact.squeeze import squeeze
 from ..records import ArtifactRecord, Progress, Report, StageRecord
 from ..runtime.load import LoadedFunction, load_parts
 from .capture import Captured, capture
@@ -127,7 +129,7 @@ class CompiledModel:
 
         Raises SaveError when it cannot be written; what was there before is untouched.
         """
-        members = {**self.packed.members, "report.json": self.report.to_json().encode()}
+        members = {**self.packed.members, REPORT: squeeze(self.report.to_json().encode())}
         saved = save_artifact(file, self.packed.manifest, members)
         record = ArtifactRecord(
             saved.path,

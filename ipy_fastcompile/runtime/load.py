@@ -20,6 +20,7 @@ import torch
 
 from .. import torch_internals
 from ..artifact import open_artifact
+from ..artifact.squeeze import unsqueeze
 from ..artifact.stamp import compare_stamps, explain
 from ..errors import (
     ArtifactIncompatible,
@@ -234,6 +235,9 @@ class _Loader:
         self.notes.append(text)
         warnings.warn(text, FastCompileWarning, stacklevel=5)
 
+    def _unsqueezed(self, member: str) -> bytes:
+        return unsqueeze(self.parts.read(member), member)
+
     # --- does it fit -----------------------------------------------------------------------------
 
     def check_machine(self) -> None:
@@ -279,7 +283,7 @@ class _Loader:
         stored = self._stored_tensors()
         clock.mark("read")
         if self.via == "fx":
-            self._graph = torch_internals.deserialize_graph(self.parts.read(program.fx))
+            self._graph = torch_internals.deserialize_graph(self._unsqueezed(program.fx))
             clock.mark("graph")
         kernels = [self._kernel(entry) for entry in program.kernels]
         variants = self._variants()
@@ -310,7 +314,7 @@ class _Loader:
         source = text.decode("utf-8", "replace")
         if self._codes is None:
             same = self.program.python == bind.python_tag() and self.program.code
-            self._codes = bind.stored_code(self.parts.read(self.program.code)) if same else {}
+            self._codes = bind.stored_code(self._unsqueezed(self.program.code)) if same else {}
         code = self._codes.get(member)
         filename = bind.text_filename(kind, source)
         if code is None or code.co_filename != filename:
@@ -366,7 +370,7 @@ class _Loader:
         if self.via == "native":
             self.notes.append(f"{entry.name} takes PyTorch's loader: {entry.why}")
         try:
-            return torch_internals.deserialize_kernel(self.parts.read(entry.torch)), "torch"
+            return torch_internals.deserialize_kernel(self._unsqueezed(entry.torch)), "torch"
         except FastCompileError:
             raise
         except Exception as error:  # PyTorch's loader runs a compiler and unpickles: anything comes
@@ -394,7 +398,7 @@ class _Loader:
         from .fallback import recompile
 
         if self._graph is None:
-            self._graph = torch_internals.deserialize_graph(self.parts.read(self.program.fx))
+            self._graph = torch_internals.deserialize_graph(self._unsqueezed(self.program.fx))
         return recompile(self._graph, entry)
 
     # --- the fx path -----------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def find_parameters(
     source:
         A module, a bound method of one, or a mapping of names to tensors.
     specs:
-        ``[name, kind, dtype, shape, stride, device]`` each.
+        ``[name, kind, dtype, shape, strides or None when contiguous, device]`` each.
     stored:
         Constants and non-persistent buffers that the artifact holds; used for constants, and for
         what a mapping (a state dict, say) does not have.
@@ -48,16 +48,21 @@ def find_parameters(
             tensor.dtype is not dtypes[dtype_name]
             or tensor.shape != tuple(shape)
             or tensor.device != device
-            or (tensor.stride() != tuple(stride) and _strides_differ(tensor, stride))
+            or not _has_strides(tensor, stride)
         ):
             raise _misfit(name, kind, tensor, dtype_name, shape, stride, device_name)
         tensors.append(tensor)
     return tensors
 
 
-def _strides_differ(tensor: torch.Tensor, stride: Sequence[int]) -> bool:
+def _has_strides(tensor: torch.Tensor, stride: Sequence[int] | None) -> bool:
+    """Whether a tensor has these strides; None stands for contiguous."""
+    if stride is None:
+        return tensor.is_contiguous()
+    if tensor.stride() == tuple(stride) or not tensor.numel():
+        return True
     entries = zip(tensor.stride(), stride, tensor.shape, strict=True)
-    return bool(tensor.numel()) and any(f != s and n > 1 for f, s, n in entries)
+    return all(found == wanted or size <= 1 for found, wanted, size in entries)
 
 
 def _misfit(
@@ -66,10 +71,11 @@ def _misfit(
     tensor: torch.Tensor,
     dtype: str,
     shape: Sequence[int],
-    stride: Sequence[int],
+    stride: Sequence[int] | None,
     device: str,
 ) -> ParameterError:
-    expected = f"{dtype}{list(shape)}, strides {list(stride)}, on {device}"
+    layout = "contiguous" if stride is None else f"strides {list(stride)}"
+    expected = f"{dtype}{list(shape)}, {layout}, on {device}"
     found = (
         f"{str(tensor.dtype)[6:]}{list(tensor.shape)}, strides {list(tensor.stride())}, "
         f"on {tensor.device}"
@@ -147,7 +153,9 @@ def tensors_for(specs: Sequence[Sequence[Any]], seed: int = 0) -> dict[str, torc
     tensors = {}
     for name, _, dtype_name, shape, stride, device in specs:
         dtype = getattr(torch, dtype_name)
-        tensor = torch.empty_strided(shape, stride, dtype=dtype, device=device)
+        tensor = torch.empty(shape, dtype=dtype, device=device)
+        if stride is not None:
+            tensor = torch.empty_strided(shape, stride, dtype=dtype, device=device)
         if dtype.is_floating_point and dtype.itemsize >= 2:
             noise = torch.rand(shape, generator=generator, dtype=torch.float32)
             tensor.copy_(noise.mul_(0.04).sub_(0.02))
