@@ -70,15 +70,19 @@ def measure(
         if progress is not None:
             progress(Progress(stage, done, total, detail))
 
-    tell("check", 0, 1, "against eager")
-    error = check(compiled, model, tuple(args), dict(kwargs or {}))
-    reloads: tuple[ReloadRecord, ...] = ()
     with tempfile.TemporaryDirectory(prefix="fastcompile-") as folder:
-        if path is None:
-            path = Path(folder) / "measured.fastcompile"
-            compiled.save(path)
-        for done, way in enumerate(PATHS):
-            tell("reload", done, len(PATHS), f"{way} path in {runs} fresh processes")
-            reloads += reload(path, paths=(way,), runs=runs)
+        measured = path
+        if measured is None:
+            measured = Path(folder) / "measured.fastcompile"
+            compiled.save(measured)
+        tell("check", 0, 1, "against eager")
+        error = check(compiled, model, tuple(args), dict(kwargs or {}), file=measured)
+        # One call, not one a path: it alternates the paths, so that a machine that gets slower or
+        # faster meanwhile does it to all of them.
+        tell("reload", 0, 1, f"{runs * len(PATHS)} fresh processes")
+        reloads = reload(measured, paths=PATHS, runs=runs)
     report: Report = compiled.report
-    return dataclasses.replace(report, max_error=error, reloads=reloads)
+    artifact = report.artifact
+    if path is None and artifact is not None:
+        artifact = dataclasses.replace(artifact, path="(not saved)")
+    return dataclasses.replace(report, max_error=error, reloads=reloads, artifact=artifact)

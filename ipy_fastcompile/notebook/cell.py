@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -115,6 +116,18 @@ def find_call(tree: ast.Module) -> ast.Call:
             " or name the call with -m NAME."
         )
     return value
+
+
+def name_cells(shell: InteractiveShell, text: str) -> str:
+    """``text`` with ``cell In[3], line 4`` for the file name and line that a cell is cached by."""
+
+    def name(match: re.Match[str]) -> str:
+        label = shell.compile.format_code_name(match["file"])
+        if label is None:
+            return match.group()
+        return f"cell {label[1]}, line {match['line']}"
+
+    return re.sub(r"(?P<file>[^\s'\"]+):(?P<line>\d+)\b", name, text)
 
 
 def _hand_over(on_call: OnCall, name: str) -> Callable[..., Any]:

@@ -28,7 +28,7 @@ import ipy_fastcompile
 from .. import errors
 from ..measure import measure
 from .arguments import Options, check_name, near, read_options, read_words
-from .cell import run_last_call
+from .cell import name_cells, run_last_call
 from .completion import option_matcher
 from .intercept import MISSING, look_up, run_first_call, split_name
 from .options import COMPILE_OPTIONS, INSPECT_OPTIONS, LOAD_OPTIONS, OPTIONS, takes
@@ -245,7 +245,7 @@ class FastCompileMagics(Magics):
             if not options.quiet:
                 bundle = report_bundle(compiled.report)
         except BAD_INPUT as error:
-            raise UsageError(str(error)) from error
+            raise UsageError(name_cells(self.shell, str(error))) from error
         finally:
             bar.finish(bundle)
         if in_notebook and options.explorer and self.explorer and not options.quiet:

@@ -11,7 +11,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from ipy_fastcompile.errors import CallError
-from ipy_fastcompile.notebook.cell import HOOK, run_last_call
+from ipy_fastcompile.notebook.cell import HOOK, name_cells, run_last_call
 
 
 class Recorder:
@@ -208,6 +208,19 @@ def test_a_name_that_does_not_exist_is_a_name_error(
 ) -> None:
     with pytest.raises(NameError, match="modle"):
         run_last_call(shell, "modle(1)", recorder)
+
+
+def test_a_message_names_the_cell_and_no_file_that_nobody_made(
+    shell: InteractiveShell, recorder: Recorder
+) -> None:
+    shell.run_cell("x = 1", store_history=True)
+    run_last_call(shell, "def f(): return 1\nf()", recorder, header=1)
+    file = shell.user_ns["f"].__code__.co_filename
+    text = f"A branch at {file}:2 in f: if x:. See /tmp/model.py:7."
+    number = shell.execution_count
+    assert name_cells(shell, text) == (
+        f"A branch at cell In[{number}], line 2 in f: if x:. See /tmp/model.py:7."
+    )
 
 
 def test_builtins_are_not_changed(shell: InteractiveShell, recorder: Recorder) -> None:

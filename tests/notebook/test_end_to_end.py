@@ -1,0 +1,117 @@
+"""The magics with the real compiler, on a tiny model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+from ipy_fastcompile.errors import CaptureError
+from ipy_fastcompile.notebook.magics import register, unregister
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def real(shell: InteractiveShell, tiny_model: Any, tiny_ids: Any) -> Any:
+    shell.user_ns.update(model=tiny_model, ids=tiny_ids, torch=torch)
+    yield register(shell)
+    unregister(shell)
+
+
+@pytest.mark.usefixtures("real")
+def test_compile_look_save_and_load(
+    shell: InteractiveShell, run: Any, tiny_model: Any, tiny_ids: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "tiny.fastcompile"
+    cell = run(
+        f"%%fastcompile --dynamic ids:1=seq --runs 1 --save {path} -o compiled\n"
+        "out = model(ids)['logits']"
+    )
+    assert cell.error is None
+    expected = tiny_model(tiny_ids)["logits"]
+    torch.testing.assert_close(shell.user_ns["out"], expected)
+
+    report = shell.user_ns["compiled"].report
+    assert report.max_error < 1e-4
+    assert [(r.path, r.error, r.runs) for r in report.reloads] == [
+        ("native", "", 1),
+        ("torch", "", 1),
+        ("fx", "", 1),
+    ]
+    assert report.artifact.path == str(path)
+    assert report.artifact.size == path.stat().st_size
+    (text,) = cell.plain
+    assert "TinyTransformer" in text
+    assert "Warm reload" in text
+    assert "Traceback" not in cell.printed
+
+    # Another length, through the file, with the weights of the model.
+    ids = torch.arange(5).reshape(1, 5)
+    shell.user_ns["short"] = ids
+    cell = run(f"fn = %fastcompile_load {path} model\nfn(short)")
+    torch.testing.assert_close(cell.value["logits"], tiny_model(ids)["logits"])
+    assert list(cell.value) == ["logits", "state"]
+
+    (said,) = run(f"%fastcompile_inspect {path}").plain
+    assert report.artifact.digest in said
+
+
+@pytest.mark.usefixtures("real")
+def test_a_module_inside_another_is_compiled_by_name(
+    shell: InteractiveShell, run: Any, tiny_model: Any, tiny_ids: Any
+) -> None:
+    cell = run("%%fastcompile -m model.head --no-warm -q -o head\nmodel(ids)['logits']")
+    torch.testing.assert_close(cell.value, tiny_model(tiny_ids)["logits"])
+    assert shell.user_ns["head"].report.model == "Linear"
+    x = torch.ones(1, 8, 32)
+    torch.testing.assert_close(shell.user_ns["head"](x), tiny_model.head(x))
+
+
+@pytest.mark.usefixtures("real")
+def test_a_branch_on_data_is_refused_with_the_line_of_the_cell(run: Any) -> None:
+    cell = run(
+        "%%fastcompile\n"
+        "class Branch(torch.nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        if x.sum() > 0:\n"
+        "            return x\n"
+        "        return -x\n"
+        "Branch()(torch.ones(3))"
+    )
+    assert isinstance(cell.error, UsageError)
+    assert isinstance(cell.error.__cause__, CaptureError)
+    assert cell.io.stderr.startswith("UsageError: ")
+    assert len(cell.io.stderr.splitlines()) == 1
+    assert re.search(r" at cell In\[\d+\], line 4\b", cell.io.stderr)
+    assert "if x.sum() > 0" in cell.io.stderr
+
+
+@pytest.mark.usefixtures("real")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--dynamic idz:1", "idz"),
+        ("--dynamic ids:5", "5"),
+        ("--split-at aten::no_such_op", "no_such_op"),
+    ],
+)
+def test_options_that_do_not_fit_the_model_are_one_sentence(
+    run: Any, options: str, said: str
+) -> None:
+    cell = run(f"%%fastcompile {options}\nmodel(ids)")
+    assert isinstance(cell.error, UsageError)
+    assert said in str(cell.error)
+    assert cell.printed == ""
+
+
+@pytest.mark.usefixtures("real")
+def test_arguments_that_the_model_refuses_are_one_sentence(run: Any) -> None:
+    cell = run("%%fastcompile\nmodel(ids, 3)")
+    assert isinstance(cell.error, UsageError)
+    assert cell.printed == ""

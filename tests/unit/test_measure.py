@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ipy_fastcompile.measure import PATHS, measure
+from ipy_fastcompile.records import ArtifactRecord, Progress, ReloadRecord, Report
+from tests.unit.show.sample import sample_report
+
+
+class Compiled:
+    """Stands for a compiled model: saves a file, and notes it in its report as the real one does."""
+
+    def __init__(self) -> None:
+        self.report: Report = sample_report(1)
+
+    def save(self, path: Path) -> None:
+        path.write_bytes(b"artifact")
+        record = ArtifactRecord(str(path), "sha256:00", size=8, fx_size=3, signed=True)
+        self.report = Report(**{**vars(self.report), "artifact": record})
+
+
+RELOADS = tuple(ReloadRecord(path, 2, (), 0.01, 0.002, 0.001) for path in PATHS)
+
+
+@pytest.fixture
+def asked() -> dict[str, Any]:
+    return {}
+
+
+@pytest.fixture
+def fakes(asked: dict[str, Any]) -> dict[str, Any]:
+    def check(compiled: Any, model: Any, args: Any, kwargs: Any, *, file: Path) -> float:
+        asked["check"] = (model, args, kwargs, file.read_bytes())
+        return 2.5e-7
+
+    def reload(path: Path, *, paths: Any, runs: int) -> tuple[ReloadRecord, ...]:
+        asked["reload"] = (path.read_bytes(), paths, runs)
+        asked["file"] = path
+        return RELOADS
+
+    return {"check": check, "reload": reload}
+
+
+def test_the_report_gets_the_error_and_the_reloads(
+    asked: dict[str, Any], fakes: dict[str, Any], tmp_path: Path
+) -> None:
+    compiled = Compiled()
+    path = tmp_path / "a.fastcompile"
+    compiled.save(path)
+    report = measure(compiled, "model", [1], {"y": 2}, path=path, runs=2, **fakes)
+    assert (report.max_error, report.reloads) == (2.5e-7, RELOADS)
+    assert asked["check"] == ("model", (1,), {"y": 2}, b"artifact")
+    assert asked["reload"] == (b"artifact", ("native", "torch", "fx"), 2)
+    assert report.artifact == compiled.report.artifact
+    assert path.exists()
+
+
+def test_without_a_path_a_copy_is_measured_and_removed(
+    asked: dict[str, Any], fakes: dict[str, Any]
+) -> None:
+    report = measure(Compiled(), "model", **fakes)
+    assert not asked["file"].parent.exists()
+    assert report.artifact is not None
+    assert (report.artifact.path, report.artifact.size) == ("(not saved)", 8)
+
+
+def test_progress_is_told(fakes: dict[str, Any]) -> None:
+    told: list[Progress] = []
+    measure(Compiled(), "model", runs=2, progress=told.append, **fakes)
+    assert [(p.stage, p.detail) for p in told] == [
+        ("check", "against eager"),
+        ("reload", "6 fresh processes"),
+    ]
+
+
+def test_an_error_of_the_check_is_not_swallowed(fakes: dict[str, Any]) -> None:
+    def check(*args: Any, **kwargs: Any) -> float:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        measure(Compiled(), "model", check=check, reload=fakes["reload"])
