@@ -81,9 +81,13 @@ def read_exactly(descriptor: int, size: int, path: str) -> bytes:
 
 def _not_opened(path: str, error: OSError | ValueError) -> ArtifactNotFound | ArtifactUnreadable:
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return ArtifactNotFound(f"There is no artifact at {path}.", "Check the path.", path=path)
+        return ArtifactNotFound(
+            f"There is no artifact at {path}.", "Check the path.", path=path, absent=True
+        )
     if isinstance(error, ValueError):
-        return ArtifactNotFound(f"{path!r} cannot be a path ({error}).", "Check it.", path=path)
+        return ArtifactNotFound(
+            f"{path!r} cannot be a path ({error}).", "Check it.", path=path, absent=True
+        )
     if error.errno in (errno.ELOOP, errno.EMLINK):
         return ArtifactNotFound(
             f"{path} is a symbolic link.", "Give the path of the file itself.", path=path

@@ -28,7 +28,7 @@ def hold(path: Path, seconds: float, *, warn: bool = True) -> Iterator[bool]:
     """
     try:
         descriptor = os.open(path, _OPEN, 0o600)
-    except OSError:
+    except (OSError, ValueError):
         descriptor = -1
     try:
         held = descriptor >= 0 and _acquire(descriptor, seconds)

@@ -121,7 +121,7 @@ class Store:
                 if name not in skip:
                     artifact.view(name)
         except (ArtifactError, KeyFileError) as error:
-            if isinstance(error, ArtifactNotFound) and not os.path.lexists(path):
+            if isinstance(error, ArtifactNotFound) and error.facts.get("absent"):
                 return self._absent(key, strict)
             if strict:
                 raise
