@@ -11,7 +11,7 @@ from tests.unit.show.sample import sample_report
 
 
 class Compiled:
-    """Stands for a compiled model: saves a file, and notes it in its report as the real one does."""
+    """Stands for a compiled model: saves a file, and notes it in its report."""
 
     def __init__(self) -> None:
         self.report: Report = sample_report(1)
