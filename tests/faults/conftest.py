@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def data_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def data_home(tmp_path: Path) -> Iterator[Path]:
     home = tmp_path / "data_home"
     home.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_DATA_HOME", str(home))
-    return home
+    with pytest.MonkeyPatch.context() as patch:  # a test may undo its own
+        patch.setenv("XDG_DATA_HOME", str(home))
+        yield home
