@@ -86,8 +86,8 @@ def make_llama(*, layers: int = 16, hidden: int = 64, vocabulary: int = 256) -> 
         max_position_embeddings=512,
         use_cache=False,
     )
-    model = LlamaForCausalLM(config).eval()
-    return model, torch.arange(32).reshape(1, 32) % vocabulary
+    model: torch.nn.Module = LlamaForCausalLM(config)
+    return model.eval(), torch.arange(32).reshape(1, 32) % vocabulary
 
 
 class _Line:
