@@ -17,6 +17,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 import torch
+from safetensors.torch import load as load_tensors
 
 from .. import torch_internals
 from ..artifact import open_artifact
@@ -209,11 +210,8 @@ class _Clock:
         self._verify, self._last = verify, now
 
     def finish(self) -> dict[str, float]:
-        return {
-            "read": self._parts.timings.get("read", 0.0),
-            "verify": self._parts.timings.get("verify", 0.0),
-            **self._steps,
-        }
+        read = self._parts.timings.get("read", 0.0) + self._steps.pop("read", 0.0)
+        return {"read": read, "verify": self._verify, **self._steps}
 
 
 class _Loader:
@@ -305,8 +303,6 @@ class _Loader:
     def _stored_tensors(self) -> dict[str, torch.Tensor]:
         if not self.program.stored:
             return {}
-        from safetensors.torch import load as load_tensors
-
         return dict(load_tensors(self.parts.read(self.program.stored)))
 
     def _code(self, member: str, text: bytes, kind: str, *, kernel: bool = False) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import platform
-import sysconfig
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ def cpu_flags() -> tuple[str, ...]:
     Read from /proc/cpuinfo on Linux; elsewhere from torch's own capability check.
     """
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             for line in file:
                 name, _, value = line.partition(":")
                 if name.strip() in ("flags", "Features"):
@@ -44,8 +45,9 @@ def machine_stamp(*, cpu_binaries: bool = True, cuda: bool = False) -> dict[str,
     """
     stamp: dict[str, Any] = {
         "torch": str(torch.__version__),
-        "python": sysconfig.get_config_var("SOABI") or platform.python_version(),
-        "platform": sysconfig.get_platform(),
+        # The suffix of extension modules carries version, ABI and platform: cpython-311-x86_64-...
+        "python": EXTENSION_SUFFIXES[0].removeprefix(".").rpartition(".")[0],
+        "platform": f"{sys.platform}-{platform.machine()}",
     }
     if cpu_binaries:
         stamp["cpu_flags"] = list(cpu_flags())
