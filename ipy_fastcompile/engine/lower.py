@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,18 +122,21 @@ def compile_kernel(
     started = time.perf_counter()
     inputs = [n.meta["val"] for n in graph_module.graph.nodes if n.op == "placeholder"]
     data = torch_internals.compile_submodule(graph_module, inputs)
-    return _finish(data, index, digest, submodules, near_twin, started)
+    return _finish(
+        data, lambda: list(map(_at_size, inputs)), index, digest, submodules, near_twin, started
+    )
 
 
 def _finish(
     data: bytes,
+    inputs: Callable[[], Sequence[Any]],
     index: int,
     digest: str,
     submodules: tuple[int, ...],
     near_twin: str,
     started: float,
 ) -> Kernel:
-    parts = torch_internals.open_compiled(data)
+    parts = torch_internals.open_compiled(data, inputs)
     native, why = rewrite_kernel(parts, f"kernel_{index}")
     seconds = time.perf_counter() - started
     return Kernel(index, digest, submodules, data, parts, native, why, seconds, near_twin, {})
@@ -218,16 +221,18 @@ def _compile_variant(
     data = torch_internals.compile_at_size(graph_module, inputs)
     suffix = "_".join(f"{name}{size}" for name, size in variant)
     return _finish(
-        data, kernel.index, f"{kernel.digest}:{suffix}", kernel.submodules, "", started
+        data, lambda: inputs, kernel.index, f"{kernel.digest}:{suffix}", kernel.submodules, "", started
     )
 
 
-def _at_size(value: Any, by_symbol: Mapping[Any, int]) -> Any:
-    """A fake value with its symbols replaced: an int, or an empty tensor of those sizes."""
+def _at_size(value: Any, by_symbol: Mapping[Any, int] | None = None) -> Any:
+    """A fake value at fixed sizes, the example's by default: an int, or a tensor of zeros."""
 
     def number(n: Any) -> int:
         if not torch_internals.is_symbolic_int(n):
             return int(n)
+        if by_symbol is None:
+            return torch_internals.symbolic_hint(n)
         return int(torch_internals.symbolic_expression(n).subs(by_symbol))
 
     if isinstance(value, torch.Tensor):
@@ -236,7 +241,7 @@ def _at_size(value: Any, by_symbol: Mapping[Any, int]) -> Any:
             [number(n) for n in value.stride()],
             dtype=value.dtype,
             device=value.device,
-        )
+        ).zero_()
     return number(value) if torch_internals.is_symbolic_int(value) else value
 
 

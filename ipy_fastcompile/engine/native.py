@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from .. import torch_internals
-from .native_cuda import CudaLaunch, read_launch
+from ..torch_internals import CudaLaunch
 
 # Names of the output code that the runtime provides; torch_internals.output_code_functions.
 RUNTIME_FUNCTIONS = frozenset(
@@ -142,9 +142,9 @@ def _triton_kernels(
     tree: ast.Module, parts: torch_internals.CompiledParts
 ) -> Iterator[tuple[str, CudaLaunch]]:
     for name, call in _async_compile_calls(tree, "triton"):
-        launch = read_launch(name, ast.literal_eval(call.args[0]), parts.autotuners)
-        if isinstance(launch, str):
-            raise _Refused(launch)
+        launch = parts.launches.get(ast.literal_eval(call.args[0]))
+        if not isinstance(launch, CudaLaunch):
+            raise _Refused(launch or f"{name} has no statically launched form")
         yield name, launch
 
 
