@@ -7,6 +7,7 @@ import sys
 import warnings
 from importlib import import_module
 
+from .artifact.inert import inert_lines
 from .errors import FastCompileError, FastCompileWarning
 
 # Sub-command -> (module with a `main(arguments) -> exit code`, what it is for). Imported when it
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0 if arguments else _REFUSED
     name, *rest = arguments
     if name not in COMMANDS:
-        print(f"{name!r} is no sub-command.\n{_usage()}", file=sys.stderr)
+        print(f"{name!a} is no sub-command.\n{_usage()}", file=sys.stderr)
         return _REFUSED
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Unicode must not end in a traceback
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         code = import_module(COMMANDS[name][0]).main(rest)
         sys.stdout.flush()
     except FastCompileError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(inert_lines(f"{type(error).__name__}: {error}"), file=sys.stderr)
         return _REFUSED
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -66,7 +67,7 @@ def _show_warning(
     """Our warnings are written for users: one line, without the place in our source."""
     del file
     if issubclass(category, FastCompileWarning):
-        print(f"warning: {message}", file=sys.stderr)
+        print(inert_lines(f"warning: {message}"), file=sys.stderr)
     else:
         sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
 

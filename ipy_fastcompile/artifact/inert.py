@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 
-# C0 but tab and newline, DEL, C1, soft hyphen, Arabic and Mongolian controls, zero width and
-# direction marks, line and paragraph separators, embeddings, word joiner to isolates, variation
-# selectors, byte order mark, interlinear annotations, lone surrogates, tags.
+# The categories Cc (but tab and newline), Cf, Cs, Zl and Zp of Unicode 15.1, and what shows as
+# nothing: fillers, Khmer and Mongolian vowel marks, variation selectors.
 _ACTIVE = re.compile(
-    "[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e0fff]"
+    "[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
+    "\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000110bd\U000110cd"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 
 
