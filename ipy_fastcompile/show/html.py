@@ -118,11 +118,14 @@ def _badge(badge: Badge) -> str:
 
 
 def _bar(shares: Iterable[tuple[float, str]]) -> str:
+    pieces = [(share * _BAR_WIDTH, color) for share, color in shares if share > 0]
+    if pieces and sum(width for width, _ in pieces) < 2:
+        # Too short to be seen: a sliver in the colour of what took longest.
+        pieces = [(2.0, max(pieces)[1])]
     blocks = "".join(
-        f'<span style="display:inline-block;height:12px;background:{color};'
-        f'width:{max(share * _BAR_WIDTH, 1):.0f}px"></span>'
-        for share, color in shares
-        if share > 0
+        f'<span style="display:inline-block;height:12px;width:{width:.1f}px;'
+        f'background:{color}"></span>'
+        for width, color in pieces
     )
     return f'<span style="white-space:nowrap;line-height:0">{blocks}</span> '
 

@@ -244,5 +244,5 @@ def excerpt(view: View) -> tuple[CodeLine, ...]:
 
 
 def folded_pattern(view: View) -> str:
-    """``submod_0, [scaled_dot_product_attention, layers] x 79, submod_159, submod_160``."""
+    """``submod_0, [attention, layers] x 79, submod_159, submod_160``."""
     return ", ".join(item_label(view, item) for item in view.items)

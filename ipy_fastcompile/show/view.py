@@ -101,7 +101,8 @@ def _role(submodule: SubmoduleRecord, graph: GraphRecord | None) -> str:
         ops = [op_name(n.target) for n in graph.nodes if n.op == "call_function"]
         named = [op for op in ops if op in submodule.reason]
         if named or ops:
-            return clean_line((named or ops)[0])
+            op = (named or ops)[0]
+            return "attention" if "attention" in op or "attn" in op else clean_line(op)
     path = re.sub(r"\.\d+(?=\.|$)", ".*", submodule.module)
     tail = path.split(".")[-2:] if path.endswith(".*") else path.split(".")[-1:]
     return clean_line(".".join(tail)) or "top level"
@@ -113,7 +114,7 @@ def output_bytes(submodule: SubmoduleRecord) -> int:
 
 
 def item_label(view: View, item: Item) -> str:
-    """``submod_0``, or ``[scaled_dot_product_attention, layers] x 79``."""
+    """``submod_0``, or ``[attention, layers] x 79``."""
     if not item.is_fold:
         return clean_line(view.report.submodules[item.first].name)
     roles = ", ".join(view.roles[item.first : item.first + item.period])

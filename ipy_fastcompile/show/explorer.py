@@ -1,0 +1,115 @@
+"""Report -> the explorer widget: the overview as its state, everything else answered on demand."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ..records import ReloadRecord, Report
+from .clean import clean, clean_line
+from .content import Contents, UnknownKey
+from .frontend import module_source, style_source
+from .overview import overview, reload_data
+from .view import make_view
+
+# A message of 300 kB takes 0.2 s from click to page, one of 1 MB three times that: larger answers
+# travel in pieces. A piece of text grows by its escapes when it is sent.
+PIECE = 200_000
+
+Rerun = Callable[[bool], Sequence[ReloadRecord]]
+
+
+class Explorer(anywidget.AnyWidget):
+    """The explorer of a report, as one widget.
+
+    Parameters
+    ----------
+    report:
+        What a compile had to tell.
+    rerun:
+        Measures the reload paths again in fresh processes and returns the records; its argument
+        says whether to do it as shipped, without compiler and Inductor cache. Without it, the
+        explorer shows the report's own measurements only.
+    """
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
+    data = traitlets.Dict().tag(sync=True)
+    reloads: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    problem = traitlets.Dict().tag(sync=True)
+    stale = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, report: Report, rerun: Rerun | None = None) -> None:
+        view = make_view(report)
+        self._report = report
+        self._contents = Contents(view)
+        self._rerun = rerun
+        super().__init__(
+            _esm=module_source(),
+            _css=style_source(),
+            data=overview(view, self._contents, can_rerun=rerun is not None),
+            reloads=[reload_data(record) for record in report.reloads],
+        )
+        self.on_msg(self._on_message)
+
+    @property
+    def report(self) -> Report:
+        """The report that is shown, with the latest measurements of the reload paths."""
+        return self._report
+
+    def mark_stale(self, reason: str) -> None:
+        """Say in the explorer that what it shows is no longer what runs, and why."""
+        self.stale = clean_line(reason)
+
+    def _on_message(self, _: Any, message: Any, __: Any) -> None:
+        kind = message.get("type") if isinstance(message, dict) else None
+        if kind == "ask":
+            self._answer(str(message.get("id", "")), str(message.get("key", "")))
+        elif kind == "reload":
+            self._reload(shipped=bool(message.get("shipped")))
+
+    def _answer(self, request: str, key: str) -> None:
+        try:
+            content = self._contents.answer(key)
+        except UnknownKey as error:
+            self.send({"type": "answer", "id": request, "error": clean_line(str(error))})
+            return
+        body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        pieces = [body[at : at + PIECE] for at in range(0, len(body), PIECE)]
+        for number, piece in enumerate(pieces):
+            answer = {"type": "answer", "id": request, "part": number, "parts": len(pieces)}
+            self.send({**answer, "body": piece})
+
+    def _reload(self, *, shipped: bool) -> None:
+        if self._rerun is None:
+            self.problem = _problem(
+                "This explorer cannot measure", "It was made without a compile."
+            )
+            return
+        self.problem = {}
+        self.send({"type": "reload", "state": "running"})
+        state = "failed"
+        try:
+            records = tuple(self._rerun(shipped))
+            kept = [r for r in self._report.reloads if r.shipped != shipped]
+            reloads = (*kept, *records)
+            self._report = dataclasses.replace(self._report, reloads=reloads)
+            self.reloads = [reload_data(record) for record in reloads]
+            state = "done"
+        except Exception as error:
+            # Shown where the reader looks, and raised where the kernel logs it.
+            said = "".join(traceback.format_exception(error))
+            self.problem = _problem("The warm reload failed", str(error), said)
+            raise
+        finally:
+            self.send({"type": "reload", "state": state})
+
+
+def _problem(title: str, text: str, detail: str = "") -> dict[str, str]:
+    return {"title": title, "text": clean(text)[:2_000], "detail": clean(detail)[-20_000:]}

@@ -1,0 +1,57 @@
+"""static/*.js -> one ECMAScript module: the same front end for the widget and the offline page.
+
+The files are plain modules that an editor checks (`// @ts-check`). A widget takes one text, so they
+are put one after the other, without their imports of each other; no bundler, no build.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+_STATIC = Path(__file__).parent / "static"
+# Each file after those it imports from.
+MODULES = (
+    "dom",
+    "host",
+    "store",
+    "rows",
+    "slot",
+    "tabs",
+    "code",
+    "list",
+    "nodes",
+    "picture",
+    "middle",
+    "detail",
+    "bar",
+    "reload",
+    "explorer",
+)
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class)\b)", re.MULTILINE)
+_ENTRY = "export default { render };\n"
+
+
+@cache
+def module_source() -> str:
+    """The front end as one module whose default export is AFM's ``{ render }``."""
+    parts = []
+    for name in MODULES:
+        text = (_STATIC / f"{name}.js").read_text("utf-8").removeprefix("// @ts-check\n")
+        text = _IMPORT.sub("", text)
+        parts.append(_EXPORT.sub("", text))
+    return "\n".join(parts)
+
+
+@cache
+def script_source() -> str:
+    """The same without the export, to be followed by code of the same page that calls `render`."""
+    return module_source().removesuffix(_ENTRY)
+
+
+@cache
+def style_source() -> str:
+    """The style sheet."""
+    return (_STATIC / "explorer.css").read_text("utf-8")

@@ -1,0 +1,120 @@
+"""Report -> one HTML file with the explorer in it: no network, no server, all content embedded."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from ..records import Report
+from .clean import clean_line
+from .content import Contents
+from .frontend import script_source, style_source
+from .html import render_html
+from .overview import overview, reload_data
+from .view import make_view
+
+# The page stays below 5 MB: content past this is left out, and the page says so when asked for it.
+EMBEDDED_LIMIT = 4_400_000
+
+# Nothing may be fetched; scripts and styles are those of the file itself.
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ margin: 0; padding: 12px; background: Canvas; color: CanvasText;
+  font-family: system-ui, sans-serif; }}
+main .fc-panes {{ height: max(440px, calc(100vh - 190px)); }}
+{style}
+</style>
+</head>
+<body>
+<main></main>
+<noscript>{static}</noscript>
+<script type="application/json" class="fc-data">{data}</script>
+<script type="module">
+{script}
+{boot}
+</script>
+</body>
+</html>
+"""
+
+# A model that answers from the page, with the few methods of AFM's that the front end uses.
+_BOOT = """
+const embedded = JSON.parse(document.querySelector(".fc-data").textContent);
+const listeners = new Set();
+const model = {
+  get: (name) => embedded.state[name],
+  on: (name, act) => name === "msg:custom" && listeners.add(act),
+  off: (name, act) => listeners.delete(act),
+  send: (message) => queueMicrotask(() => {
+    const body = embedded.contents[message.key];
+    const error = body === undefined ? embedded.missing : "";
+    const answer = { type: "answer", id: message.id, part: 0, parts: 1, body, error };
+    for (const listener of [...listeners]) listener(answer);
+  }),
+};
+render({ model, el: document.querySelector("main") });
+"""
+
+
+def render_page(report: Report) -> str:
+    """The page as text. Every string of the report is data in it, never markup or script."""
+    view = make_view(report)
+    contents = Contents(view)
+    data = overview(view, contents, can_rerun=False)
+    embedded = embed_contents(contents, set(data["start"]))
+    state = {
+        "data": data,
+        "reloads": [reload_data(record) for record in report.reloads],
+        "problem": {},
+        "stale": "",
+    }
+    missing = "This part was too large for the page; the explorer in the notebook has it."
+    return _PAGE.format(
+        policy=escape(_POLICY, quote=True),
+        title=escape(f"{clean_line(report.model)} - ipy_fastcompile"),
+        style=style_source(),
+        static=render_html(report),
+        data=_script_json({"state": state, "contents": embedded, "missing": missing}),
+        script=script_source(),
+        boot=_BOOT,
+    )
+
+
+def write_page(report: Report, path: str | Path) -> None:
+    """Write the page to ``path``; what was there before is replaced."""
+    Path(path).write_text(render_page(report), "utf-8")
+
+
+def embed_contents(contents: Contents, known: set[str]) -> dict[str, str]:
+    """JSON text of every content by key, in the order of the reader's interest, up to the limit."""
+    embedded: dict[str, str] = {}
+    left = EMBEDDED_LIMIT
+    documents = [f"text:{name}" for name in contents.documents()]
+    for key in (*contents.keys(), *documents):
+        if key in known:
+            continue
+        body = json.dumps(contents.answer(key), ensure_ascii=False, separators=(",", ":"))
+        left -= len(body.encode())
+        if left < 0:
+            break
+        embedded[key] = body
+    return embedded
+
+
+def _script_json(data: Any) -> str:
+    """JSON that no HTML parser takes for markup: no tag, no comment, no line separator in it."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text

@@ -1,0 +1,375 @@
+// @ts-check
+// Code in windows of lines; beside the execution code its margin: live bytes, what a `del` frees,
+// the peak, run time. Every line is a row: it can be reached, chosen and followed.
+
+import { button, bytes, count, face, fill, h, seconds } from "./dom.js";
+import { Superseded } from "./host.js";
+import { makeRows } from "./rows.js";
+
+const CLASSES = ["", "comment", "keyword", "string", "number", "name", "builtin"];
+
+/**
+ * @typedef {{total: number, start: number, text: string[], runs: number[][], kind?: string[],
+ *   submodule?: number[], node?: any[], source?: number[], live?: number[], liveText?: string[],
+ *   freed?: number[], frees?: string[], peak?: boolean[], seconds?: (number | null)[]}} CodeWindow
+ */
+
+/**
+ * The runs of a line as elements; the text is never markup.
+ * @param {string} text
+ * @param {number[]} runs
+ */
+function colored(text, runs) {
+  const line = h("code", { class: "fc-code" });
+  let at = 0;
+  for (let n = 0; n < runs.length; n += 2) {
+    const piece = text.slice(at, at + runs[n]);
+    const kind = CLASSES[runs[n + 1]];
+    line.append(kind ? h("span", { class: `fc-t-${kind}` }, piece) : piece);
+    at += runs[n];
+  }
+  line.append(text.slice(at) || (runs.length ? "" : " "));
+  return line;
+}
+
+/**
+ * @param {import("./explorer.js").Context} ctx
+ * @param {{document: string, label: string, margin?: boolean, note?: string,
+ *   first?: number}} options
+ */
+export function makeCode(ctx, options) {
+  const { host, store, data } = ctx;
+  const size = data.window;
+  /** @type {Map<number, CodeWindow>} */
+  const windows = new Map();
+  /** @type {Set<number>} */
+  const asked = new Set();
+  const stop = new AbortController();
+  let longest = 0;
+  const view = makeRows({
+    role: "grid",
+    label: options.label,
+    count: 0,
+    draw,
+    choose: (index) => choose(index),
+    open: (index) => choose(index, true),
+    seen: (first, last) => need(first, last),
+  });
+  view.element.classList.add("fc-codeview");
+  const message = h("div", { class: "fc-slot" });
+  const marginHead = options.margin
+    ? h(
+        "div",
+        { class: "fc-marginhead", "aria-hidden": "true" },
+        h("span", { class: "fc-m-live" }, "live bytes"),
+        data.profiled ? h("span", { class: "fc-m-time" }, "run time") : null,
+        h("span", { class: "fc-m-line" }, "line"),
+      )
+    : null;
+  const silhouette = options.margin ? makeSilhouette(ctx, (line) => show(line)) : null;
+  const element = h(
+    "div",
+    { class: "fc-codepane" },
+    tools(),
+    message,
+    marginHead,
+    h("div", { class: "fc-codebox" }, view.element, silhouette?.element),
+  );
+
+  function tools() {
+    const bar = h("div", { class: "fc-tools" });
+    if (options.margin && data.peakLine > 0) {
+      const text = `▲ Peak ${bytes(data.peak)}, line ${data.peakLine}`;
+      bar.append(button(text, () => show(data.peakLine - 1, true), { title: "Go to the peak of live bytes" }));
+    }
+    bar.append(button("Copy all", copy, { title: "Copy the whole text" }));
+    if (options.note) bar.append(h("span", { class: "fc-fine" }, options.note));
+    return bar;
+  }
+
+  async function copy() {
+    try {
+      const { text } = await ctx.host.ask(`text:${options.document}`);
+      await navigator.clipboard.writeText(text);
+      ctx.say(`Copied ${count(text.split("\n").length, "line")}.`);
+    } catch (error) {
+      ctx.say(`Not copied: ${/** @type {Error} */ (error).message}`);
+    }
+  }
+
+  /** @param {number} index */
+  const at = (index) => {
+    const part = windows.get(Math.floor(index / size));
+    return part ? { part, n: index - part.start } : undefined;
+  };
+
+  /**
+   * @param {number} first
+   * @param {number} last
+   */
+  function need(first, last) {
+    for (let w = Math.floor(first / size); w <= Math.floor(Math.max(last, first) / size); w++) {
+      if (!asked.has(w)) load(w);
+    }
+  }
+
+  /** @param {number} number */
+  async function load(number) {
+    asked.add(number);
+    const key = `code:${options.document}:${number}`;
+    const late = setTimeout(() => {
+      if (!windows.size) fill(message, h("p", { class: "fc-loading", role: "status" }, `Loading ${options.label} …`));
+    }, 200);
+    try {
+      receive(number, host.peek(key) ?? (await host.ask(key, stop.signal)));
+      fill(message);
+    } catch (error) {
+      asked.delete(number);
+      if (error instanceof Superseded) return;
+      const again = button("Try again", () => load(number));
+      fill(message, face("No code to show", /** @type {Error} */ (error).message, again));
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  /**
+   * @param {number} number
+   * @param {CodeWindow} part
+   */
+  function receive(number, part) {
+    const isFirst = windows.size === 0;
+    windows.set(number, part);
+    longest = Math.max(longest, ...part.text.map((text) => text.length));
+    view.setWidth(`calc(${Math.min(longest, 4100)}ch + ${options.margin ? 17 : 5}em)`);
+    if (isFirst) {
+      view.setCount(part.total);
+      const wanted = firstLine();
+      if (wanted > 0) {
+        view.setActive(wanted);
+        view.reveal(wanted);
+      }
+    }
+    view.redraw();
+  }
+
+  function firstLine() {
+    const { submodule } = store.get();
+    if (options.margin && submodule >= 0) return data.submodules.first[submodule] - 1;
+    return options.first ?? 0;
+  }
+
+  /**
+   * @param {number} index
+   * @param {HTMLElement} row
+   */
+  function draw(index, row) {
+    const here = at(index);
+    if (!here) {
+      row.className = "fc-row";
+      fill(row, h("div", { role: "gridcell", class: "fc-skeleton" }, " "));
+      return;
+    }
+    const { part, n } = here;
+    const state = store.get();
+    const isOn = isChosen(part, n, index, state);
+    row.className = `fc-row${isOn ? " fc-on" : isLit(part, n, state) ? " fc-lit" : ""}${isEcho(part, n, state) ? " fc-echo" : ""}`;
+    row.setAttribute("aria-selected", String(isOn));
+    const number = h("div", { role: "gridcell", class: "fc-m-line" }, String(index + 1));
+    const code = h("div", { role: "gridcell", class: "fc-m-code" }, colored(part.text[n], part.runs[n]));
+    const cells = options.margin ? [...margin(part, n), number, code] : [number, code];
+    fill(row, ...cells);
+  }
+
+  /**
+   * @param {CodeWindow} part
+   * @param {number} n
+   */
+  function margin(part, n) {
+    const live = part.live?.[n] ?? 0;
+    const freed = part.freed?.[n] ?? 0;
+    const share = data.peak ? live / data.peak : 0;
+    const expression = part.liveText?.[n];
+    const title = live
+      ? `${bytes(live)} alive after this line${expression ? ` = ${expression}` : ""}` +
+        (freed ? `; frees ${bytes(freed)}: ${part.frees?.[n]}` : "")
+      : "";
+    const mark = part.peak?.[n] ? "▲ " : freed ? "▽ " : "";
+    const cells = [
+      h(
+        "div",
+        { role: "gridcell", class: `fc-m-live${part.peak?.[n] ? " fc-peak" : freed ? " fc-freed" : ""}`, title },
+        h("span", { class: "fc-livebar", style: { width: `${share * 100}%` } }),
+        h("span", { class: "fc-livetext" }, live || freed ? mark + bytes(live) : ""),
+      ),
+    ];
+    if (data.profiled) {
+      const time = part.seconds?.[n];
+      const heat = time && data.slowest ? Math.round((time / data.slowest) * 100) : 0;
+      cells.push(
+        h(
+          "div",
+          { role: "gridcell", class: "fc-m-time", title: time ? `median of one call: ${seconds(time)}` : "" },
+          heat ? h("span", { class: "fc-heat", style: { width: `${heat}%` } }) : null,
+          h("span", { class: "fc-livetext" }, seconds(time)),
+        ),
+      );
+    }
+    return cells;
+  }
+
+  /**
+   * @param {CodeWindow} part @param {number} n @param {number} index
+   * @param {import("./store.js").State} state
+   */
+  function isChosen(part, n, index, state) {
+    if (options.margin) return state.line === index + 1;
+    if (options.document.startsWith("fx:")) return state.node >= 0 && part.node?.[n] === state.node;
+    return false;
+  }
+
+  /** @param {CodeWindow} part @param {number} n @param {import("./store.js").State} state */
+  function isLit(part, n, state) {
+    return options.margin && state.submodule >= 0 && part.submodule?.[n] === state.submodule;
+  }
+
+  /** @param {CodeWindow} part @param {number} n @param {import("./store.js").State} state */
+  function isEcho(part, n, state) {
+    return state.source >= 0 && ctx.sourceOf(options.document, part, n) === state.source;
+  }
+
+  /**
+   * @param {number} index
+   * @param {boolean} [open]
+   */
+  function choose(index, open = false) {
+    const here = at(index);
+    if (!here) return;
+    const { part, n } = here;
+    if (options.margin) {
+      ctx.chooseLine(index + 1, part.submodule?.[n] ?? -1, part.node?.[n] ?? "", part.source?.[n] ?? -1, open);
+    } else if (options.document.startsWith("fx:") && part.node && part.node[n] >= 0) {
+      ctx.chooseNode(part.node[n]);
+    } else if (part.source && part.source[n] >= 0) {
+      ctx.chooseSource(part.source[n]);
+    }
+  }
+
+  /**
+   * @param {number} index
+   * @param {boolean} [focus]
+   */
+  function show(index, focus = false) {
+    need(index, index);
+    if (focus) view.move(index);
+    else {
+      view.setActive(index);
+      view.reveal(index);
+    }
+  }
+
+  /** @param {import("./store.js").State} state @param {Set<string>} changed */
+  function onChange(state, changed) {
+    if (!["submodule", "node", "source", "line"].some((name) => changed.has(name))) return;
+    if (options.margin && changed.has("submodule") && state.submodule >= 0 && !changed.has("line")) {
+      show(data.submodules.first[state.submodule] - 1);
+    } else if (!options.margin && (changed.has("node") || changed.has("source"))) {
+      const index = firstMatch(state);
+      if (index >= 0) show(index);
+    }
+    view.redraw();
+    silhouette?.mark(state);
+  }
+
+  /** @param {import("./store.js").State} state */
+  function firstMatch(state) {
+    for (const part of windows.values()) {
+      for (let n = 0; n < part.text.length; n++) {
+        if (isChosen(part, n, part.start + n, state)) return part.start + n;
+      }
+    }
+    for (const part of windows.values()) {
+      for (let n = 0; n < part.text.length; n++) {
+        if (isEcho(part, n, state)) return part.start + n;
+      }
+    }
+    return -1;
+  }
+
+  const start = Math.floor(Math.max(firstLine(), 0) / size);
+  load(start);
+  const unlisten = store.listen(onChange);
+  return {
+    element,
+    focus: () => view.focus(),
+    close() {
+      stop.abort();
+      unlisten();
+      view.close();
+      silhouette?.close();
+    },
+  };
+}
+
+/**
+ * The whole program as a silhouette of its live bytes; a click goes there.
+ * @param {import("./explorer.js").Context} ctx
+ * @param {(line: number) => void} go
+ */
+function makeSilhouette(ctx, go) {
+  const { data, host } = ctx;
+  const names = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(names, "svg");
+  const shape = document.createElementNS(names, "path");
+  const lit = document.createElementNS(names, "path");
+  const peak = document.createElementNS(names, "path");
+  shape.setAttribute("class", "fc-sil-shape");
+  lit.setAttribute("class", "fc-sil-lit");
+  peak.setAttribute("class", "fc-sil-peak");
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.append(shape, lit, peak);
+  // The rows say the same to keyboard and screen reader; this is a picture of them.
+  const element = h("div", {
+    class: "fc-silhouette",
+    "aria-hidden": "true",
+    title: "Live bytes over the whole program; click to go there",
+    onclick: (/** @type {MouseEvent} */ event) => {
+      const box = element.getBoundingClientRect();
+      go(Math.min(total - 1, Math.floor(((event.clientY - box.top) / box.height) * total)));
+    },
+  });
+  element.append(svg);
+  let total = 1;
+  const stop = new AbortController();
+
+  host.ask("profile:", stop.signal).then(
+    (/** @type {{live: number[]}} */ { live }) => {
+      total = live.length;
+      svg.setAttribute("viewBox", `0 0 100 ${total}`);
+      const widths = live.map((size) => (data.peak ? (100 * size) / data.peak : 0));
+      const outline = widths.map((width, n) => `H${(100 - width).toFixed(1)}V${n + 1}`).join("");
+      shape.setAttribute("d", `M100 0${outline}H100Z`);
+      if (data.peakLine > 0) {
+        const tall = Math.max(1, total / 150);
+        peak.setAttribute("d", `M0 ${data.peakLine - 1}H100v${tall}H0Z`);
+      }
+      mark(ctx.store.get());
+    },
+    () => {
+      element.hidden = true;
+    },
+  );
+
+  /** @param {import("./store.js").State} state */
+  function mark(state) {
+    if (state.submodule < 0) {
+      lit.setAttribute("d", "");
+      return;
+    }
+    const first = data.submodules.first[state.submodule] - 1;
+    const tall = Math.max(data.submodules.last[state.submodule] - first, total / 120);
+    lit.setAttribute("d", `M0 ${first}H100v${tall}H0Z`);
+  }
+
+  return { element, mark, close: () => stop.abort() };
+}

@@ -1,0 +1,334 @@
+// @ts-check
+// Right: code in all its forms, inputs and outputs, source lines and the artifact.
+
+import { makeCode } from "./code.js";
+import { button, bytes, count, face, fill, h, kernelBadge, seconds } from "./dom.js";
+import { makeSlot } from "./slot.js";
+import { makeTabs } from "./tabs.js";
+
+/** @typedef {{element: HTMLElement, close?: () => void, focus?: () => void}} Part */
+
+/** @param {import("./explorer.js").Context} ctx */
+export function makeDetail(ctx) {
+  const { data, store } = ctx;
+  const tabs = makeTabs({
+    label: "Details",
+    tabs: [
+      ["code", "Execution code"],
+      ["fx", "FX graph"],
+      ["output", "Output code"],
+      ["kernels", "Kernels"],
+      ["io", "In/out"],
+      ["source", "Source"],
+      ["artifact", "Artifact"],
+    ],
+    choose: (key) => store.change({ tab: key }),
+  });
+  const element = h("section", { class: "fc-pane fc-detail", "aria-label": "Details" }, tabs.element);
+  // The execution code stays as it is scrolled; all else is made anew for another submodule.
+  const code = makeCode(ctx, { document: "execution", label: "Execution code", margin: true, first: data.firstCall - 1 });
+  const other = h("div", { class: "fc-other" });
+  tabs.panel.append(code.element, other);
+  /** @type {Part | undefined} */
+  let part;
+  let shown = "";
+  let source = "";
+  let timer = 0;
+
+  function draw() {
+    const { tab, submodule } = store.get();
+    tabs.mark(tab);
+    code.element.hidden = tab !== "code";
+    other.hidden = tab === "code";
+    const graph = submodule < 0 ? -1 : data.submodules.graph[submodule];
+    const kernel = submodule < 0 ? -1 : data.submodules.kernel[submodule];
+    const of = { fx: graph, output: submodule, kernels: submodule, io: submodule, source: graph, artifact: submodule }[tab];
+    const key = tab === "code" ? shown : `${tab} ${of}`;
+    if (key === shown) return;
+    shown = key;
+    part?.close?.();
+    part = make(tab, submodule, graph, kernel);
+    fill(other, part.element);
+  }
+
+  /** @param {string} tab @param {number} submodule @param {number} graph @param {number} kernel @returns {Part} */
+  function make(tab, submodule, graph, kernel) {
+    if (tab === "artifact") return makeArtifact(ctx, submodule);
+    if (submodule < 0) {
+      return { element: face("No submodule chosen", "Choose a submodule, or a line of the execution code.") };
+    }
+    if (tab === "fx") return makeCode(ctx, { document: `fx:${graph}`, label: "FX graph", note: twinNote(submodule, graph) });
+    if (tab === "io") return makeValues(ctx, submodule);
+    if (tab === "source") return makeSource(ctx, submodule, graph);
+    if (kernel < 0) {
+      const lines = button("Show its lines", () => store.change({ tab: "code" }));
+      const text = "It is inlined in the execution code as plain FX code, because it is a splitting op.";
+      return { element: face(`${data.submodules.name[submodule]} has no kernel`, text, lines) };
+    }
+    if (tab === "output") {
+      return makeCode(ctx, {
+        document: `output:${kernel}`,
+        label: `Inductor output code of ${data.kernels[kernel].label}`,
+        note: `What Inductor generated for ${data.kernels[kernel].label}. A line that stems from a source line follows it.`,
+      });
+    }
+    return makeSources(ctx, kernel, source, (name) => {
+      source = name;
+    });
+  }
+
+  /** @param {number} submodule @param {number} graph */
+  function twinNote(submodule, graph) {
+    const owner = data.submodules.graph.indexOf(graph);
+    return owner === submodule ? "" : `Shared with its twins; the names are those of ${data.submodules.name[owner]}.`;
+  }
+
+  const unlisten = store.listen((_, changed) => {
+    if (changed.has("tab")) draw();
+    else if (changed.has("submodule")) {
+      clearTimeout(timer);
+      timer = window.setTimeout(draw, 50);
+    }
+  });
+  draw();
+  return {
+    element,
+    focus: () => (store.get().tab === "code" ? code.focus() : part?.focus?.()),
+    close() {
+      clearTimeout(timer);
+      unlisten();
+      code.close();
+      part?.close?.();
+    },
+  };
+}
+
+/**
+ * The kernels of a submodule: each C++ or Triton source, the ATen graph and the native code.
+ * @param {import("./explorer.js").Context} ctx
+ * @param {number} kernel
+ * @param {string} last what was chosen before
+ * @param {(name: string) => void} remember
+ * @returns {Part}
+ */
+function makeSources(ctx, kernel, last, remember) {
+  const { sources, label } = ctx.data.kernels[kernel];
+  /** @type {[string, string][]} */
+  const choices = [
+    ...sources.map(
+      (/** @type {[string, string]} */ [name, language], /** @type {number} */ n) =>
+        /** @type {[string, string]} */ ([`source:${kernel}:${n}`, `${name} (${language === "cpp" ? "C++" : "Triton"})`]),
+    ),
+    [`aten:${kernel}`, "ATen graph"],
+    [`native:${kernel}`, "Native code: what the native path runs"],
+  ];
+  const box = h("div", { class: "fc-fill" });
+  /** @type {ReturnType<typeof makeCode> | undefined} */
+  let code;
+  const select = /** @type {HTMLSelectElement} */ (
+    h(
+      "select",
+      { class: "fc-input", "aria-label": `Sources of kernel ${label}`, onchange: () => show(select.value) },
+      ...choices.map(([value, title]) => h("option", { value }, title)),
+    )
+  );
+
+  /** @param {string} name */
+  function show(name) {
+    remember(name);
+    code?.close();
+    const title = choices.find(([value]) => value === name)?.[1] ?? name;
+    code = makeCode(ctx, { document: name, label: title });
+    fill(box, code.element);
+  }
+
+  if (choices.some(([value]) => value === last)) select.value = last;
+  show(select.value);
+  const heading = h(
+    "div",
+    { class: "fc-tools" },
+    kernelBadge(ctx.data.kernels[kernel]),
+    select,
+    h("span", { class: "fc-fine" }, sources.length ? count(sources.length, "kernel") : "only calls of library ops"),
+  );
+  return { element: h("div", { class: "fc-codepane" }, heading, box), close: () => code?.close(), focus: () => code?.focus() };
+}
+
+/**
+ * @param {string} caption
+ * @param {string[]} heads
+ * @param {(string | Node)[][]} rows
+ */
+function makeTable(caption, heads, rows) {
+  return h(
+    "table",
+    { class: "fc-table" },
+    h("caption", {}, caption),
+    h("thead", {}, h("tr", {}, ...heads.map((head) => h("th", { scope: "col" }, head)))),
+    h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map((cell) => h("td", {}, cell))))),
+  );
+}
+
+/**
+ * @param {import("./explorer.js").Context} ctx
+ * @param {number} submodule
+ * @returns {Part}
+ */
+function makeValues(ctx, submodule) {
+  const slot = makeSlot(ctx, "inputs and outputs");
+  slot.show(`sub:${submodule}`, (content) => {
+    /** @param {any[]} value */
+    const origin = ([, , , , , , producer, kind]) => {
+      if (producer < 0) return { weight: "the model", input: "the caller" }[/** @type {string} */ (kind)] ?? "";
+      return button(ctx.data.submodules.name[producer], () => ctx.chooseSubmodule(producer), { class: "fc-chip" });
+    };
+    const row = (/** @type {any[]} */ value) => {
+      const size = value[4] === String(value[5]) || value[4] === "0" ? "" : ` = ${value[4]}`;
+      return [value[5] ? bytes(value[5]) + size : "view or number", value[2] ? `(${value[2]})` : "", value[3]];
+    };
+    const start = (/** @type {any[]} */ value) => [h("code", {}, value[0]), h("code", {}, value[1])];
+    const heads = ["bytes", "stride", "device"];
+    return h(
+      "div",
+      { class: "fc-scroll", tabindex: 0, role: "region", "aria-label": "Inputs and outputs" },
+      makeTable(`${content.name}: ${count(content.inputs.length, "input")}`, ["name", "value", "from", ...heads], content.inputs.map((/** @type {any[]} */ v) => [...start(v), origin(v), ...row(v)])),
+      makeTable(count(content.outputs.length, "output"), ["name", "value", ...heads], content.outputs.map((/** @type {any[]} */ v) => [...start(v), ...row(v)])),
+    );
+  });
+  return { element: slot.element, close: slot.close };
+}
+
+/**
+ * The user's lines that this submodule was made from.
+ * @param {import("./explorer.js").Context} ctx
+ * @param {number} submodule
+ * @param {number} graph
+ * @returns {Part}
+ */
+function makeSource(ctx, submodule, graph) {
+  const slot = makeSlot(ctx, "source lines");
+  /** @type {Map<number, HTMLElement>} */
+  let lines = new Map();
+  let told = -1;
+
+  function mark() {
+    const { source } = ctx.store.get();
+    for (const [id, line] of lines) {
+      line.classList.toggle("fc-on", id === source);
+      line.setAttribute("aria-current", String(id === source));
+    }
+    if (source !== told) lines.get(source)?.scrollIntoView({ block: "nearest" });
+    told = source;
+  }
+
+  slot.show(`graph:${graph}`, (content) => {
+    ctx.whenSources((table) => {
+      const ids = [...new Set(/** @type {number[]} */ (content.source).filter((id) => id >= 0))];
+      ids.sort((a, b) => table.file[a] - table.file[b] || table.line[a] - table.line[b]);
+      lines = new Map();
+      const box = h("div", { class: "fc-scroll", role: "region", tabindex: 0, "aria-label": "Source lines" });
+      let heading = "";
+      for (const id of ids) {
+        const title = `${table.files[table.file[id]]} · ${table.function[id]}`;
+        if (title !== heading) box.append(h("h3", { class: "fc-heading" }, title));
+        heading = title;
+        const n = content.source.filter((/** @type {number} */ other) => other === id).length;
+        const line = h(
+          "button",
+          { type: "button", class: "fc-sourceline", onclick: () => ctx.chooseSource(id) },
+          h("span", { class: "fc-m-line" }, String(table.line[id])),
+          h("code", { class: "fc-code" }, table.text[id] || "(no text)"),
+          h("span", { class: "fc-fine" }, count(n, "node")),
+        );
+        lines.set(id, line);
+        box.append(line);
+      }
+      if (!ids.length) box.append(face("No source lines", "The nodes of this submodule carry no stack trace."));
+      slot.put(box);
+      mark();
+    });
+  });
+  const unlisten = ctx.store.listen((_, changed) => {
+    if (changed.has("source")) mark();
+  });
+  return {
+    element: slot.element,
+    close() {
+      unlisten();
+      slot.close();
+    },
+    focus: () => (lines.get(ctx.store.get().source) ?? [...lines.values()][0])?.focus(),
+  };
+}
+
+/**
+ * The file, and of the chosen submodule its kernel, its twins and what it nearly shares.
+ * @param {import("./explorer.js").Context} ctx
+ * @param {number} submodule
+ * @returns {Part}
+ */
+function makeArtifact(ctx, submodule) {
+  const { data } = ctx;
+  const slot = makeSlot(ctx, "artifact");
+  /** @param {[string, string | Node][]} facts */
+  const list = (facts) =>
+    h("dl", { class: "fc-facts" }, ...facts.flatMap(([term, text]) => [h("dt", {}, term), h("dd", {}, text)]));
+
+  /** @param {any} content */
+  function kernelPart(content) {
+    const { kernel } = content;
+    if (!kernel) return list([["kernel", "none: it is inlined as plain FX code"]]);
+    const badge = data.kernels[kernel.index];
+    /** @type {[string, string | Node][]} */
+    const facts = [
+      ["kernel", kernelBadge(badge)],
+      ["digest", h("code", {}, kernel.digest)],
+      ["reloads as", kernel.native ? "native: from bundled binaries alone" : `torch: ${kernel.why || "no native form"}`],
+      ["size", kernel.sizeText],
+      ["compiled in", seconds(kernel.seconds)],
+      ["ops it calls", kernel.ops.join(", ") || "none"],
+    ];
+    return h(
+      "div",
+      {},
+      list(facts),
+      kernel.near
+        ? h(
+            "div",
+            { class: "fc-near", role: "note" },
+            h("strong", {}, "Near-twin. "),
+            `${kernel.near} Sharing a kernel would have saved ${seconds(kernel.seconds)} and ${kernel.sizeText}.`,
+          )
+        : null,
+      makeTable("Binaries", ["name", "sha256", "size"], kernel.binaries.map((/** @type {[string, string, number]} */ [name, sha, size]) => [name, h("code", {}, `${sha.slice(0, 16)}…`), bytes(size)])),
+    );
+  }
+
+  /** @param {any} content */
+  function twinPart(content) {
+    const box = h("div", { class: "fc-chips" });
+    for (const twin of content.twins.slice(0, 200)) {
+      const isThis = twin === submodule;
+      box.append(button(data.submodules.name[twin], () => ctx.chooseSubmodule(twin), { class: "fc-chip", "aria-current": isThis ? "true" : null }));
+    }
+    if (content.twins.length > 200) box.append(h("span", { class: "fc-fine" }, `and ${count(content.twins.length - 200)} more`));
+    const title = content.twins.length > 1 ? `${count(content.twins.length)} twins share it` : "It has no twin";
+    return h("div", {}, h("h3", { class: "fc-heading" }, title), content.twins.length > 1 ? box : null);
+  }
+
+  const kernels = makeTable(
+    "All kernels",
+    ["kernel", "submodules", "size", "compiled in", "reloads as", "near-twin"],
+    data.kernels.map((kernel) => [kernelBadge(kernel), count(kernel.count), bytes(kernel.size), seconds(kernel.seconds), kernel.native ? "native" : `torch: ${kernel.why}`, kernel.near]),
+  );
+  const whole = h("div", {}, h("h3", { class: "fc-heading" }, "Artifact"), list(data.artifact.length ? data.artifact : [["artifact", "not saved: use --save or compiled.save(path)"]]), kernels);
+  const region = (/** @type {Node[]} */ ...parts) =>
+    h("div", { class: "fc-scroll", tabindex: 0, role: "region", "aria-label": "Artifact" }, ...parts);
+  if (submodule < 0) slot.put(region(whole));
+  else {
+    slot.show(`sub:${submodule}`, (content) =>
+      region(h("h3", { class: "fc-heading" }, content.name), kernelPart(content), twinPart(content), whole),
+    );
+  }
+  return { element: slot.element, close: slot.close };
+}

@@ -1,0 +1,108 @@
+// @ts-check
+// Elements, text and numbers. Text enters the page through textContent alone, never as markup.
+
+/**
+ * An element with properties, listeners (on...) and children; strings become text.
+ * @param {string} tag
+ * @param {Record<string, any>} [props]
+ * @param {...(Node | string | null | undefined | false)} children
+ * @returns {HTMLElement}
+ */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "style") Object.assign(element.style, value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  for (const child of children) {
+    if (child !== null && child !== undefined && child !== false) element.append(child);
+  }
+  return element;
+}
+
+/**
+ * Replaces all children.
+ * @param {Element} element
+ * @param {...(Node | string | null | undefined | false)} children
+ */
+export function fill(element, ...children) {
+  element.replaceChildren(
+    .../** @type {(Node | string)[]} */ (
+      children.filter((c) => c !== null && c !== undefined && c !== false)
+    ),
+  );
+}
+
+/**
+ * A button that says what it does.
+ * @param {string} label
+ * @param {() => void} act
+ * @param {Record<string, any>} [props]
+ */
+export function button(label, act, props = {}) {
+  return /** @type {HTMLButtonElement} */ (
+    h("button", { type: "button", class: "fc-button", onclick: act, ...props }, label)
+  );
+}
+
+/** @param {number} number */
+function threeDigits(number) {
+  return number >= 99.95 ? number.toFixed(0) : String(Number(number.toPrecision(3)));
+}
+
+/**
+ * "812 kB", decimal units.
+ * @param {number} size
+ */
+export function bytes(size) {
+  let number = size;
+  for (const unit of ["B", "kB", "MB", "GB"]) {
+    if (Math.abs(number) < 999.5) return `${threeDigits(number)} ${unit}`;
+    number /= 1000;
+  }
+  return `${threeDigits(number)} TB`;
+}
+
+/**
+ * "2.9 ms"; nothing for null.
+ * @param {number | null | undefined} value
+ */
+export function seconds(value) {
+  if (value === null || value === undefined) return "";
+  for (const [factor, unit] of /** @type {[number, string][]} */ ([[1e6, "µs"], [1e3, "ms"]])) {
+    if (Math.abs(value) * factor < 999.5) return `${threeDigits(value * factor)} ${unit}`;
+  }
+  return `${threeDigits(value)} s`;
+}
+
+/**
+ * "5,657", or with a noun "1 node", "3 nodes".
+ * @param {number} number
+ * @param {string} [noun]
+ * @param {string} [plural]
+ */
+export function count(number, noun = "", plural = `${noun}s`) {
+  const text = number.toLocaleString("en-US");
+  return noun ? `${text} ${number === 1 ? noun : plural}` : text;
+}
+
+/**
+ * The mark of a kernel: colour, shape and label together.
+ * @param {{label: string, shape: string, slot: number}} badge
+ */
+export function kernelBadge(badge) {
+  const slot = badge.slot < 0 ? "inline" : `k${badge.slot}`;
+  return h("span", { class: `fc-badge fc-${slot}` }, `${badge.shape} ${badge.label}`);
+}
+
+/**
+ * A face for a state without content: empty, error, too large, no kernel.
+ * @param {string} title
+ * @param {string} text
+ * @param {...(Node | string | null | undefined | false)} more
+ */
+export function face(title, text, ...more) {
+  return h("div", { class: "fc-face" }, h("strong", {}, title), h("p", {}, text), ...more);
+}
