@@ -58,6 +58,7 @@ def run_last_call(shell: InteractiveShell, source: str, on_call: OnCall, *, head
     UsageError
         When the last statement holds no such call.
     """
+    __tracebackhide__ = True  # the traceback is the user's
     tree, file = parse_cell(shell, source, header)
     call = find_call(tree)
     call.args.insert(0, call.func)
@@ -75,7 +76,9 @@ def parse_cell(shell: InteractiveShell, source: str, header: int = 0) -> tuple[a
     # IPython drops the blank lines at the top of a cell.
     blank = len(source) - len(source.lstrip("\n")) if source.strip() else 0
     text = "\n" * (header + blank) + text
-    file = shell.compile.cache(text, shell.execution_count, raw_code=text)
+    # Whether the count is raised before or after the cell runs depends on IPython's version; the
+    # number beside the cell's output is right in all of them.
+    file = shell.compile.cache(text, shell.displayhook.prompt_count, raw_code=text)
     tree = shell.transform_ast(shell.compile.ast_parse(text, filename=file))
     assert isinstance(tree, ast.Module)
     return tree, file

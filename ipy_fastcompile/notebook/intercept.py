@@ -39,6 +39,7 @@ def run_first_call(
         When ``name`` does not exist, was not called in the cell, or is neither a module nor a
         function.
     """
+    __tracebackhide__ = True
     tree, file = parse_cell(shell, source, header)
     parts = split_name(name)
     seen: list[str] = []
@@ -46,6 +47,7 @@ def run_first_call(
     disarm: Callable[[], None] = _do_nothing
 
     def observe(callee: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        __tracebackhide__ = True
         disarm()
         if not seen:
             seen.append(name)
@@ -103,6 +105,7 @@ def _arm(
 
     @functools.wraps(target)
     def observed(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         observe(target, args, kwargs)
         return target(*args, **kwargs)
 

@@ -27,6 +27,7 @@ import ipy_fastcompile
 
 from .. import errors
 from ..measure import measure
+from ..records import Progress
 from .arguments import Options, check_name, near, read_options, read_words
 from .cell import name_cells, run_last_call
 from .completion import option_matcher
@@ -119,6 +120,7 @@ class FastCompileMagics(Magics):
             %%fastcompile -m pipe.unet
             images = pipe(prompt)
         """
+        __tracebackhide__ = True
         options = read_options(self._parser("fastcompile"), line, is_cell=cell is not None)
         if options.help:
             return self._show_usage("fastcompile")
@@ -220,6 +222,8 @@ class FastCompileMagics(Magics):
         bar = make_bar(in_notebook=in_notebook, quiet=options.quiet, warm=warm)
         bundle = None
         try:
+            # The engine tells where it is as soon as it is imported, and that takes seconds.
+            bar.update(Progress("capture", 0, 1))
             compiled = self.api.compile(
                 callee,
                 args,

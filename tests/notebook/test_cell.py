@@ -217,7 +217,7 @@ def test_a_message_names_the_cell_and_no_file_that_nobody_made(
     run_last_call(shell, "def f(): return 1\nf()", recorder, header=1)
     file = shell.user_ns["f"].__code__.co_filename
     text = f"A branch at {file}:2 in f: if x:. See /tmp/model.py:7."
-    number = shell.execution_count
+    number = shell.displayhook.prompt_count
     assert name_cells(shell, text) == (
         f"A branch at cell In[{number}], line 2 in f: if x:. See /tmp/model.py:7."
     )

@@ -67,6 +67,7 @@ def test_a_module_inside_another_is_compiled_by_name(
     shell: InteractiveShell, run: Any, tiny_model: Any, tiny_ids: Any
 ) -> None:
     cell = run("%%fastcompile -m model.head --no-warm -q -o head\nmodel(ids)['logits']")
+    assert cell.error is None, cell.printed
     torch.testing.assert_close(cell.value, tiny_model(tiny_ids)["logits"])
     assert shell.user_ns["head"].report.model == "Linear"
     x = torch.ones(1, 8, 32)
