@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .inert import inert, inert_lines
-from .inspect import ArtifactInfo, inspect
+from .inspect import REPORT, ArtifactInfo, inspect
 from .kinds import KINDS, TEXT
 from .limits import MAX_MANIFEST_DEPTH
 from .summary import format_bytes, plain
@@ -58,8 +58,12 @@ class ArtifactComparison:
 
     @property
     def is_equal(self) -> bool:
-        """Whether they differ in nothing but when they were saved."""
-        return not self.manifest and self.a.manifest["members"] == self.b.manifest["members"]
+        """Whether they differ in nothing but when they were saved and what their reports say."""
+        members = [
+            {name: entry for name, entry in info.manifest["members"].items() if name != REPORT}
+            for info in (self.a, self.b)
+        ]
+        return not self.manifest and members[0] == members[1]
 
     def __str__(self) -> str:
         return "\n".join(_lines(self))
@@ -75,7 +79,7 @@ def compare(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> ArtifactCom
         {key: value for key, value in info.manifest.items() if key not in _NEVER_EQUAL}
         for info in (first, second)
     ]
-    digests = [{kernel.digest: None for kernel in info.kernels} for info in (first, second)]
+    digests = [{kernel.digest: None for kernel in info.outline.kernels} for info in (first, second)]
     return ArtifactComparison(
         a=first,
         b=second,
@@ -131,7 +135,7 @@ def _lines(comparison: ArtifactComparison) -> Iterator[str]:
         if not info.trust.is_trusted:
             yield f"{letter} is not trusted ({plain(info.trust.why)}): its texts are claims"
     if comparison.is_equal:
-        yield "They are equal but for when they were saved."
+        yield "They are equal but for when they were saved and what their reports say."
         return
     yield from _section(
         "manifest",

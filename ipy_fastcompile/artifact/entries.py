@@ -11,6 +11,7 @@ from ..errors import ArtifactError, CacheError
 from .changes import Change, diff_components
 from .inert import inert
 from .key import KEY_MEMBER, Key, recorded_digests
+from .outline import read_outline
 from .peek import peek
 from .sweep import ENTRY_SUFFIX, StoredFile, list_files
 
@@ -115,15 +116,12 @@ def make_entry(
     file: StoredFile, manifest: Mapping[str, Any], components: Mapping[str, str]
 ) -> Entry:
     """The entry that ``file`` is, from its manifest and the digests of its key's components."""
-    model = manifest.get("model")
-    if isinstance(model, dict):
-        model = model.get("name")
     return Entry(
         digest=file.path.name.removesuffix(ENTRY_SUFFIX),
         path=file.path,
         size=file.size,
         used=file.modified,
         created=manifest["created"],
-        model=model if isinstance(model, str) else "",
+        model=read_outline(manifest).model,
         components=tuple(components.items()),
     )

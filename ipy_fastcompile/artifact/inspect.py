@@ -8,31 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from ..errors import MemberCorrupt
+from ..errors import ArtifactCorrupt, MemberCorrupt
 from ..records import Report
 from .inert import inert
-from .kinds import KINDS, OTHER, PICKLE, kind_of
+from .kinds import KINDS, REPORT_KIND, TEXT, is_native, kind_of, plain_content
 from .open import OpenArtifact, open_artifact
-from .pickles import PickleListing, list_imports
-from .squeeze import unsqueeze
+from .outline import Outline, read_outline
+from .pickles import PickleListing, is_pickle, list_imports
 
 REPORT = "report.json.z"
 EXECUTION = "execution.py"
-
-
-@dataclass(frozen=True)
-class KernelSummary:
-    """What the manifest says of one kernel; ``why`` is empty where it runs natively."""
-
-    index: int
-    digest: str
-    native: bool
-    why: str
-    submodules: int
 
 
 class ArtifactInfo:
@@ -48,12 +35,12 @@ class ArtifactInfo:
         self.trust = artifact.verdict
 
     def text(self, name: str) -> str:
-        """The text of member ``name``, as it is in the file: clean it before showing it.
+        """The text of member ``name``, as it is in the file: make it inert before showing it.
 
         Raises `MemberCorrupt` when there is no such member, or it is not UTF-8.
         """
         try:
-            return self._artifact.read(name).decode("utf-8")
+            return plain_content(name, self._artifact.view(name)).decode("utf-8")
         except UnicodeDecodeError as error:
             raise MemberCorrupt(
                 f"Member {name} of {self.path} is not text.",
@@ -66,15 +53,14 @@ class ArtifactInfo:
     def report(self) -> Report | None:
         """The report of the compile, or None where the artifact was saved without one.
 
-        Raises `MemberCorrupt` when the member is no report of this version.
+        Raises `ArtifactCorrupt` when the member is no report of this version.
         """
         if REPORT not in self.names:
             return None
+        text = self.text(REPORT)
         try:
-            return Report.from_json(unsqueeze(bytes(self._artifact.view(REPORT)), REPORT))
+            return Report.from_json(text)
         except (ValueError, RecursionError) as error:
-            if isinstance(error, MemberCorrupt):
-                raise
             raise MemberCorrupt(
                 f"Member {REPORT} of {self.path} is not a report of this version: "
                 f"{inert(str(error), limit=300)}",
@@ -84,13 +70,21 @@ class ArtifactInfo:
             ) from error
 
     @cached_property
+    def outline(self) -> Outline:
+        """What the manifest says of the model, its kernels and the use of every member."""
+        return read_outline(self.manifest)
+
+    @cached_property
     def kinds(self) -> Mapping[str, str]:
-        """Member -> kind, one of `kinds.KINDS`, from its name and first bytes."""
-        return {name: kind_of(name, self._artifact.view(name)) for name in self.names}
+        """Member -> kind, one of `kinds.KINDS`: by its use, else by its name and content."""
+        roles = self.outline.roles
+        return {
+            name: roles.get(name) or kind_of(name, self._artifact.view(name)) for name in self.names
+        }
 
     @cached_property
     def sizes(self) -> Mapping[str, int]:
-        """Kind -> bytes."""
+        """Kind -> bytes in the file."""
         sizes = dict.fromkeys(KINDS, 0)
         for name, kind in self.kinds.items():
             sizes[kind] += self._artifact.size_of(name)
@@ -101,52 +95,19 @@ class ArtifactInfo:
         """Opaque member -> the globals that unpickling it would import; it is not unpickled."""
         listings = {}
         for name, kind in self.kinds.items():
-            if kind not in (PICKLE, OTHER):
+            view = self._artifact.view(name)
+            if kind in (TEXT, REPORT_KIND) or is_native(view):
                 continue
-            content = self._artifact.read(name)
+            try:
+                content = plain_content(name, view)
+            except ArtifactCorrupt as error:
+                listings[name] = PickleListing((), error.what)
+                continue
             listing = list_imports(content)
             # Pickles of protocol 0 and 1 have no mark of their own: they parse to their end.
-            if kind == PICKLE or (listing.names and not listing.note and content[-1:] == b"."):
+            if is_pickle(content) or (listing.names and not listing.note and content[-1:] == b"."):
                 listings[name] = listing
         return listings
-
-    @property
-    def model(self) -> str:
-        """The name of the model, empty where the manifest has none."""
-        model = self.manifest.get("model")
-        if isinstance(model, dict):
-            model = model.get("name", "")
-        return model if isinstance(model, str) else ""
-
-    @property
-    def stamp(self) -> Mapping[str, Any]:
-        """What the artifact needs of a machine."""
-        stamp = self.manifest.get("stamp")
-        return stamp if isinstance(stamp, dict) else {}
-
-    @property
-    def kernels(self) -> tuple[KernelSummary, ...]:
-        """The kernels that the manifest lists."""
-        return tuple(
-            KernelSummary(
-                index=index,
-                digest=str(entry.get("digest", "")),
-                native=entry.get("native") is True,
-                why=str(entry.get("why", "")),
-                submodules=_count(entry.get("submodules")) or 0,
-            )
-            for index, entry in enumerate(_entries(self.manifest.get("kernels")))
-        )
-
-    @property
-    def submodules_count(self) -> int | None:
-        """How many submodules the stitching graph calls, None where the manifest does not say."""
-        return _count(self.manifest.get("submodules_count", self.manifest.get("submodules")))
-
-    @property
-    def parameters_count(self) -> int | None:
-        """How many parameters and buffers of the caller's model it binds."""
-        return _count(self.manifest.get("parameters"))
 
     def __str__(self) -> str:
         from .summary import summary_lines
@@ -177,14 +138,3 @@ def inspect(file: str | os.PathLike[str]) -> ArtifactInfo:
     artifact = open_artifact(file, check_trust=False)
     artifact.verify()
     return ArtifactInfo(artifact)
-
-
-def _entries(value: Any) -> list[Mapping[str, Any]]:
-    items = list(value.values()) if isinstance(value, dict) else value
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-
-
-def _count(value: Any) -> int | None:
-    if isinstance(value, (dict, list)):
-        return len(value)
-    return value if type(value) is int else None

@@ -22,17 +22,22 @@ def squeeze(data: bytes) -> bytes:
     return _HEADER.pack(_MAGIC, len(data)) + zlib.compress(data, 6)
 
 
-def unsqueeze(data: bytes, name: str) -> bytes:
+def is_squeezed(data: bytes) -> bool:
+    """Whether ``data`` begins like what `squeeze` writes."""
+    return data[:8] == _MAGIC
+
+
+def unsqueeze(data: bytes, name: str, *, limit: int = MAX_BYTES) -> bytes:
     """The bytes that `squeeze` was given. ``name`` is the member's, for the message.
 
     Never produces more than the recorded size. Raises ArtifactCorrupt for anything else than what
-    `squeeze` wrote.
+    `squeeze` wrote, and for more than ``limit`` bytes.
     """
-    if len(data) < _HEADER.size or data[:8] != _MAGIC:
+    if len(data) < _HEADER.size or not is_squeezed(data):
         raise _corrupt(name, "it does not begin like one")
     _, size = _HEADER.unpack_from(data)
-    if size > MAX_BYTES:
-        raise _corrupt(name, f"it claims {size} bytes, more than {MAX_BYTES}")
+    if size > limit:
+        raise _corrupt(name, f"it claims {size} bytes, more than {limit}")
     stream = zlib.decompressobj()
     try:
         content = stream.decompress(data[_HEADER.size :], size + 1)

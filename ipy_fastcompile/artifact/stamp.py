@@ -61,7 +61,7 @@ def explain(differences: tuple[Difference, ...]) -> str:
                 "which this CPU does not have"
             )
         else:
-            here = "nothing" if difference.machine is None else _text(difference.machine)
+            here = _text(difference.machine)
             lines.append(
                 f"{inert(difference.name)}: made with {_text(difference.artifact)}, here {here}"
             )
@@ -84,4 +84,6 @@ def _plain(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return "nothing"
     return inert(value if isinstance(value, str) else repr(value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -10,37 +10,39 @@ from .inert import inert
 from .kinds import TEXT
 
 if TYPE_CHECKING:
-    from .inspect import ArtifactInfo, KernelSummary
+    from .inspect import ArtifactInfo
+    from .outline import KernelSummary
+    from .pickles import PickleListing
 
 _CLAIM = "its texts are claims: what would run are its binaries"
 _SHOWN = 40
+_SHOWN_NAMES = 12
 
 
 def summary_lines(info: ArtifactInfo) -> list[str]:
     """What a terminal shows of an artifact, one fact a line."""
     trusted = "yes" if info.trust.is_trusted else "no"
-    native = sum(kernel.native for kernel in info.kernels)
+    outline = info.outline
+    native = sum(kernel.native for kernel in outline.kernels)
+    through_torch = len(outline.kernels) - native
     saved = " · ".join(plain(info.manifest[key]) for key in ("created", "package", "format"))
     rows = [
-        ("model", plain(info.model) or "(not named)"),
+        ("model", plain(outline.model) or "(not named)"),
         ("saved", saved),
         ("digest", info.digest),
         ("trusted", f"{trusted}: {plain(info.trust.why)}"),
         *([] if info.trust.is_trusted else [("", _CLAIM)]),
-        ("parameters", _number(info.parameters_count)),
-        ("submodules", _number(info.submodules_count)),
-        (
-            "kernels",
-            f"{len(info.kernels)}: {native} native, {len(info.kernels) - native} through torch",
+        ("parameters", _number(outline.parameters)),
+        ("submodules", _number(outline.submodules)),
+        ("kernels", f"{len(outline.kernels)}: {native} native, {through_torch} through torch"),
+        *(("", line) for line in _cut([_kernel_line(kernel) for kernel in outline.kernels])),
+        *_titled(
+            "stamp", [f"{plain(name)}: {_stamped(value)}" for name, value in outline.stamp.items()]
         ),
-        *(("", line) for line in _cut([_kernel_line(kernel) for kernel in info.kernels])),
-        *_titled("stamp", [f"{plain(name)}: {plain(value)}" for name, value in info.stamp.items()]),
         *_titled("sizes", [f"{format_bytes(n)} {kind}" for kind, n in info.sizes.items() if n]),
         ("texts", _some([name for name, kind in info.kinds.items() if kind == TEXT])),
     ]
-    for name, listing in info.pickles.items():
-        note = f" ({inert(listing.note)})" if listing.note else ""
-        rows.append(("pickle", f"{_short(name)} would import {_some(listing.names)}{note}"))
+    rows += [("unpickling", line) for line in _pickle_lines(info)]
     title = f"{inert(info.path)} · {format_bytes(info.size)} · {len(info.names)} members"
     return [title, *(f"  {head:<11} {text}" for head, text in rows)]
 
@@ -60,6 +62,21 @@ def plain(value: Any) -> str:
     return inert(value if isinstance(value, str) else str(value), limit=300)
 
 
+def _pickle_lines(info: ArtifactInfo) -> Iterator[str]:
+    """What loading the opaque members would import, those that import the same in one line."""
+    alike: dict[tuple[str, PickleListing], list[str]] = {}
+    for name, listing in info.pickles.items():
+        alike.setdefault((info.kinds[name], listing), []).append(name)
+    for (kind, listing), names in alike.items():
+        note = f" ({inert(listing.note)})" if listing.note else ""
+        which = _short(names[0]) if len(names) == 1 else f"{len(names)} members"
+        yield f"{kind}, {which}: imports {_some(listing.names, _SHOWN_NAMES)}{note}"
+
+
+def _stamped(value: Any) -> str:
+    return plain(" ".join(map(str, value)) if isinstance(value, list) else value)
+
+
 def _number(count: int | None) -> str:
     return "not recorded" if count is None else str(count)
 
@@ -67,7 +84,8 @@ def _number(count: int | None) -> str:
 def _kernel_line(kernel: KernelSummary) -> str:
     how = "native" if kernel.native else f"torch: {plain(kernel.why) or 'no reason recorded'}"
     noun = "submodule" if kernel.submodules == 1 else "submodules"
-    return f"{kernel.index:>3} {plain(kernel.digest[:12]):<12} {kernel.submodules} {noun}, {how}"
+    shared = f"{kernel.submodules} {noun}, " if kernel.submodules else ""
+    return f"{kernel.index:>3} {plain(kernel.digest[:12]):<12} {shared}{how}"
 
 
 def _titled(title: str, lines: list[str]) -> list[tuple[str, str]]:
@@ -79,8 +97,8 @@ def _cut(lines: list[str]) -> list[str]:
     return lines if rest <= 0 else [*lines[:_SHOWN], f"and {rest} more"]
 
 
-def _some(names: Collection[str]) -> str:
-    shown = [inert(name, limit=120) for name in islice(names, _SHOWN)]
+def _some(names: Collection[str], most: int = _SHOWN) -> str:
+    shown = [inert(name, limit=120) for name in islice(names, most)]
     rest = len(names) - len(shown)
     return ", ".join(shown) + (f" and {rest} more" if rest else "") if shown else "nothing"
 

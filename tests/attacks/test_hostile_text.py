@@ -43,11 +43,9 @@ def hostile(path: Path, other: str = "") -> Path:
     save_artifact(
         path,
         {
-            "model": HOSTILE + other,
+            "model": {"name": HOSTILE + other, "parameters": 3},
             "stamp": {HOSTILE: HOSTILE + other, "list": [HOSTILE]},
-            "kernels": [{"digest": HOSTILE + other, "native": False, "why": HOSTILE}],
-            "parameters": {HOSTILE: HOSTILE},
-            "submodules_count": 3,
+            "program": {"kernels": [{"digest": HOSTILE + other, "why": HOSTILE}]},
             HOSTILE: {HOSTILE: HOSTILE + other},
         },
         {**members, blob_name(pickled): pickled},
