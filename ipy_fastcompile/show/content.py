@@ -2,7 +2,7 @@
 
 A key names a piece of content: ``graph:3``, ``svg:3``, ``code:execution:0``. The widget answers
 keys as they are asked; the offline page holds the answers of all keys. Everything is plain data
-for JSON, columns rather than rows where there are many, and every string is inert (`clean`).
+for JSON, columns rather than rows where there are many, and every string is inert.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
+from ..artifact.inert import inert, inert_lines
 from ..records import GraphRecord, KernelRecord, Source, SubmoduleRecord, Value
-from .clean import clean, clean_line
 from .draw import (
     DRAW_LIMIT,
     FORCED_LIMIT,
@@ -26,7 +26,7 @@ from .draw import (
 from .layout import has_graphviz
 from .tokens import Line, tokenise
 from .units import format_bytes, format_count, format_value
-from .view import View, output_bytes
+from .view import View, code_lines, output_bytes
 
 Content = dict[str, Any]
 
@@ -51,6 +51,7 @@ class Contents:
     def __init__(self, view: View) -> None:
         self.view = view
         self._lines: Callable[[str], list[Line]] = lru_cache(maxsize=24)(self._tokenise)
+        self._program = code_lines(view.report)
         self._kernels = {kernel.index: kernel for kernel in view.report.kernels}
 
     def answer(self, key: str) -> Content:
@@ -100,7 +101,7 @@ class Contents:
             yield from (f"source:{kernel.index}:{n}" for n in range(len(kernel.sources)))
 
     def _windows(self, document: str) -> Iterator[str]:
-        count = self._document(document)[0].count("\n") + 1
+        count = len(self._document(document)[0].splitlines()) or 1
         yield from (f"code:{document}:{n}" for n in range(-(-count // WINDOW)))
 
     # --- code ------------------------------------------------------------------------------------
@@ -123,16 +124,22 @@ class Contents:
         return tokenise(*self._document(name))
 
     def _text(self, name: str) -> Content:
-        return {"text": clean(self._document(name)[0])}
+        return {"text": inert_lines(self._document(name)[0])}
 
     def _code(self, rest: str) -> Content:
         name, _, number = rest.rpartition(":")
-        lines, start = self._lines(name), int(number) * WINDOW
-        window = lines[start : start + WINDOW]
+        start = int(number) * WINDOW
+        if name == "execution":
+            # Its statements take a line each, so that a window can be lexed on its own.
+            total, part = len(self._program), self._program[start : start + WINDOW]
+            window = tokenise("\n".join(part), "python")
+            window += [("", ())] * (len(part) - len(window))
+        else:
+            total, window = len(self._lines(name)), self._lines(name)[start : start + WINDOW]
         if not window and start:
             raise UnknownKey(f"{name} has no line {start + 1}.")
         content: Content = {
-            "total": len(lines),
+            "total": total,
             "start": start,
             "text": [text for text, _ in window],
             "runs": [list(runs) for _, runs in window],
@@ -160,19 +167,19 @@ class Contents:
         return {
             "kind": [r.kind if r else "other" for r in records],
             "submodule": [-1 if r is None or r.submodule is None else r.submodule for r in records],
-            "node": [clean_line(r.node) if r else "" for r in records],
+            "node": [inert(r.node) if r else "" for r in records],
             "source": [self._source_id(r.source if r else None) for r in records],
             "live": [r.live_bytes if r else 0 for r in records],
-            "liveText": [clean_line(r.live) if r else "" for r in records],
+            "liveText": [inert(r.live) if r else "" for r in records],
             "freed": [r.freed_bytes if r else 0 for r in records],
-            "frees": [clean_line(", ".join(r.frees)) if r else "" for r in records],
+            "frees": [inert(", ".join(r.frees)) if r else "" for r in records],
             "peak": [bool(r and r.is_peak) for r in records],
             "seconds": [r.seconds if r else None for r in records],
         }
 
     def _profile(self, _: str) -> Content:
         """Live bytes and seconds of every line of the execution code, for its silhouette."""
-        count = self.view.report.execution_code.count("\n") + 1
+        count = len(self._program)
         live, seconds = [0] * count, [0.0] * count
         for record in self.view.report.lines:
             if record.line <= count:
@@ -200,14 +207,14 @@ class Contents:
     def _graph(self, number: str) -> Content:
         graph = self.view.graphs[int(number)]
         return {
-            "name": [clean_line(n.name) for n in graph.nodes],
-            "op": [clean_line(n.op) for n in graph.nodes],
-            "target": [clean_line(n.target) for n in graph.nodes],
+            "name": [inert(n.name) for n in graph.nodes],
+            "op": [inert(n.op) for n in graph.nodes],
+            "target": [inert(n.target) for n in graph.nodes],
             "kind": list(node_kinds(self.view, graph)),
             "value": [format_value(n.value) for n in graph.nodes],
             "bytes": [n.value.example_bytes if n.value else 0 for n in graph.nodes],
-            "arguments": [clean_line(n.arguments)[:400] for n in graph.nodes],
-            "module": [clean_line(n.module) for n in graph.nodes],
+            "arguments": [inert(n.arguments)[:400] for n in graph.nodes],
+            "module": [inert(n.module) for n in graph.nodes],
             "source": [self._source_id(n.source) for n in graph.nodes],
             "edges": [end for edge in graph_edges(graph) for end in edge],
             "owner": next(
@@ -236,11 +243,11 @@ class Contents:
                 graphs[self.view.source_ids[source]].append(graph.index)
         files = list(dict.fromkeys(source.file for source in self.view.sources))
         return {
-            "files": [clean_line(file) for file in files],
+            "files": [inert(file) for file in files],
             "file": [files.index(source.file) for source in self.view.sources],
             "line": [source.line for source in self.view.sources],
-            "function": [clean_line(source.function) for source in self.view.sources],
-            "text": [clean_line(source.text.strip()) for source in self.view.sources],
+            "function": [inert(source.function) for source in self.view.sources],
+            "text": [inert(source.text.strip()) for source in self.view.sources],
             "graphs": graphs,
         }
 
@@ -256,9 +263,9 @@ class Contents:
             and (submodule.kernel is not None or s.graph == submodule.graph)
         ]
         return {
-            "name": clean_line(submodule.name),
-            "module": clean_line(submodule.module),
-            "reason": clean_line(submodule.reason),
+            "name": inert(submodule.name),
+            "module": inert(submodule.module),
+            "reason": inert(submodule.reason),
             "lines": list(submodule.lines),
             "outputBytes": output_bytes(submodule),
             "inputs": self._values(submodule, submodule.inputs, inputs=True),
@@ -277,11 +284,11 @@ class Contents:
             origin = "weight" if position in self.view.weights[submodule.index] else "input"
             rows.append(
                 [
-                    clean_line(value.name),
+                    inert(value.name),
                     format_value(value, 80),
-                    clean_line(", ".join(map(str, value.stride))),
-                    clean_line(value.device),
-                    clean_line(str(value.bytes)),
+                    inert(", ".join(map(str, value.stride))),
+                    inert(value.device),
+                    inert(str(value.bytes)),
                     value.example_bytes,
                     producer,
                     "" if not inputs else "submodule" if producer >= 0 else origin,
@@ -304,16 +311,16 @@ def _assigned_node(graph: GraphRecord, line: str) -> int:
 def _kernel_facts(kernel: KernelRecord) -> Content:
     return {
         "index": kernel.index,
-        "digest": clean_line(kernel.digest),
+        "digest": inert(kernel.digest),
         "native": kernel.native,
-        "why": clean_line(kernel.why),
+        "why": inert(kernel.why),
         "size": kernel.size,
         "sizeText": format_bytes(kernel.size),
         "seconds": kernel.seconds,
-        "near": clean_line(kernel.near_twin),
-        "ops": [clean_line(op) for op in kernel.ops],
-        "sources": [[clean_line(s.name), clean_line(s.language)] for s in kernel.sources],
-        "binaries": [[clean_line(b.name), clean_line(b.sha256), b.size] for b in kernel.binaries],
+        "near": inert(kernel.near_twin),
+        "ops": [inert(op) for op in kernel.ops],
+        "sources": [[inert(s.name), inert(s.language)] for s in kernel.sources],
+        "binaries": [[inert(b.name), inert(b.sha256), b.size] for b in kernel.binaries],
         "lines": {
             "output": kernel.output_code.count("\n"),
             "aten": kernel.aten_graph.count("\n"),

@@ -10,7 +10,7 @@ from .fold import Item
 from .layout import lay_out
 from .palette import STROKE
 from .svg import BOX, Box, draw_svg
-from .units import format_bytes, format_count, format_value
+from .units import TIMES, format_bytes, format_count, format_value
 from .view import View, item_label, op_name, output_bytes
 
 # Nodes of one drawing: above, the explorer opens with the table and offers to draw anyway, up to
@@ -108,7 +108,8 @@ def _split_box(view: View, item: Item, stub: str) -> Box:
             f"{view.badges[s.index].shape}{view.badges[s.index].label}" for s in members
         )
         outputs = [f"{format_count(item.period * item.count)} submodules"]
-        return Box(item_label(view, item), f"{roles} {stub}", "fold", STROKE, outputs[0])
+        pattern, _, times = item_label(view, item).rpartition(f" {TIMES} ")
+        return Box(pattern, f"{TIMES} {times} · {roles} {stub}", "fold", STROKE, outputs[0])
     submodule, badge = submodules[item.first], view.badges[item.first]
     twins = view.twins[item.first]
     shared = f" · {twins} twins" if twins > 1 else ""

@@ -11,11 +11,11 @@ from typing import Any
 import anywidget
 import traitlets
 
+from ..artifact.inert import inert, inert_lines
 from ..records import ReloadRecord, Report
-from .clean import clean, clean_line
 from .content import Contents, UnknownKey
 from .frontend import module_source, style_source
-from .overview import overview, reload_data
+from .overview import overview, reloads_data
 from .view import make_view
 
 # A message of 300 kB takes 0.2 s from click to page, one of 1 MB three times that: larger answers
@@ -54,7 +54,7 @@ class Explorer(anywidget.AnyWidget):
             _esm=module_source(),
             _css=style_source(),
             data=overview(view, self._contents, can_rerun=rerun is not None),
-            reloads=[reload_data(record) for record in report.reloads],
+            reloads=reloads_data(report.reloads),
         )
         self.on_msg(self._on_message)
 
@@ -65,7 +65,7 @@ class Explorer(anywidget.AnyWidget):
 
     def mark_stale(self, reason: str) -> None:
         """Say in the explorer that what it shows is no longer what runs, and why."""
-        self.stale = clean_line(reason)
+        self.stale = inert(reason)
 
     def _on_message(self, _: Any, message: Any, __: Any) -> None:
         kind = message.get("type") if isinstance(message, dict) else None
@@ -78,7 +78,7 @@ class Explorer(anywidget.AnyWidget):
         try:
             content = self._contents.answer(key)
         except UnknownKey as error:
-            self.send({"type": "answer", "id": request, "error": clean_line(str(error))})
+            self.send({"type": "answer", "id": request, "error": inert(str(error))})
             return
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         pieces = [body[at : at + PIECE] for at in range(0, len(body), PIECE)]
@@ -100,7 +100,7 @@ class Explorer(anywidget.AnyWidget):
             kept = [r for r in self._report.reloads if r.shipped != shipped]
             reloads = (*kept, *records)
             self._report = dataclasses.replace(self._report, reloads=reloads)
-            self.reloads = [reload_data(record) for record in reloads]
+            self.reloads = reloads_data(reloads)
             state = "done"
         except Exception as error:
             # Shown where the reader looks, and raised where the kernel logs it.
@@ -112,4 +112,5 @@ class Explorer(anywidget.AnyWidget):
 
 
 def _problem(title: str, text: str, detail: str = "") -> dict[str, str]:
-    return {"title": title, "text": clean(text)[:2_000], "detail": clean(detail)[-20_000:]}
+    text, detail = inert_lines(text)[:2_000], inert_lines(detail)[-20_000:]
+    return {"title": title, "text": text, "detail": detail}

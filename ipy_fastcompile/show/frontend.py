@@ -31,6 +31,8 @@ MODULES = (
 )
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class)\b)", re.MULTILINE)
+# Comments are for those who read the files; a notebook that saves the widget saves its source.
+_COMMENT = re.compile(r"^ *(?:/\*\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)\n", re.MULTILINE)
 _ENTRY = "export default { render };\n"
 
 
@@ -39,7 +41,7 @@ def module_source() -> str:
     """The front end as one module whose default export is AFM's ``{ render }``."""
     parts = []
     for name in MODULES:
-        text = (_STATIC / f"{name}.js").read_text("utf-8").removeprefix("// @ts-check\n")
+        text = _COMMENT.sub("", (_STATIC / f"{name}.js").read_text("utf-8"))
         text = _IMPORT.sub("", text)
         parts.append(_EXPORT.sub("", text))
     return "\n".join(parts)

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
+from ..artifact.inert import inert_lines
 from ..records import Report
-from .clean import clean
 from .draw import draw_split
 from .layout import has_graphviz
 from .palette import CODE_COLORS, CODE_GROUND, CODE_INK, Badge
@@ -30,7 +30,7 @@ from .tables import (
     stage_table,
     submodule_table,
 )
-from .text import code_length, margin_text, render_text
+from .text import margin_text, render_text
 from .tokens import CLASSES
 from .units import format_count
 from .view import WEIGHTS_NOTE, View, make_view, report_facts, summary
@@ -81,8 +81,15 @@ def render_html(report: Report) -> str:
     return f'<div style="font-size:13px;line-height:1.5;max-width:1100px">{"".join(parts)}</div>'
 
 
+def render_page(report: Report) -> str:
+    """The report as one offline file with the explorer in it; see `page.py`."""
+    from .page import render_page as render
+
+    return render(report)
+
+
 def _text(text: str) -> str:
-    return escape(clean(text), quote=True)
+    return escape(inert_lines(text), quote=True)
 
 
 def _details(title: str, body: str, *, is_open: bool) -> str:
@@ -198,7 +205,7 @@ def _code(view: View) -> str:
     peak = max((record.live_bytes for record in report.lines), default=0)
     profiled = any(record.seconds is not None for record in report.lines)
     lines = "\n".join(_code_line(line, peak, profiled=profiled) for line in excerpt(view))
-    title = f"Execution code, {format_count(code_length(report), 'line')}"
+    title = f"Execution code, {format_count(len(code_lines(report)), 'line')}"
     columns = "line number, live bytes after the line (▲ peak)" + (", run time" if profiled else "")
     caption = f'<div style="{_FINE}">In the margin: {columns}; at the example sizes.</div>'
     return _details(title, f'{caption}<pre style="{_PRE}">{lines}</pre>', is_open=True)
@@ -250,6 +257,5 @@ def _legend(view: View) -> str:
         f'<span style="white-space:nowrap"><span style="display:inline-block;width:10px;'
         f'height:10px;background:{color}"></span> {_text(name)}&nbsp;&nbsp; </span>'
         for name, color in stage_colors(view.report.reloads).items()
-        if name != "import torch"
     )
     return f'<div style="{_FINE}">{marks}</div>'

@@ -7,13 +7,14 @@ only those that a reopened notebook shows without a kernel.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+from ..artifact.inert import inert
 from ..records import KernelRecord, ReloadRecord
-from .clean import clean_line
 from .content import WINDOW, Contents
 from .palette import kernel_badge
-from .tables import stage_colors, stage_table
+from .tables import own_note, stage_colors, stage_table
 from .units import format_bytes
 from .view import WEIGHTS_NOTE, View, item_label, output_bytes, report_facts, summary
 
@@ -29,12 +30,12 @@ def overview(view: View, contents: Contents, *, can_rerun: bool) -> dict[str, An
     first_call = next((line.line for line in report.lines if line.kind == "call"), 1)
     times = [line.seconds for line in report.lines if line.seconds is not None]
     return {
-        "model": clean_line(report.model),
+        "model": inert(report.model),
         "facts": list(report_facts(report)),
         "summary": [list(fact) for fact in summary(report)],
-        "key": clean_line(report.key),
-        "cache": clean_line(report.cache),
-        "why": [clean_line(why) for why in report.why_miss],
+        "key": inert(report.key),
+        "cache": inert(report.cache),
+        "why": [inert(why) for why in report.why_miss],
         "window": WINDOW,
         "profiled": bool(times),
         "slowest": max(times, default=0.0),
@@ -47,8 +48,8 @@ def overview(view: View, contents: Contents, *, can_rerun: bool) -> dict[str, An
         "colors": stage_colors(report.reloads),
         "artifact": _artifact(view),
         "submodules": {
-            "name": [clean_line(s.name) for s in report.submodules],
-            "module": [clean_line(s.module) for s in report.submodules],
+            "name": [inert(s.name) for s in report.submodules],
+            "module": [inert(s.module) for s in report.submodules],
             "role": list(view.roles),
             "kernel": [-1 if s.kernel is None else s.kernel for s in report.submodules],
             "graph": [s.graph for s in report.submodules],
@@ -60,7 +61,7 @@ def overview(view: View, contents: Contents, *, can_rerun: bool) -> dict[str, An
             "first": [s.lines[0] for s in report.submodules],
             "last": [s.lines[1] for s in report.submodules],
         },
-        "reasons": [clean_line(reason) for reason in reasons],
+        "reasons": [inert(reason) for reason in reasons],
         "folds": [
             {"first": i.first, "period": i.period, "count": i.count, "label": item_label(view, i)}
             for i in view.items
@@ -84,18 +85,22 @@ def start_contents(contents: Contents, first_call: int) -> dict[str, Any]:
     return chosen
 
 
-def reload_data(record: ReloadRecord) -> dict[str, Any]:
-    """A reload path as the front end wants it."""
+def reloads_data(records: Sequence[ReloadRecord]) -> list[dict[str, Any]]:
+    """The reload paths as the front end wants them."""
+    return [_reload(record, own_note(record, records)) for record in records]
+
+
+def _reload(record: ReloadRecord, note: str) -> dict[str, Any]:
     return {
-        "path": clean_line(record.path),
+        "path": inert(record.path),
         "runs": record.runs,
-        "stages": [[clean_line(name), seconds] for name, seconds in record.stages],
+        "stages": [[inert(name), seconds] for name, seconds in record.stages],
         "load": record.load,
         "first_call": record.first_call,
         "call": record.call,
         "shipped": record.shipped,
-        "error": clean_line(record.error),
-        "note": clean_line(record.note),
+        "error": inert(record.error),
+        "note": note,
     }
 
 
@@ -106,9 +111,9 @@ def _cold(view: View) -> dict[str, Any]:
         "seconds": view.report.cold_seconds,
         "stages": [
             {
-                "name": clean_line(stage.name),
+                "name": inert(stage.name),
                 "seconds": stage.seconds,
-                "detail": clean_line(stage.detail),
+                "detail": inert(stage.detail),
                 "fill": fill,
             }
             for stage, fill in zip(stages, fills, strict=True)
@@ -129,7 +134,7 @@ def _artifact(view: View) -> list[list[str]]:
         ),
         ("signature", "signed with this user's key" if artifact.signed else "not signed"),
     ]
-    return [[name, clean_line(text)] for name, text in facts]
+    return [[name, inert(text)] for name, text in facts]
 
 
 def _kernel(kernel: KernelRecord) -> dict[str, Any]:
@@ -139,10 +144,10 @@ def _kernel(kernel: KernelRecord) -> dict[str, Any]:
         "shape": badge.shape,
         "slot": badge.slot,
         "native": kernel.native,
-        "why": clean_line(kernel.why),
-        "near": clean_line(kernel.near_twin),
+        "why": inert(kernel.why),
+        "near": inert(kernel.near_twin),
         "size": kernel.size,
         "seconds": kernel.seconds,
         "count": len(kernel.submodules),
-        "sources": [[clean_line(s.name), clean_line(s.language)] for s in kernel.sources],
+        "sources": [[inert(s.name), inert(s.language)] for s in kernel.sources],
     }

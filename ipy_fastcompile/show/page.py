@@ -7,12 +7,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from ..artifact.inert import inert
 from ..records import Report
-from .clean import clean_line
 from .content import Contents
 from .frontend import script_source, style_source
 from .html import render_html
-from .overview import overview, reload_data
+from .overview import overview, reloads_data
 from .view import make_view
 
 # The page stays below 5 MB: content past this is left out, and the page says so when asked for it.
@@ -75,14 +75,14 @@ def render_page(report: Report) -> str:
     embedded = embed_contents(contents, set(data["start"]))
     state = {
         "data": data,
-        "reloads": [reload_data(record) for record in report.reloads],
+        "reloads": reloads_data(report.reloads),
         "problem": {},
         "stale": "",
     }
     missing = "This part was too large for the page; the explorer in the notebook has it."
     return _PAGE.format(
         policy=escape(_POLICY, quote=True),
-        title=escape(f"{clean_line(report.model)} - ipy_fastcompile"),
+        title=escape(f"{inert(report.model)} - ipy_fastcompile"),
         style=style_source(),
         static=render_html(report),
         data=_script_json({"state": state, "contents": embedded, "missing": missing}),

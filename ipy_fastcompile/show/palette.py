@@ -22,7 +22,6 @@ SHAPES = "●■▲◆▼★♠♣"
 INLINE_FILL = "#6b7078"
 INLINE_SHAPE = "○"
 STAGE_FILLS = (
-    "#77808c",
     "#2a6fbb",
     "#b2541a",
     "#3d7d2c",

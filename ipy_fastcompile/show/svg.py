@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from .clean import clean_line, shorten
+from ..artifact.inert import inert
 from .layout import Layout, Point
 from .palette import STROKE
+from .units import shorten
 
 BOX = (176.0, 42.0)
 # Characters that fit a box, by the average width of the two font sizes.
 _TITLE_LENGTH, _SUBTITLE_LENGTH = 21, 26
+_NOTE_WIDTH, _NOTE_HEIGHT = 5.8, 16
 
 # Light cards: their text contrasts with the card, the card with white and #111 by its border.
 _STANDALONE_STYLE = (
@@ -52,11 +54,17 @@ def draw_svg(
     Each box is a group with its index in ``data-i``; each edge a path with ``data-e="tail head"``.
     ``standalone`` adds the colours, for an image that no style sheet reaches.
     """
-    size = f'width="{layout.width:.0f}" height="{layout.height:.0f}"'
-    view_box = f'viewBox="0 0 {layout.width:.0f} {layout.height:.0f}"'
+    notes = [
+        x + BOX[0] / 2 + 12 + _NOTE_WIDTH * len(b.note)
+        for b, (x, _) in zip(boxes, layout.boxes, strict=True)
+    ]
+    width = max([layout.width, *notes])
+    height = layout.height + (0 if standalone else _NOTE_HEIGHT)
+    size = f'width="{width:.0f}" height="{height:.0f}"'
+    view_box = f'viewBox="0 0 {width:.0f} {height:.0f}"'
     role = "img" if standalone else "group"
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view_box} role="{role}"']
-    parts.append(f' aria-label="{escape(clean_line(label), quote=True)}">')
+    parts.append(f' aria-label="{escape(inert(label), quote=True)}">')
     if standalone:
         parts.append(f"<style>{_STANDALONE_STYLE}</style>")
     parts.append('<g class="edges">')
@@ -83,7 +91,7 @@ def _draw_box(index: int, box: Box, x: float, y: float) -> str:
 
 
 def _text(kind: str, x: float, y: float, text: str) -> str:
-    return f'<text class="{kind}" x="{x:.0f}" y="{y:.0f}">{escape(clean_line(text))}</text>'
+    return f'<text class="{kind}" x="{x:.0f}" y="{y:.0f}">{escape(inert(text))}</text>'
 
 
 def _path(points: Sequence[Point]) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
+from ..artifact.inert import inert
 from ..records import KernelRecord, LineRecord, ReloadRecord
-from .clean import clean_line, shorten
 from .palette import STAGE_FILLS, Badge, kernel_badge
 from .tokens import Runs, tokenise
-from .units import TIMES, format_bytes, format_count, format_ratio, format_seconds
-from .view import Row, View, folded_rows, item_label, output_bytes, reload_seconds
+from .units import TIMES, format_bytes, format_count, format_ratio, format_seconds, shorten
+from .view import Row, View, code_lines, folded_rows, item_label, output_bytes, reload_seconds
 
 # Rows of a table, and lines of code, that a report shows at most; the explorer shows all.
 MOST_ROWS = 60
@@ -78,12 +79,12 @@ def stage_table(view: View) -> Table:
     rows = []
     for number, stage in enumerate(stages):
         share = stage.seconds / total if total else 0.0
-        fill = STAGE_FILLS[(number + 1) % len(STAGE_FILLS)]
+        fill = STAGE_FILLS[number % len(STAGE_FILLS)]
         cells = (
-            Cell(clean_line(stage.name)),
+            Cell(inert(stage.name)),
             Cell(format_seconds(stage.seconds)),
             Cell(f"{share:.0%}", bar=((share, fill),)),
-            Cell(clean_line(stage.detail)),
+            Cell(inert(stage.detail)),
         )
         rows.append(cells)
     return Table(("stage", "time", "share", ""), tuple(rows), frozenset({1}))
@@ -122,7 +123,7 @@ def _submodule_row(view: View, row: Row, *, profiled: bool) -> tuple[Cell, ...]:
     if profiled:
         text = format_seconds(submodule.seconds)
         cells.append(Cell(text + each if text else ""))
-    return (*cells, Cell(clean_line(submodule.reason)))
+    return (*cells, Cell(inert(submodule.reason)))
 
 
 def kernel_table(view: View) -> Table:
@@ -133,10 +134,10 @@ def kernel_table(view: View) -> Table:
 
 
 def _kernel_row(kernel: KernelRecord) -> tuple[Cell, ...]:
-    notes = [clean_line(kernel.why)] if kernel.why else []
+    notes = [inert(kernel.why)] if kernel.why else []
     if kernel.near_twin:
         cost = f"{format_seconds(kernel.seconds)} and {format_bytes(kernel.size)}"
-        notes.append(f"near-twin: {clean_line(kernel.near_twin)} Sharing would save {cost}.")
+        notes.append(f"near-twin: {inert(kernel.near_twin)} Sharing would save {cost}.")
     return (
         Cell("", badge=kernel_badge(kernel.index)),
         Cell(format_count(len(kernel.submodules))),
@@ -151,6 +152,16 @@ def _kernel_row(kernel: KernelRecord) -> tuple[Cell, ...]:
 # --- warm reload ---------------------------------------------------------------------------------
 
 
+def is_import(stage: str) -> bool:
+    """Imports are timed and shown, but no part of a load: a process pays for them once anyway."""
+    return stage.startswith("import ")
+
+
+def own_note(record: ReloadRecord, records: Sequence[ReloadRecord]) -> str:
+    """The record's note, where it is not what all of them say."""
+    return "" if all(other.note == record.note for other in records) else inert(record.note)
+
+
 def reload_stages(record: ReloadRecord) -> tuple[tuple[str, float], ...]:
     """The stages and the first call, in order."""
     stages = record.stages
@@ -158,16 +169,14 @@ def reload_stages(record: ReloadRecord) -> tuple[tuple[str, float], ...]:
 
 
 def stage_colors(records: Sequence[ReloadRecord]) -> dict[str, str]:
-    """A colour for each stage that occurs; `import torch`, which does not count, is grey."""
+    """A colour for each stage that counts; imports have none."""
     names = dict.fromkeys(name for record in records for name, _ in reload_stages(record))
-    others = [name for name in names if name != "import torch"]
-    fills = STAGE_FILLS[1:]
-    colors = {name: fills[number % len(fills)] for number, name in enumerate(others)}
-    return {"import torch": STAGE_FILLS[0]} | colors
+    counted = [name for name in names if not is_import(name)]
+    return {name: STAGE_FILLS[n % len(STAGE_FILLS)] for n, name in enumerate(counted)}
 
 
 def reload_table(view: View, *, shipped: bool) -> Table:
-    """The reload paths, timed in fresh processes; bars share one scale, without `import torch`."""
+    """The reload paths, timed in fresh processes; bars share one scale, without the imports."""
     records = [r for r in view.report.reloads if r.shipped == shipped]
     colors = stage_colors(view.report.reloads)
     longest = max((reload_seconds(r) for r in records), default=0.0)
@@ -176,20 +185,21 @@ def reload_table(view: View, *, shipped: bool) -> Table:
     rows = []
     for record in records:
         if record.error:
-            said = Cell(f"failed: {clean_line(shorten(record.error, 300))}")
+            said = Cell(f"failed: {inert(shorten(record.error, 300))}")
             rows.append((Cell(record.path), *(Cell("") for _ in range(5)), said))
             continue
         stages = reload_stages(record)
-        counted = [(n, s) for n, s in stages if n != "import torch"]
+        counted = [(n, s) for n, s in stages if not is_import(n)]
         bar = tuple((s / longest if longest else 0.0, colors[n]) for n, s in counted)
         gain = ""
         if slowest is not None and record is not slowest:
             gain = format_ratio(reload_seconds(slowest), reload_seconds(record))
-        detail = ", ".join(f"{clean_line(n)} {format_seconds(s)}" for n, s in stages)
-        note = f" ({clean_line(record.note)})" if record.note else ""
+        detail = ", ".join(f"{inert(n)} {format_seconds(s)}" for n, s in stages)
+        note = own_note(record, view.report.reloads)
+        note = f" ({note})" if note else ""
         rows.append(
             (
-                Cell(clean_line(record.path)),
+                Cell(inert(record.path)),
                 Cell(format_seconds(record.load)),
                 Cell(format_seconds(record.first_call)),
                 Cell(format_seconds(record.call)),
@@ -206,18 +216,18 @@ def reload_table(view: View, *, shipped: bool) -> Table:
 
 def excerpt(view: View) -> tuple[CodeLine, ...]:
     """The execution code with its repeats folded: the first two of each fold, and gaps."""
-    tokens = tokenise(view.report.execution_code, "python")
+    code = code_lines(view.report)
     records = {record.line: record for record in view.report.lines}
     shown = {
         index
         for item in view.items
         for index in range(item.first, min(item.stop, item.first + SHOWN_REPEATS * item.period))
     }
-    keep = [False] * len(tokens)
+    keep = [False] * len(code)
     run: list[int] = []
-    for position in range(len(tokens) + 1):
+    for position in range(len(code) + 1):
         record = records.get(position + 1)
-        if position < len(tokens) and (record is None or record.submodule is None):
+        if position < len(code) and (record is None or record.submodule is None):
             run.append(position)
             continue
         trimmed = (
@@ -226,21 +236,33 @@ def excerpt(view: View) -> tuple[CodeLine, ...]:
         for kept in trimmed:
             keep[kept] = True
         run = []
-        if record is not None and position < len(tokens):
+        if record is not None and position < len(code):
             keep[position] = record.submodule in shown or record.is_peak
     chosen = [position for position, is_kept in enumerate(keep) if is_kept]
     if len(chosen) > MOST_LINES:
         chosen = chosen[: MOST_LINES - 20] + chosen[-20:]
     lines: list[CodeLine] = []
     previous = -1
-    for position in (*chosen, len(tokens)):
+    for position in (*chosen, len(code)):
         if position - previous > 1:
             lines.append(CodeLine(previous + 2, gap=position - previous - 1))
-        if position < len(tokens):
-            text, runs = tokens[position]
-            lines.append(CodeLine(position + 1, text, runs, records.get(position + 1)))
+        if position < len(code):
+            lines.append(CodeLine(position + 1, code[position], (), records.get(position + 1)))
         previous = position
-    return tuple(lines)
+    return tuple(_highlighted(lines))
+
+
+def _highlighted(lines: list[CodeLine]) -> Iterator[CodeLine]:
+    """Lines between gaps are lexed together: all that is left out need not be."""
+    for is_gap, group in groupby(lines, key=lambda line: line.gap > 0):
+        members = list(group)
+        if is_gap:
+            yield from members
+            continue
+        tokens = tokenise("\n".join(line.text for line in members), "python")
+        tokens += [("", ())] * (len(members) - len(tokens))
+        for line, (text, runs) in zip(members, tokens, strict=True):
+            yield replace(line, text=text, runs=runs)
 
 
 def folded_pattern(view: View) -> str:

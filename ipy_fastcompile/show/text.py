@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from ..artifact.inert import inert
 from ..records import Report
-from .clean import clean_line, shorten
 from .tables import (
     Cell,
     CodeLine,
@@ -17,7 +17,7 @@ from .tables import (
     stage_table,
     submodule_table,
 )
-from .units import block_bar, format_bytes, format_count, format_seconds
+from .units import block_bar, format_bytes, format_count, format_seconds, shorten
 from .view import WEIGHTS_NOTE, View, make_view, report_facts, summary_line
 
 _BAR = 20
@@ -34,16 +34,15 @@ def render_text(report: Report) -> str:
         parts += ["Submodules in call order", f"  {_pattern(view)}", ""]
         parts += [*_table(submodule_table(view)), ""]
         parts += ["Kernels", *_table(kernel_table(view)), ""]
-        parts += [f"Execution code ({format_count(code_length(report), 'line')})", *_code(view), ""]
+        parts += [
+            f"Execution code ({format_count(len(code_lines(report)), 'line')})",
+            *_code(view),
+            "",
+        ]
     else:
         parts += ["Nothing was compiled: the graph has no submodules.", ""]
     parts += _reloads(view)
     return "\n".join(line.rstrip() for line in parts).rstrip() + "\n"
-
-
-def code_length(report: Report) -> int:
-    """Lines of the execution code."""
-    return len(report.execution_code.splitlines())
 
 
 def _width(text: str) -> int:
@@ -132,5 +131,5 @@ def _reload_lines(table: Table) -> list[str]:
     head, *rows = _table(short)
     lines = [head]
     for text, row in zip(rows, table.rows, strict=True):
-        lines += [text, f"          {clean_line(row[-1].text)}"]
+        lines += [text, f"          {inert(row[-1].text)}"]
     return lines

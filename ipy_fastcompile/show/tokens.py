@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .clean import clean
+from ..artifact.inert import inert_lines
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
@@ -29,7 +29,7 @@ Line = tuple[str, Runs]
 
 def tokenise(code: str, language: str) -> list[Line]:
     """Lines of ``code`` with their runs; ``language`` is "python", "cpp" or "text"."""
-    code = clean(code)
+    code = inert_lines(code)
     if language == "text" or len(code) > LONGEST_HIGHLIGHT:
         return [(_cut(line), ()) for line in code.split("\n")]
     lines: list[Line] = []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..artifact.inert import inert
 from ..records import Value
-from .clean import clean_line, shorten
 
 TIMES = "\u00d7"  # the multiplication sign
 
@@ -21,6 +21,14 @@ _DTYPES = {
     "uint8": "u8",
     "bool": "bool",
 }
+
+
+def shorten(text: str, length: int) -> str:
+    """The text in at most ``length`` characters, the middle cut out where it is longer."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 3
+    return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 def _digits(number: float) -> str:
@@ -67,9 +75,9 @@ def format_value(value: Value | None, length: int = 60) -> str:
     if value is None:
         return ""
     if value.kind != "tensor":
-        return shorten(clean_line(f"{value.kind} {value.text}".strip()), length)
+        return shorten(inert(f"{value.kind} {value.text}".strip()), length)
     dtype = _DTYPES.get(value.dtype, value.dtype)
-    return shorten(clean_line(f"{dtype}[{', '.join(map(str, value.shape))}]"), length)
+    return shorten(inert(f"{dtype}[{', '.join(map(str, value.shape))}]"), length)
 
 
 def block_bar(share: float, width: int) -> str:

@@ -11,15 +11,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..records import GraphRecord, ReloadRecord, Report, Source, SubmoduleRecord
-from .clean import clean_line
+from ..artifact.inert import inert
+from ..records import GraphRecord, ReloadRecord, Report, Source, SubmoduleRecord, Value
 from .fold import Item, fold_repeats
 from .palette import Badge, kernel_badge
 from .units import TIMES, format_bytes, format_count, format_ratio, format_seconds
 
 WEIGHTS_NOTE = (
     "Fresh processes: each gets tensors made from the artifact's parameter specifications, not the "
-    "model's weights. `import torch` is shown, but not part of the load."
+    "model's weights. Imports are shown, but not part of the load."
 )
 
 
@@ -40,7 +40,7 @@ class View:
 
     ``roles[i]`` is a short name for what submodule ``i`` is. ``producers`` maps the name of a value
     to the submodule that yields it. ``weights[i]`` are the positions of those inputs of submodule
-    ``i`` that neither a submodule nor the caller gives: parameters, buffers and constants.
+    ``i`` that the model gives: parameters, buffers and constants.
     """
 
     report: Report
@@ -71,13 +71,18 @@ def make_view(report: Report) -> View:
         twins=tuple(counts[kind] for kind in kinds),
         producers=producers,
         weights=tuple(
-            frozenset(i for i, v in enumerate(s.inputs) if v.name not in given)
+            frozenset(i for i, v in enumerate(s.inputs) if _is_weight(v) and v.name not in given)
             for s in report.submodules
         ),
         sources=sources,
         source_ids={source: number for number, source in enumerate(sources)},
         graphs=graphs,
     )
+
+
+def _is_weight(value: Value) -> bool:
+    """`torch.export` names parameters ``p_...``, buffers ``b_...`` and constants ``c_...``."""
+    return value.kind == "tensor" and value.name.startswith(("p_", "b_", "c_"))
 
 
 def _all_sources(report: Report) -> Iterator[Source]:
@@ -102,10 +107,15 @@ def _role(submodule: SubmoduleRecord, graph: GraphRecord | None) -> str:
         named = [op for op in ops if op in submodule.reason]
         if named or ops:
             op = (named or ops)[0]
-            return "attention" if "attention" in op or "attn" in op else clean_line(op)
+            return "attention" if "attention" in op or "attn" in op else inert(op)
     path = re.sub(r"\.\d+(?=\.|$)", ".*", submodule.module)
     tail = path.split(".")[-2:] if path.endswith(".*") else path.split(".")[-1:]
-    return clean_line(".".join(tail)) or "top level"
+    return inert(".".join(tail)) or "top level"
+
+
+def code_lines(report: Report) -> list[str]:
+    """The lines of the execution code."""
+    return report.execution_code.removesuffix("\n").split("\n")
 
 
 def output_bytes(submodule: SubmoduleRecord) -> int:
@@ -116,7 +126,7 @@ def output_bytes(submodule: SubmoduleRecord) -> int:
 def item_label(view: View, item: Item) -> str:
     """``submod_0``, or ``[attention, layers] x 79``."""
     if not item.is_fold:
-        return clean_line(view.report.submodules[item.first].name)
+        return inert(view.report.submodules[item.first].name)
     roles = ", ".join(view.roles[item.first : item.first + item.period])
     return f"[{roles}] {TIMES} {item.count}"
 
@@ -132,14 +142,14 @@ def folded_rows(view: View) -> tuple[Row, ...]:
         rows.append(Row(item_label(view, item), item, False, None, item.period * item.count))
         for offset in range(item.period):
             members = submodules[item.first + offset : item.stop : item.period]
-            names = [clean_line(member.name) for member in members]
+            names = [inert(member.name) for member in members]
             label = ", ".join(names) if len(names) < 4 else f"{names[0]}, {names[1]}, … {names[-1]}"
             rows.append(Row(label, item, True, members[0], item.count))
     return tuple(rows)
 
 
 def reload_seconds(record: ReloadRecord) -> float:
-    """Load and first call: what a user waits for after `import torch`."""
+    """Load and first call: what a user waits for after the imports."""
     return record.load + record.first_call
 
 
@@ -171,7 +181,7 @@ def summary(report: Report) -> tuple[tuple[str, str], ...]:
 def summary_line(report: Report) -> str:
     """``LlamaForCausalLM · 161 submodules · 3 kernels · ... · warm 2.9 ms``."""
     nouns = {"submodules": "submodule", "kernels": "kernel", "nodes": "node"}
-    words = [clean_line(report.model)]
+    words = [inert(report.model)]
     for label, text in summary(report):
         noun = nouns.get(label, "") if text == "1" else label
         words.append(f"{text} {noun}" if label in nouns else f"{label} {text}")
@@ -204,4 +214,4 @@ def report_facts(report: Report) -> tuple[str, ...]:
         cache = f" · cache {report.cache}" if report.cache else ""
         lines.append(f"key {report.key[:12]}…{cache}")
     lines += [f"miss because of {why}" for why in report.why_miss]
-    return tuple(clean_line(line) for line in (*lines, *report.notes))
+    return tuple(inert(line) for line in (*lines, *report.notes))

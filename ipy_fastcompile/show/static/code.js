@@ -155,8 +155,8 @@ export function makeCode(ctx, options) {
 
   function firstLine() {
     const { submodule } = store.get();
-    if (options.margin && submodule >= 0) return data.submodules.first[submodule] - 1;
-    return options.first ?? 0;
+    const first = options.margin && submodule >= 0 ? data.submodules.first[submodule] : 0;
+    return first > 0 ? first - 1 : (options.first ?? 0);
   }
 
   /**
@@ -272,7 +272,7 @@ export function makeCode(ctx, options) {
   function onChange(state, changed) {
     if (!["submodule", "node", "source", "line"].some((name) => changed.has(name))) return;
     if (options.margin && changed.has("submodule") && state.submodule >= 0 && !changed.has("line")) {
-      show(data.submodules.first[state.submodule] - 1);
+      show(firstLine());
     } else if (!options.margin && (changed.has("node") || changed.has("source"))) {
       const index = firstMatch(state);
       if (index >= 0) show(index);
@@ -362,7 +362,7 @@ function makeSilhouette(ctx, go) {
 
   /** @param {import("./store.js").State} state */
   function mark(state) {
-    if (state.submodule < 0) {
+    if (state.submodule < 0 || data.submodules.first[state.submodule] < 1) {
       lit.setAttribute("d", "");
       return;
     }

@@ -103,7 +103,7 @@ export function makeReload(ctx) {
   /** @param {Reload[]} reloads */
   function race(reloads) {
     const parts = (/** @type {Reload} */ r) =>
-      /** @type {[string, number][]} */ ([...r.stages.filter(([name]) => name !== "import torch"), ["first call", r.first_call]]);
+      /** @type {[string, number][]} */ ([...r.stages.filter(([name]) => !name.startsWith("import ")), ["first call", r.first_call]]);
     const total = (/** @type {Reload} */ r) => parts(r).reduce((sum, [, s]) => sum + s, 0);
     const longest = Math.max(...reloads.filter((r) => !r.error).map(total), 1e-9);
     const names = [...new Set(reloads.filter((r) => !r.error).flatMap((r) => [...r.stages.map(([name]) => name), "first call"]))];
@@ -123,11 +123,11 @@ export function makeReload(ctx) {
       grid.append(h("b", {}, reload.path), strip, h("span", {}, `${seconds(total(reload))}${gain}`));
     }
     const legend = (/** @type {string} */ name) =>
-      h("span", { class: "fc-key" }, h("i", { style: { background: name === "import torch" ? "var(--fc-stroke)" : (data.colors[name] ?? "var(--fc-stroke)") } }), name);
+      h("span", { class: "fc-key" }, h("i", { style: { background: data.colors[name] ?? "transparent" } }), name);
     const table = h(
       "table",
       { class: "fc-table fc-numbers" },
-      h("caption", {}, "Seconds by stage; import torch is not counted"),
+      h("caption", {}, "Stage by stage; the imports are not part of the load"),
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "path"), ...names.map((name) => h("th", { scope: "col" }, legend(name))), h("th", { scope: "col" }, "load"), h("th", { scope: "col" }, "later calls"))),
       h(
         "tbody",

@@ -30,6 +30,8 @@ export function makeRows(options) {
   const rows = new Map();
   let total = 0;
   let active = 0;
+  // What to bring into sight once the list is: a list that is not laid out cannot scroll.
+  let wanted = -1;
 
   function range() {
     const top = Math.max(0, scroller.scrollTop - sizer.offsetTop);
@@ -88,6 +90,8 @@ export function makeRows(options) {
    * @param {number} index
    */
   function reveal(index) {
+    wanted = scroller.clientHeight ? -1 : index;
+    if (wanted >= 0) return;
     const top = index * ROW + sizer.offsetTop;
     const head = options.header ? options.header.offsetHeight : 0;
     const above = top < scroller.scrollTop + head;
@@ -146,7 +150,7 @@ export function makeRows(options) {
   sizer.addEventListener("keydown", onKey);
   sizer.addEventListener("click", onClick);
   sizer.addEventListener("dblclick", () => options.open?.(active));
-  const watcher = new ResizeObserver(update);
+  const watcher = new ResizeObserver(() => (wanted >= 0 ? reveal(wanted) : update()));
   watcher.observe(scroller);
 
   /** @param {number} count */
