@@ -33,7 +33,7 @@ from .tables import (
 from .text import margin_text, render_text
 from .tokens import CLASSES
 from .units import format_count
-from .view import WEIGHTS_NOTE, View, make_view, report_facts, summary
+from .view import WEIGHTS_NOTE, View, code_lines, make_view, report_facts, summary
 
 _MONO = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace"
 _FINE = "font-size:12px;line-height:1.5"

@@ -18,7 +18,7 @@ from .tables import (
     submodule_table,
 )
 from .units import block_bar, format_bytes, format_count, format_seconds, shorten
-from .view import WEIGHTS_NOTE, View, make_view, report_facts, summary_line
+from .view import WEIGHTS_NOTE, View, code_lines, make_view, report_facts, summary_line
 
 _BAR = 20
 _LONGEST_CELL = 72
@@ -34,11 +34,8 @@ def render_text(report: Report) -> str:
         parts += ["Submodules in call order", f"  {_pattern(view)}", ""]
         parts += [*_table(submodule_table(view)), ""]
         parts += ["Kernels", *_table(kernel_table(view)), ""]
-        parts += [
-            f"Execution code ({format_count(len(code_lines(report)), 'line')})",
-            *_code(view),
-            "",
-        ]
+        length = format_count(len(code_lines(report)), "line")
+        parts += [f"Execution code ({length})", *_code(view), ""]
     else:
         parts += ["Nothing was compiled: the graph has no submodules.", ""]
     parts += _reloads(view)
