@@ -85,6 +85,7 @@ def capture(
     module = as_module(model)
     _check_mode(module)
     _check_devices(module, args, kwargs)
+    _check_gradients(args, kwargs)
     bound = _bind(module, args, kwargs)
     dynamic_shapes, given = _dynamic_shapes(module, bound, dynamic or {})
     try:
@@ -186,6 +187,15 @@ def _check_devices(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
             "Move them to one device before compiling.",
             devices=tuple(places),
         )
+
+
+def _check_gradients(args: Any, kwargs: Any) -> None:
+    for position, tensor in enumerate(_tensors((args, kwargs))):
+        if tensor.requires_grad and torch.is_grad_enabled():
+            raise CaptureError(
+                f"Tensor {position} of the call requires a gradient, and so would the outputs.",
+                "Compiled functions are for inference: detach it, or compile under torch.no_grad().",
+            )
 
 
 # --- dynamic dimensions --------------------------------------------------------------------------

@@ -1,0 +1,178 @@
+"""Rewriting Inductor's output code: what becomes native, and what is refused with its reason."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ipy_fastcompile.engine.native import kernel_sources, rewrite_kernel
+from ipy_fastcompile.runtime.bind import compile_text, run_code
+from ipy_fastcompile.runtime.cuda import launch_text
+from ipy_fastcompile.runtime.kernels import kernel_namespace
+from ipy_fastcompile.torch_internals import CompiledParts, CudaLaunch
+
+# Recorded from torch 2.11.0+cu130 on an H100: a transformer layer of width 256.
+CUDA_OUTPUT_CODE = (Path(__file__).parent / "cuda_output_code.txt").read_text()
+CUDA_KERNELS = (
+    "triton_per_fused__unsafe_view_add_native_layer_norm_0",
+    "triton_poi_fused_addmm_gelu_view_1",
+    "triton_per_fused__unsafe_view_add_addmm_native_layer_norm_view_2",
+)
+
+CALL = """
+async_compile = AsyncCompile()
+
+class Runner:
+    def call(self, args):
+        arg0_1, arg1_1 = args
+        args.clear()
+        s70 = arg1_1
+        assert_size_stride(arg0_1, (s70, 4), (4, 1), 'input')
+        buf0 = empty_strided_cpu((s70, 4), (4, 1), torch.float32)
+        {body}
+        del arg0_1
+        return (buf0, )
+"""
+
+
+def parts(body: str = "pass", **changes: Any) -> CompiledParts:
+    plain = CompiledParts(CALL.format(body=body), "", (), (), {}, (), (), {})
+    return replace(plain, **changes)
+
+
+def run(body: str, x: torch.Tensor) -> torch.Tensor:
+    native, why = rewrite_kernel(parts(body), "kernel_0")
+    assert native is not None, why
+    code = compile_text(native.code, "kernel_0", kernel=True)
+    result: torch.Tensor = run_code(code, kernel_namespace({}))["kernel_0"](x, x.size(0))[0]
+    return result
+
+
+def test_extern_kernels_become_public_ops() -> None:
+    x = torch.randn(4, 4)
+    torch.testing.assert_close(run("extern_kernels.mm(arg0_1, arg0_1, out=buf0)", x), x @ x)
+
+
+def test_registered_ops_are_called_by_their_public_names_and_recorded() -> None:
+    body = "buf0 = aten.sort.default(arg0_1)[0]"
+    native, _ = rewrite_kernel(parts(body), "kernel_0")
+    assert native is not None
+    assert "torch.ops.aten.sort.default(arg0_1)" in native.code
+    assert native.ops == ("aten::sort",)
+    x = torch.randn(3, 4)
+    torch.testing.assert_close(run(body, x), x.sort()[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"obstacles": ("output 0 is alias_of_intermediate",)}, "alias_of_intermediate"),
+        ({"constants": {"_tensor_constant0": torch.ones(1)}}, "_tensor_constant0"),
+    ],
+)
+def test_what_the_wrappers_would_do_is_left_to_pytorch(changes: Any, why: str) -> None:
+    native, reason = rewrite_kernel(parts(**changes), "kernel_0")
+    assert native is None
+    assert why in reason
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("extern_kernels.packed_thing(arg0_1, out=buf0)", "packed_thing"),
+        ("buf0 = torch.ops.prims.inductor_seeds.default(4)", "prims::inductor_seeds"),
+        ("buf0 = torch.ops.inductor.accumulate_grad_.default(arg0_1)", "inductor::accumulate_grad_"),
+        ("buf0 = torch._C._something(arg0_1)", "torch._C._something"),
+        ("buf0 = mystery(arg0_1)", "mystery"),
+        ("open('x')", "open"),
+        ("import os", "Import"),
+        ("run_intermediate_hooks('x', buf0)", "run_intermediate_hooks"),
+    ],
+)
+def test_what_is_not_known_is_refused_by_name(body: str, why: str) -> None:
+    native, reason = rewrite_kernel(parts(body), "kernel_0")
+    assert native is None
+    assert why in reason
+
+
+def test_output_code_without_a_call_is_refused() -> None:
+    assert rewrite_kernel(parts(output_code="x = 1"), "kernel_0")[1].endswith("no function 'call'")
+
+
+# --- recorded CUDA output code -------------------------------------------------------------------
+
+
+def launch(name: str) -> CudaLaunch:
+    reduces = "per" in name
+    last = ("xnumel", "r0_numel") if reduces else ("xnumel",)
+    tensors = {0: 5, 1: 2, 2: 7}[CUDA_KERNELS.index(name)]
+    names = tuple(f"ptr{i}" for i in range(tensors)) + last
+    return CudaLaunch(
+        name=name,
+        symbol=name,
+        cubin=b"\x7fELF" + name.encode(),
+        parameters=names,
+        passed=names,
+        argument_types="O" * tensors + "i" * len(last),
+        scratch_arguments=2,
+        num_warps=4,
+        shared=8,
+        grid_setup=(),
+        grid=("xnumel" if reduces else "-((xnumel) // -(1024))", "1", "1"),
+        device=0,
+        chosen="XBLOCK: 1024",
+    )
+
+
+def cuda_parts(**changes: Any) -> CompiledParts:
+    launches: dict[str, CudaLaunch | str] = {name: launch(name) for name in CUDA_KERNELS}
+    made = CompiledParts(CUDA_OUTPUT_CODE, "", (), (), {}, (), (0, 2, 3), launches)
+    return replace(made, **changes)
+
+
+def test_recorded_cuda_code_becomes_native() -> None:
+    native, why = rewrite_kernel(cuda_parts(), "kernel_0")
+    assert native is not None, why
+    assert [c.name for c in native.cubins] == list(CUDA_KERNELS)
+    text = native.code
+    assert "arg0_1 = aligned(arg0_1)" in text
+    assert "with device_guard(0):" in text
+    assert "torch.mm(" in text
+    for gone in (".run(", "_DeviceGuard", "extern_kernels", "async_compile", "_inductor"):
+        assert gone not in text
+    compile_text(text, "kernel_0", kernel=True)
+
+
+def test_recorded_cuda_kernels_are_shown_as_source() -> None:
+    sources = kernel_sources(CUDA_OUTPUT_CODE)
+    assert [name for name, _, _ in sources] == list(CUDA_KERNELS)
+    assert all("tl.load" in text for _, _, text in sources)
+    for _, _, text in sources:
+        ast.parse(text)
+
+
+def test_a_kernel_without_a_static_launch_says_why() -> None:
+    name = CUDA_KERNELS[1]
+    reason = f"{name} has 2 configurations and was not autotuned"
+    native, why = rewrite_kernel(
+        cuda_parts(launches={n: launch(n) for n in CUDA_KERNELS} | {name: reason}), "kernel_0"
+    )
+    assert native is None
+    assert why == reason
+    assert "no statically launched form" in rewrite_kernel(cuda_parts(launches={}), "k")[1]
+
+
+def test_a_launcher_computes_the_grid_and_passes_what_the_cubin_takes() -> None:
+    calls: list[Any] = []
+    text = launch_text(asdict(launch(CUDA_KERNELS[1])))
+    namespace = run_code(
+        compile_text(text, "launcher", kernel=True),
+        {"launch_kernel": lambda *a: calls.append(a), "function": 7, "module": None},
+    )
+    namespace["launch"]("x", "y", 2049, stream=5)
+    assert calls == [(7, 3, 1, 1, 4, 8, "OOiOO", ("x", "y", 2049, None, None), 5)]
