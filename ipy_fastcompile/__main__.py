@@ -13,6 +13,7 @@ from .errors import FastCompileError, FastCompileWarning
 # Sub-command -> (module with a `main(arguments) -> exit code`, what it is for). Imported when it
 # is asked for, so that inspecting needs no torch.
 COMMANDS = {
+    "demo": ("ipy_fastcompile.demo", "compile a Llama of toy width, and show what became of it"),
     "inspect": ("ipy_fastcompile.artifact.inspect_command", "read an artifact, or compare two"),
     "cache": ("ipy_fastcompile.artifact.cache_command", "list, explain and clean the cache"),
 }
