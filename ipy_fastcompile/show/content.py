@@ -52,6 +52,7 @@ class Contents:
         self.view = view
         self._lines: Callable[[str], list[Line]] = lru_cache(maxsize=24)(self._tokenise)
         self._program = code_lines(view.report)
+        self._submodules = {s.index: s for s in view.report.submodules}
         self._kernels = {kernel.index: kernel for kernel in view.report.kernels}
 
     def answer(self, key: str) -> Content:
@@ -191,6 +192,9 @@ class Contents:
     # --- graphs ----------------------------------------------------------------------------------
 
     def _split(self, opened: str) -> Content:
+        folds = {str(item.first) for item in self.view.items if item.is_fold}
+        if opened not in folds | {"", "all"}:
+            raise UnknownKey(f"There is no fold at {opened!r:.40}.")
         items = open_items(self.view, opened)
         columns = {
             "first": [item.first for item in items],
@@ -254,7 +258,7 @@ class Contents:
     # --- submodules ------------------------------------------------------------------------------
 
     def _submodule(self, number: str) -> Content:
-        submodule = self.view.report.submodules[int(number)]
+        submodule = self._submodules[int(number)]
         kernel = None if submodule.kernel is None else self._kernels[submodule.kernel]
         twins = [
             s.index

@@ -164,8 +164,10 @@ def own_note(record: ReloadRecord, records: Sequence[ReloadRecord]) -> str:
 
 def reload_stages(record: ReloadRecord) -> tuple[tuple[str, float], ...]:
     """The stages and the first call, in order."""
-    stages = record.stages
-    return (*stages, ("first call", record.first_call)) if stages else ()
+    if not record.stages:
+        return ()
+    stages = tuple((inert(name), seconds) for name, seconds in record.stages)
+    return (*stages, ("first call", record.first_call))
 
 
 def stage_colors(records: Sequence[ReloadRecord]) -> dict[str, str]:
@@ -194,7 +196,7 @@ def reload_table(view: View, *, shipped: bool) -> Table:
         gain = ""
         if slowest is not None and record is not slowest:
             gain = format_ratio(reload_seconds(slowest), reload_seconds(record))
-        detail = ", ".join(f"{inert(n)} {format_seconds(s)}" for n, s in stages)
+        detail = ", ".join(f"{n} {format_seconds(s)}" for n, s in stages)
         note = own_note(record, view.report.reloads)
         note = f" ({note})" if note else ""
         rows.append(
