@@ -39,6 +39,7 @@ class _Normaliser:
         self._nodes: dict[Node, int] = {}
         self._symbols: dict[Any, str] = {}
         self._storages: dict[int, str] = {}
+        self._written: dict[tuple[type, Any], str] = {}
         self._ranges = ranges
 
     def node(self, node: Node) -> str:
@@ -48,6 +49,13 @@ class _Normaliser:
         if not torch_internals.is_symbolic_int(value):
             return repr(value)
         expression = torch_internals.symbolic_expression(value)
+        # A graph has few distinct sizes, and sympy prints slowly.
+        key = (type(value), expression)
+        if key not in self._written:
+            self._written[key] = self._write(expression)
+        return self._written[key]
+
+    def _write(self, expression: Any) -> str:
         for symbol in sorted(expression.free_symbols, key=str):
             if symbol not in self._symbols:
                 limits = self._ranges.get(symbol, "")
