@@ -303,7 +303,7 @@ def _build(captured: Captured, parts: tuple[list[_Piece], list[Node]]) -> SplitG
         graph_module, arguments, results = _extract(source, piece.nodes, home, number)
         compiled = not piece.splitting and any(map(_yields_tensor, piece.nodes)) and bool(results)
         name = f"submod_{number}"
-        root.add_module(name, graph_module)
+        root.add_module(name, torch.nn.Module())  # its place; see below
         passed = [copies[n] for n in arguments]
         if compiled:
             passed += symbols.bind_missing(graph_module)
@@ -334,6 +334,9 @@ def _build(captured: Captured, parts: tuple[list[_Piece], list[Node]]) -> SplitG
     result = stitched.output(torch.fx.map_arg(output.args[0], lambda n: copies[n]))
     result.meta = dict(output.meta)
     graph_module = GraphModule(root, stitched, f"{captured.model_name}Stitched")
+    # Only now: a GraphModule writes the code of all its children again when it is made.
+    for submodule in submodules:
+        graph_module.add_module(submodule.name, submodule.graph_module)
     return SplitGraph(graph_module, tuple(submodules), captured)
 
 
