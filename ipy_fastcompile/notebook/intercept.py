@@ -11,6 +11,7 @@ import functools
 import re
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -51,7 +52,9 @@ def run_first_call(
         disarm()
         if not seen:
             seen.append(name)
-            on_call(callee, args, kwargs)
+            # Inside a model, arguments carry gradients that nobody asked for.
+            with _no_gradients():
+                on_call(callee, args, kwargs)
 
     value = None
     try:
@@ -143,6 +146,11 @@ def _why_not(namespace: dict[str, Any], parts: list[str], name: str) -> str:
             hint = near(parts[length - 1], names)
             return f"There is no {whole} to compile.{hint or ' -m takes the name of a model.'}"
     raise AssertionError(name)
+
+
+def _no_gradients() -> AbstractContextManager[Any]:
+    torch = sys.modules.get("torch")
+    return nullcontext() if torch is None else torch.no_grad()
 
 
 def _do_nothing() -> None:

@@ -217,7 +217,9 @@ class FastCompileMagics(Magics):
     ) -> Any:
         """Compile one call and show it; returns what the compiled model gives for it."""
         __tracebackhide__ = True
-        warm = options.warm and self.warm
+        # Nobody would see what a quiet compile that is not kept has to tell.
+        is_seen = not options.quiet or options.output is not None
+        warm = options.warm and self.warm and is_seen
         in_notebook = has_frontend(self.shell)
         bar = make_bar(in_notebook=in_notebook, quiet=options.quiet, warm=warm)
         bundle = None
@@ -233,6 +235,8 @@ class FastCompileMagics(Magics):
                 sizes=options.sizes,
                 progress=bar.update,
             )
+            if options.output is not None:
+                self._give(compiled, options.output)  # kept, whatever happens from here on
             if options.save is not None:
                 compiled.save(options.save)
             if warm:
@@ -254,8 +258,6 @@ class FastCompileMagics(Magics):
             bar.finish(bundle)
         if in_notebook and options.explorer and self.explorer and not options.quiet:
             show_explorer(compiled.explore(), key, self.explorers)
-        if options.output is not None:
-            self._give(compiled, options.output)
         return value
 
     def _inspect(self, path: str, other: str | None) -> Any:

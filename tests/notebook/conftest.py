@@ -44,11 +44,14 @@ class FakeCompiled:
     model: Any
     report: Any = field(default_factory=lambda: sample_report(1))
     saved: list[Path] = field(default_factory=list)
+    save_error: Exception | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.model(*args, **kwargs)
 
     def save(self, path: Path) -> None:
+        if self.save_error is not None:
+            raise self.save_error
         self.saved.append(path)
 
     def explore(self) -> FakeWidget:
@@ -66,6 +69,7 @@ class FakeApi:
     measured: list[dict[str, Any]] = field(default_factory=list)
     loaded: list[tuple[Path, Any, dict[str, Any]]] = field(default_factory=list)
     error: Exception | None = None
+    save_error: Exception | None = None
 
     def compile(self, model: Any, args: Any, kwargs: Any, **options: Any) -> FakeCompiled:
         progress = options.pop("progress")
@@ -74,7 +78,7 @@ class FakeApi:
         if self.error is not None:
             raise self.error
         self.compiled.append((model, args, kwargs, options))
-        self.results.append(FakeCompiled(model))
+        self.results.append(FakeCompiled(model, save_error=self.save_error))
         return self.results[-1]
 
     def measure(self, compiled: FakeCompiled, model: Any, *call: Any, **options: Any) -> Any:

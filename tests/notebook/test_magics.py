@@ -134,6 +134,22 @@ def test_an_artifact_survives_a_compile_that_fails(
     assert path.read_bytes() == before
 
 
+def test_what_was_compiled_is_kept_when_saving_fails(
+    shell: InteractiveShell, api: Any, model: Any, run: Any, tmp_path: Path
+) -> None:
+    api.save_error = errors.SaveError("The disk is full.")
+    cell = run(f"%%fastcompile --save {tmp_path}/a.fastcompile -o compiled\nmodel(4)")
+    assert cell.io.stderr == "UsageError: The disk is full.\n"
+    assert shell.user_ns["compiled"] is api.results[0]
+
+
+def test_nothing_is_measured_that_nobody_sees(api: Any, model: Any, run: Any) -> None:
+    run("%fastcompile -q model(4)")
+    assert api.measured == []
+    run("%fastcompile -q -o compiled model(4)")
+    assert len(api.measured) == 1
+
+
 # --- what is shown -------------------------------------------------------------------------------
 
 
