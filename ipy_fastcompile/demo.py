@@ -35,7 +35,6 @@ def main(arguments: list[str]) -> int:
     import ipy_fastcompile as fc
 
     from .measure import measure
-    from .show.html import render_html
     from .show.text import render_text
 
     line = _Line()
@@ -48,10 +47,7 @@ def main(arguments: list[str]) -> int:
     )
     line.erase()
     print(render_text(report))
-    page.write_text(
-        f"<!doctype html><meta charset='utf-8'><title>{report.model}</title>{render_html(report)}",
-        encoding="utf-8",
-    )
+    report.to_html(page)
     print(f"report    {page}\nartifact  {artifact}")
     return verdict(report.max_error, [reload.error for reload in report.reloads])
 
