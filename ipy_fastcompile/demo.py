@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     )
     line.erase()
     print(render_text(report))
-    report.to_html(page)
+    report.to_html(str(page))
     print(f"report    {page}\nartifact  {artifact}")
     return verdict(report.max_error, [reload.error for reload in report.reloads])
 
