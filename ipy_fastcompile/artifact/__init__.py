@@ -6,8 +6,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .manifest import blob_name
 from .open import OpenArtifact, open_artifact
-from .save import SavedArtifact, save_artifact
+
+if TYPE_CHECKING:
+    from .save import SavedArtifact, save_artifact
 
 __all__ = ["OpenArtifact", "SavedArtifact", "blob_name", "open_artifact", "save_artifact"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("SavedArtifact", "save_artifact"):  # a load never needs them, and counts in ms
+        from . import save
+
+        return getattr(save, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

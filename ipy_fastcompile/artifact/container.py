@@ -8,7 +8,7 @@ and compares. No byte of a file is free to change, and no second parser can see 
 
 from __future__ import annotations
 
-import re
+import string
 import struct
 import zlib
 from collections.abc import Mapping
@@ -30,12 +30,18 @@ _MADE_BY = 3 << 8 | _VERSION  # Unix, so that the attributes below are read as a
 _DATE = 0x21  # 1980-01-01, the first day ZIP knows: equal members give equal bytes
 _ATTRIBUTES = 0o100644 << 16
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+_LETTERS = string.ascii_letters + string.digits + "_"
+_FIRST = frozenset(_LETTERS)
+_WITHOUT_ALLOWED = dict.fromkeys(map(ord, _LETTERS + ".-/"))
 
 
 def is_member_name(name: str) -> bool:
     """Whether ``name`` may name a member: relative, ASCII, no part that starts with a dot."""
-    return len(name) <= limits.MAX_NAME_BYTES and _NAME.fullmatch(name) is not None
+    return (
+        0 < len(name) <= limits.MAX_NAME_BYTES
+        and not name.translate(_WITHOUT_ALLOWED)
+        and all(part[:1] in _FIRST for part in name.split("/"))
+    )
 
 
 def pack_members(members: Mapping[str, bytes]) -> bytes:

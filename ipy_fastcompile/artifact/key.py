@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import CacheKeyError, ManifestCorrupt
-from .manifest import HEX
+from .manifest import is_digest
 
 KEY_MEMBER = "key.json"
 
@@ -100,9 +100,7 @@ def recorded_digests(manifest: Mapping[str, Any], path: str) -> tuple[str, Mappi
     """
     entry = manifest.get("key")
     components = entry.get("components") if isinstance(entry, dict) else None
-    if not isinstance(components, dict) or not all(
-        isinstance(digest, str) and HEX.fullmatch(digest) for digest in components.values()
-    ):
+    if not isinstance(components, dict) or not all(map(is_digest, components.values())):
         raise ManifestCorrupt(
             f"The manifest of {path} records no cache key.",
             "Save it with key.manifest_entry under 'key'.",

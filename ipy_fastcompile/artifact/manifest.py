@@ -7,7 +7,6 @@ top-level key belongs to the caller and passes through untouched.
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping
 from hashlib import sha256
@@ -19,7 +18,12 @@ from . import limits
 
 COMMON = ("format", "package", "created", "members")
 
-HEX = re.compile(r"[0-9a-f]{64}")
+_DIGITS = "0123456789abcdef"
+
+
+def is_digest(text: Any) -> bool:
+    """Whether ``text`` is a SHA-256 as we write it: 64 lower-case hexadecimal digits."""
+    return isinstance(text, str) and len(text) == 64 and not text.strip(_DIGITS)
 
 
 def blob_name(data: bytes) -> str:
@@ -108,7 +112,7 @@ def parse_manifest(
         if not (isinstance(entry, list) and len(entry) == 2):
             raise _corrupt(path, f"its entry for member {name!r:.80} is not [sha256, size]")
         digest, size = entry
-        if not (isinstance(digest, str) and type(size) is int and HEX.fullmatch(digest)):
+        if not (type(size) is int and is_digest(digest)):
             raise _corrupt(path, f"its entry for member {name!r:.80} is not [sha256, size]")
         span = spans.get(name)
         if span is None:
@@ -132,7 +136,8 @@ def check_format(manifest: Mapping[str, Any], path: str) -> None:
     """Raise `ArtifactIncompatible` for a newer format, `ManifestCorrupt` for none at all."""
     text = manifest.get("format")
     family, _, version = text.partition("/") if isinstance(text, str) else ("", "", "")
-    if family != limits.FORMAT or re.fullmatch(r"[1-9][0-9]{0,8}", version) is None:
+    is_number = version.isascii() and version.isdecimal() and len(version) < 9
+    if family != limits.FORMAT or not is_number or version.startswith("0"):
         raise _corrupt(path, f"its 'format' is {text!r:.80}")
     if int(version) > limits.FORMAT_VERSION:
         raise ArtifactIncompatible(

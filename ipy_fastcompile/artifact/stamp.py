@@ -7,17 +7,13 @@ the kernels require, and a machine that has more is fine; ``info.*`` is for read
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from .inert import inert
+from typing import Any, NamedTuple
 
 CPU_FLAGS = "cpu_flags"
 INFORMATION = "info."
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """One entry of a stamp that does not fit.
 
     ``artifact`` is what the artifact needs and ``machine`` what is here, None where the machine
@@ -53,6 +49,8 @@ def compare_stamps(
 
 def explain(differences: tuple[Difference, ...]) -> str:
     """One line a difference: ``torch: made with 2.13.0, here 2.11.0``; empty without any."""
+    from .inert import inert  # not on the way of a load that fits
+
     lines = []
     for difference in differences:
         if difference.name == CPU_FLAGS:
@@ -84,6 +82,8 @@ def _plain(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
+    from .inert import inert
+
     if value is None:
         return "nothing"
     return inert(value if isinstance(value, str) else repr(value))

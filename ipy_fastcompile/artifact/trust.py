@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import hmac
 import os
-import re
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from ..errors import ArtifactUntrusted
+from . import limits
 from .keyfile import read_key
+from .manifest import is_digest
 from .ownership import exposure
 
-PIN = re.compile(r"sha256:[0-9a-f]{64}")
-
-_SIGNATURE = re.compile(rb"hmac-sha256 ([0-9a-f]{16}) ([0-9a-f]{64})\n")
+_ALGORITHM = b"hmac-sha256 "
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What is known about where an artifact comes from.
 
     ``state`` is ``"own"`` (signed by this user, in a place only this user can change),
@@ -60,14 +58,14 @@ def judge(path: str, status: os.stat_result, raw_manifest: bytes, signature: byt
     """
     if not signature:
         return Verdict("unsigned", "it is unsigned", "Save it again where a key can be kept.")
-    match = _SIGNATURE.fullmatch(signature)
-    if match is None:
+    if len(signature) != limits.SIGNATURE_BYTES or not signature.startswith(_ALGORITHM):
         return Verdict("other", "its signature is of a kind this version does not know")
     key = read_key()
     if key is None:
         return Verdict("other", "it was signed elsewhere: this user has no signing key yet")
     if not hmac.compare_digest(sign(raw_manifest, key), signature):
-        if match[1].decode("ascii") == key_id(key):
+        start = len(_ALGORITHM)
+        if signature[start : start + 16] == key_id(key).encode("ascii"):
             return Verdict("altered", "its manifest was changed after this user signed it")
         return Verdict("other", "it was signed with another user's key")
     problem = exposure(path, status)
@@ -78,7 +76,7 @@ def judge(path: str, status: os.stat_result, raw_manifest: bytes, signature: byt
 
 def check_pin(path: str, pin: str, digest: str) -> Verdict:
     """Raise `ArtifactUntrusted` unless the file's ``digest`` is exactly the pinned one."""
-    if PIN.fullmatch(pin) is None:
+    if not is_digest(pin.removeprefix("sha256:")) or not pin.startswith("sha256:"):
         raise ArtifactUntrusted(
             f"trust={pin!r:.90} is not a digest.",
             f"Pass trust={digest!r} to load exactly the file that is at {path} now.",

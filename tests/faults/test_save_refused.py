@@ -185,7 +185,7 @@ from ipy_fastcompile.errors import ArtifactUntrusted
 """
 HOMELESS = """
 os.environ.pop("XDG_DATA_HOME", None)
-os.environ["HOME"] = "/nonexistent"
+os.environ["HOME"] = "/proc/nonexistent"  # no one can make it
 os.chdir(sys.argv[1])
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
