@@ -6,6 +6,7 @@ is used, so that the native reload path stays free of `torch._dynamo` and `torch
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import pickle
@@ -244,7 +245,7 @@ def open_compiled(data: bytes, inputs: Callable[[], Sequence[Any]] = tuple) -> C
     return CompiledParts(
         output_code=code.source_code,
         aten_graph=code.inductor_post_grad_graph_str or entry.aot_forward_graph_str or "",
-        line_map=tuple((line, text) for line, text in (code.cache_linemap or ()) if text),
+        line_map=_line_map(code),
         obstacles=tuple(_wrapper_obstacles(entry, code)),
         constants=dict(code.constants or {}),
         mutated_inputs=tuple(sorted(code.mutated_input_idxs or ())),
@@ -339,6 +340,20 @@ def _read_launch(
     )
 
 
+def _line_map(code: Any) -> tuple[tuple[int, str], ...]:
+    """Where in the output code the work on each node begins, with the node's stack trace.
+
+    Inductor counts lines before it puts the block that autotunes, a string, in front of its text.
+    """
+    found = [(line, text) for line, text in (code.cache_linemap or ()) if text]
+    if not found:
+        return ()
+    first = ast.parse(code.source_code).body[0]
+    is_string = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    offset = (first.end_lineno or 0) if is_string else 0
+    return tuple((line + offset, text) for line, text in found)
+
+
 def _wrapper_obstacles(entry: Any, code: Any) -> Iterator[str]:
     """What AOTAutograd's runtime wrappers would do at each call, read off their metadata."""
     from torch._functorch._aot_autograd.schemas import OutputType, PlainTensorMeta
@@ -429,7 +444,34 @@ def deserialize_graph(data: bytes) -> torch.fx.GraphModule:
     return graph_module
 
 
-# --- registered ops ------------------------------------------------------------------------------
+# --- registered ops (torch._ops; seen on 2.11 and 2.13) ------------------------------------------
+
+
+def is_op(target: Any) -> bool:
+    """Whether a node's target is a registered op, one overload of it."""
+    return isinstance(target, torch._ops.OpOverload)
+
+
+def is_op_packet(target: Any) -> bool:
+    """Whether a node's target is a registered op with its overload left open."""
+    return isinstance(target, torch._ops.OpOverloadPacket)
+
+
+def is_higher_order(target: Any) -> bool:
+    """Whether a node's target is an op that takes graphs, ``cond`` for instance."""
+    return isinstance(target, torch._ops.HigherOrderOperator)
+
+
+def op_and_overload(target: Any) -> tuple[str, str]:
+    """``("aten::add", "Tensor")``; an empty overload where the packet leaves it open."""
+    if is_op_packet(target):
+        return str(target._qualified_op_name), ""
+    return str(target._schema.name), str(target._overloadname)
+
+
+def is_mutating(target: Any) -> bool:
+    """Whether a node's target is a registered op that writes to one of its arguments."""
+    return is_op(target) and bool(target._schema.is_mutable)
 
 
 def op_module(packet: Any) -> str:

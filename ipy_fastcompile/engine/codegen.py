@@ -3,44 +3,58 @@
 The idea is vLLM's (#38657, #40151): the generated source, not an FX graph, is what a reload runs.
 `generate_execution_code` writes a module with three kinds of functions:
 
-- ``check_inputs(check, ...)`` validates a call and returns the arguments of ``forward``: the inputs,
-  laid out as compiled, and the symbolic sizes;
+- ``check_inputs(check, ...)`` validates a call and returns the arguments of ``forward``: the
+  inputs, laid out as compiled, and the symbolic sizes;
 - ``inlined_N(...)``, one per distinct submodule that is still plain FX (the splitting ops);
 - ``bind(kernels, parameters, constants)``, which returns ``forward`` with all it calls bound.
 """
 
 from __future__ import annotations
 
-import builtins
-import keyword
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch.fx import GraphModule, Node
+from torch.fx import Node
 
 from .. import torch_internals
 from ..errors import CodegenError
-from .literals import Constants, write_value
+from ..records import Source
+from .calls import where, write_call
+from .inline import Functions, Inlined, attribute_of, generate_execution_code_with_name, last_uses
+from .input_checks import InputChecks
+from .literals import write_value
 from .lower import Lowered
+from .names import Namespace
+from .sizes import size_text
+from .sources import clean, comment, read_source
 from .split import Submodule
 
-_RESERVED = frozenset(
-    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "torch", "check", "check_inputs", "bind",
-     "forward", "kernels", "parameters", "constants"}
-)  # fmt: skip
+__all__ = [
+    "CodeLine",
+    "ExecutionCode",
+    "generate_execution_code",
+    "generate_execution_code_with_name",
+]
+
+_LISTED_SUBMODULES = 8
 
 
 @dataclass(frozen=True)
 class CodeLine:
-    """What a line of the execution code stands for. ``line`` counts from 1."""
+    """What a line of the execution code stands for. ``line`` counts from 1.
+
+    ``defines`` and ``frees`` are names in the stitching graph, of values that are alive from this
+    line on, and no longer after it.
+    """
 
     line: int
     kind: str  # "call" | "del" | "return" | "check" | "inline" | "other"
     submodule: int | None = None
     node: str = ""  # the node in the captured graph, for inlined lines
-    defines: tuple[str, ...] = ()  # values alive from this line on
+    source: Source | None = None
+    defines: tuple[str, ...] = ()
     frees: tuple[str, ...] = ()
 
 
@@ -49,7 +63,8 @@ class ExecutionCode:
     """The generated text, what its lines stand for, and the tensors of its constants table.
 
     ``inlined`` maps the index of an inlined submodule to the function that runs it; ``names`` maps
-    a value's name in the stitching graph to its name in the text.
+    a value's name in the stitching graph to its name in the text; ``ops`` are the registered ops
+    that the text calls, ``"aten::add.Tensor"``.
     """
 
     text: str
@@ -60,501 +75,331 @@ class ExecutionCode:
     ops: tuple[str, ...]
 
 
+def generate_execution_code(lowered: Lowered) -> ExecutionCode:
+    """Write the execution code of a lowered model.
+
+    Raises `CodegenError` naming the node and its source line when a node cannot be written.
+    """
+    names = Namespace()
+    checks = InputChecks(lowered.split.captured, names)
+    functions = Functions()
+    inlined = _inline(lowered, functions)
+    body = _Writer()
+    _write_input_checks(body, checks)
+    _write_functions(body, functions, inlined)
+    forward = _Forward(body, lowered, names, functions, checks, inlined)
+    forward.write_bind()
+    head = _Writer()
+    _write_header(head, lowered, checks, inlined)
+    if any("math." in line for line in body.lines):
+        head.add("import math")
+    for line in ("import torch", "", ""):
+        head.add(line)
+    text = "\n".join([*head.lines, *body.lines]) + "\n"
+    shift = len(head.lines)
+    return ExecutionCode(
+        text=text,
+        lines=(*head.records, *(replace(r, line=r.line + shift) for r in body.records)),
+        constants=tuple(functions.constants.tensors),
+        inlined={index: function.name for index, function in inlined.items()},
+        names=forward.value_names(),
+        ops=tuple(sorted(functions.ops)),
+    )
+
+
 @dataclass
 class _Writer:
     lines: list[str] = field(default_factory=list)
     records: list[CodeLine] = field(default_factory=list)
 
-    def add(self, text: str = "", **record: Any) -> None:
+    def add(self, text: str = "", kind: str = "other", **record: Any) -> None:
         self.lines.append(text)
-        self.records.append(CodeLine(len(self.lines), record.pop("kind", "other"), **record))
+        self.records.append(CodeLine(len(self.lines), kind, **record))
+
+    def gap(self) -> None:
+        self.add()
+        self.add()
 
 
-class Namespace:
-    """Gives every value a name that is an identifier, no keyword, no builtin, and taken once."""
-
-    def __init__(self, reserved: frozenset[str] = _RESERVED) -> None:
-        self._taken = set(reserved)
-        self._names: dict[Any, str] = {}
-
-    def name(self, key: Any, wish: str) -> str:
-        """The name for ``key``, close to ``wish``."""
-        if key not in self._names:
-            word = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in wish)
-            word = f"_{word}" if not word or word[0].isdigit() else word
-            if word.startswith("__"):
-                word = f"v{word}"
-            found, count = word, 1
-            while found in self._taken:
-                found, count = f"{word}_{count}", count + 1
-            self._taken.add(found)
-            self._names[key] = found
-        return self._names[key]
+# --- header --------------------------------------------------------------------------------------
 
 
-def generate_execution_code(lowered: Lowered, *, title: str = "") -> ExecutionCode:
-    """Write the execution code of a lowered model.
-
-    Raises `CodegenError` naming the node and its source line when a node cannot be written.
-    """
-    writer = _Writer()
-    constants = Constants()
-    names = Namespace()
-    ops: set[str] = set()
-    _write_header(writer, lowered, title)
-    _write_input_checks(writer, lowered, names)
-    inlined = _write_inlined(writer, lowered, constants, ops)
-    value_names = _write_bind(writer, lowered, names, constants, inlined)
-    return ExecutionCode(
-        text="\n".join(writer.lines) + "\n",
-        lines=tuple(writer.records),
-        constants=tuple(constants.tensors),
-        inlined=inlined,
-        names=value_names,
-        ops=tuple(sorted(ops)),
-    )
-
-
-# --- header and input checks ---------------------------------------------------------------------
-
-
-def _write_header(writer: _Writer, lowered: Lowered, title: str) -> None:
+def _write_header(
+    writer: _Writer, lowered: Lowered, checks: InputChecks, inlined: Mapping[int, Inlined]
+) -> None:
     captured = lowered.split.captured
-    n_inlined = sum(k is None for k in lowered.kernel_of)
-    writer.add(f'"""Execution code of {_comment(captured.model_name)}, generated by ipy_fastcompile.')
+    writer.add(f'"""Execution code of {clean(captured.model_name)}, generated by ipy_fastcompile.')
     writer.add()
-    writer.add(
-        f"{len(lowered.kernel_of)} submodules: {len(lowered.kernel_of) - n_inlined} run "
-        f"{len(lowered.kernels)} kernels, {n_inlined} are inlined."
-    )
-    for symbol in captured.symbols:
-        upper = "" if symbol.max is None else f" <= {symbol.max}"
-        writer.add(f"{symbol.min} <= {symbol.name}{upper}")
-    if title:
-        writer.add(_comment(title))
+    for title, entries in (
+        ("Inputs", list(_input_entries(lowered, checks))),
+        ("Outputs", list(_output_entries(lowered, checks))),
+        ("Sizes", [f"{s.min} <= {s.name}{_upper(s.max)}" for s in captured.symbols]),
+        ("Submodules", list(_submodule_entries(lowered, inlined))),
+    ):
+        if entries:
+            writer.add(f"{title}:")
+        for entry in entries:
+            writer.add(f"    {clean(entry)}")
     writer.add('"""')
     writer.add()
-    writer.add("import torch")
-    writer.add()
-    writer.add()
 
 
-def _comment(text: str) -> str:
-    """Text that cannot leave the comment or docstring it is written into."""
-    clean = "".join(c if c.isprintable() and c.isascii() else "?" for c in text)
-    return clean.replace('"""', "'''").replace("\\", "/")
+def _upper(limit: int | None) -> str:
+    return "" if limit is None else f" <= {limit}"
 
 
-def size_text(expression: Any, names: Mapping[Any, str]) -> str:
-    """A size as Python source over the symbols' names; sympy's printing of ints is Python's.
-
-    Raises `CodegenError` when the expression has more in it than integer arithmetic.
-    """
-    import sympy
-
-    known = {symbol: sympy.Symbol(name, integer=True) for symbol, name in names.items()}
-    free = expression.free_symbols - set(known)
-    if free:
-        raise CodegenError(
-            f"Size {expression} depends on {sorted(map(str, free))}, which no input has.",
-            "Make the dimension static, or leave its op inside one submodule.",
-        )
-    return sympy.pycode(expression.xreplace(known), fully_qualified_modules=False)
+def _input_entries(lowered: Lowered, checks: InputChecks) -> Iterator[str]:
+    nodes = {n.name: n for n in lowered.split.captured.graph_module.graph.nodes}
+    for spec in lowered.split.captured.inputs:
+        value = nodes[spec.placeholder].meta.get("val")
+        shown = f"always {spec.value!r:.60}" if spec.constant else _summary(value, checks)
+        yield f"{spec.path}: {shown}"
 
 
-def _write_input_checks(writer: _Writer, lowered: Lowered, names: Namespace) -> None:
-    captured = lowered.split.captured
-    placeholders = {
-        n.name: n for n in captured.graph_module.graph.nodes if n.op == "placeholder"
-    }
-    for symbol in captured.symbols:
-        names.name(f"size {symbol.name}", symbol.name)
-    inputs = [(s, placeholders[s.placeholder]) for s in captured.inputs]
-    arguments = [names.name(node, node.name) for _, node in inputs]
-    writer.add(f"def check_inputs({', '.join(['check', *arguments])}):", kind="check")
-    writer.add('    """The arguments of forward(); raises InputError when the call does not fit."""')
-    bound: set[str] = set()
-    later: list[str] = []
-    for (spec, node), argument in zip(inputs, arguments, strict=True):
-        path = repr(spec.path)
-        value = node.meta.get("val")
-        if spec.constant or not isinstance(value, torch.Tensor):
-            text = write_value(spec.value, lambda n: n.name, Constants(), spec.placeholder)
-            writer.add(f"    check.constant({path}, {argument}, {text})", kind="check")
-            continue
-        writer.add(
-            f"    check.tensor({path}, {argument}, {value.dtype}, {str(value.device)!r}, {value.dim()})",
-            kind="check",
-        )
-        for dim, size in enumerate(value.shape):
-            found = f"{argument}.size({dim})"
-            if not torch_internals.is_symbolic_int(size):
-                writer.add(f"    check.size({path}, {dim}, {found}, {int(size)})", kind="check")
-                continue
-            expression = torch_internals.symbolic_expression(size)
-            name = captured.names.get(expression)
-            if name is not None and name not in bound:
-                symbol = next(s for s in captured.symbols if s.name == name)
-                word = names.name(f"size {name}", name)
-                writer.add(f"    {word} = {found}", kind="check")
-                writer.add(
-                    f"    check.range({path}, {dim}, {name!r}, {word}, {symbol.min}, {symbol.max})",
-                    kind="check",
-                )
-                bound.add(name)
-            else:
-                later.append(
-                    f"    check.size({path}, {dim}, {found}, "
-                    f"{size_text(expression, captured.names)}, {str(expression)!r})"
-                )
-    for line in later:
-        writer.add(line, kind="check")
-    mutates = any(map(_is_mutating, captured.graph_module.graph.nodes))
-    for spec, node in inputs:
-        value = node.meta.get("val")
-        if isinstance(value, torch.Tensor) and value.layout is torch.strided:
-            strides = ", ".join(
-                size_text(torch_internals.symbolic_expression(n), captured.names)
-                if torch_internals.is_symbolic_int(n)
-                else str(int(n))
-                for n in value.stride()
-            )
-            comma = "," if value.dim() == 1 else ""
-            word = names.name(node, node.name)
-            writer.add(
-                f"    {word} = check.layout({spec.path!r}, {word}, ({strides}{comma}), {mutates})",
-                kind="check",
-            )
-    sizes = [names.name(f"size {s.name}", s.name) for s in captured.symbols]
-    writer.add(f"    return ({''.join(f'{w}, ' for w in [*arguments, *sizes]).rstrip(' ')})", kind="check")
-    writer.add()
-    writer.add()
+def _output_entries(lowered: Lowered, checks: InputChecks) -> Iterator[str]:
+    output = next(n for n in lowered.split.captured.graph_module.graph.nodes if n.op == "output")
+    for value in output.args[0]:
+        if isinstance(value, Node):
+            yield f"{value.name}: {_summary(value.meta.get('val'), checks)}"
+        else:
+            yield f"{value!r:.60}"
 
 
-def _is_mutating(node: Node) -> bool:
-    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+def _summary(value: Any, checks: InputChecks) -> str:
+    """``float32[1, seq, 64] on cpu``."""
+    if not isinstance(value, torch.Tensor):
+        return str(_size(value, checks)) if value is not None else "a value"
+    sizes = ", ".join(str(_size(n, checks)) for n in value.shape)
+    return f"{str(value.dtype)[6:]}[{sizes}] on {value.device}"
 
 
-# --- inlined submodules --------------------------------------------------------------------------
+def _size(size: Any, checks: InputChecks) -> Any:
+    if not torch_internals.is_symbolic_int(size):
+        return size
+    expression = torch_internals.symbolic_expression(size)
+    known = expression.free_symbols <= set(checks.words)
+    return size_text(expression, checks.words) if known else expression
 
 
-def _write_inlined(
-    writer: _Writer, lowered: Lowered, constants: Constants, ops: set[str]
-) -> dict[int, str]:
-    """One function per distinct inlined submodule; its twins call the same."""
-    functions: dict[str, str] = {}
-    used: dict[int, str] = {}
-    for sub, description in zip(lowered.split.submodules, lowered.descriptions, strict=True):
-        if lowered.kernel_of[sub.index] is not None:
-            continue
-        if description.digest not in functions:
-            name = f"inlined_{len(functions)}"
-            code = generate_execution_code_with_name(sub.graph_module, name, constants, ops)
-            for text, node in code:
-                writer.add(
-                    text, kind="inline" if node else "other", submodule=sub.index, node=node
-                )
-            writer.add()
-            writer.add()
-            functions[description.digest] = name
-        used[sub.index] = functions[description.digest]
-    return used
-
-
-def generate_execution_code_with_name(
-    graph_module: GraphModule,
-    name: str,
-    constants: Constants | None = None,
-    ops: set[str] | None = None,
-) -> list[tuple[str, str]]:
-    """A plain FX graph as the source of a function: (line of text, node it comes from).
-
-    Ops are called as ``torch.ops.namespace.name.overload(...)``. Values are freed by ``del`` right
-    after their last use. Raises `CodegenError` naming the node that cannot be written.
-    """
-    constants = Constants() if constants is None else constants
-    names = Namespace()
-    nodes = list(graph_module.graph.nodes)
-    arguments = [names.name(n, n.name) for n in nodes if n.op == "placeholder"]
-    lines = [(f"def {name}({', '.join(arguments)}):", "")]
-    last_use = _last_uses(nodes)
-
-    def name_of(node: Node) -> str:
-        if node.op == "get_attr":
-            return _attribute(graph_module, node, constants)
-        return names.name(node, node.name)
-
-    for node in nodes:
-        if node.op in ("placeholder", "get_attr"):
-            continue
-        if node.op == "output":
-            results = [write_value(v, name_of, constants, node.name) for v in node.args[0]]
-            lines.append((f"    return ({''.join(f'{r}, ' for r in results).rstrip(' ')})", ""))
-            continue
-        text = _write_call(node, name_of, constants, ops)
-        target = f"{name_of(node)} = " if node.users else ""
-        lines.append((f"    {target}{text}", node.name))
-        freed = [
-            name_of(n) for n in last_use.get(node, ()) if n.op == "call_function" and n.users
-        ]
-        if freed:
-            lines.append((f"    del {', '.join(freed)}", ""))
-    return lines
-
-
-def _last_uses(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
-    """node -> the values whose last use it is."""
-    last: dict[Node, Node] = {}
-    for node in nodes:
-        for needed in node.all_input_nodes:
-            last[needed] = node
-    uses: dict[Node, list[Node]] = {}
-    for value, user in last.items():
-        if user.op != "output":
-            uses.setdefault(user, []).append(value)
-    return uses
-
-
-def _attribute(graph_module: GraphModule, node: Node, constants: Constants) -> str:
-    value = getattr(graph_module, str(node.target))
-    if isinstance(value, torch.Tensor):
-        return constants.add(value)
-    raise _cannot_write(node, f"reads {node.target}, a {type(value).__name__}")
-
-
-_OPERATORS = {
-    "add": "+", "sub": "-", "mul": "*", "floordiv": "//", "mod": "%", "truediv": "/", "pow": "**",
-    "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!=",
-    "and_": "&", "or_": "|", "xor": "^",
-}  # fmt: skip
-
-
-def _write_call(
-    node: Node, name_of: Callable[[Node], str], constants: Constants, ops: set[str] | None
-) -> str:
-    def write(value: Any) -> str:
-        return write_value(value, name_of, constants, _where(node))
-
-    target = node.target
-    if isinstance(target, torch._ops.OpOverload):
-        schema, overload = target._schema.name, target._overloadname
-        namespace, _, op = schema.partition("::")
-        if not all(part.isidentifier() for part in (namespace, op, overload)):
-            raise _cannot_write(node, f"calls {target}, whose name is no identifier")
-        if ops is not None:
-            ops.add(schema + ("" if overload == "default" else f".{overload}"))
-        values = [write(v) for v in node.args]
-        for key, value in node.kwargs.items():
-            values.append(_write_keyword(key, write(value)))
-        return f"torch.ops.{namespace}.{op}.{overload}({', '.join(values)})"
-    module, name = getattr(target, "__module__", ""), getattr(target, "__name__", "")
-    if module == "_operator" and not node.kwargs:
-        if name == "getitem" and not isinstance(node.args[1], Node):
-            return f"{write(node.args[0])}[{write(node.args[1])}]"
-        if name in _OPERATORS and len(node.args) == 2:
-            left, right = (f"({write(a)})" if _negative(a) else write(a) for a in node.args)
-            return f"{left} {_OPERATORS[name]} {right}"
-        if name == "neg":
-            return f"-({write(node.args[0])})"
-    if target in (torch.sym_max, torch.sym_min) and len(node.args) == 2:
-        return f"{'max' if target is torch.sym_max else 'min'}({write(node.args[0])}, {write(node.args[1])})"
-    if target in (torch.sym_float, torch.sym_int, torch.sym_not):
-        word = {torch.sym_float: "float", torch.sym_int: "int", torch.sym_not: "not "}[target]
-        return f"{word}({write(node.args[0])})"
-    raise _cannot_write(node, f"calls {target}")
-
-
-def _negative(value: Any) -> bool:
-    return isinstance(value, (int, float)) and value < 0
-
-
-def _write_keyword(key: str, text: str) -> str:
-    """``key=text``; a schema may name a parameter by a Python keyword, ``from`` for instance."""
-    return f"**{{{key!r}: {text}}}" if keyword.iskeyword(key) else f"{key}={text}"
-
-
-def _where(node: Node) -> str:
-    trace = (node.meta.get("stack_trace") or "").strip().splitlines()
-    line = next((t.strip() for t in reversed(trace) if t.strip().startswith("File ")), "")
-    return f"{node.name} ({line})" if line else node.name
-
-
-def _cannot_write(node: Node, what: str) -> CodegenError:
-    return CodegenError(
-        f"Node {_where(node)} {what}, which the execution code cannot write.",
-        "Keep it inside a compiled submodule by changing split_at.",
-        node=node.name,
+def _submodule_entries(lowered: Lowered, inlined: Mapping[int, Inlined]) -> Iterator[str]:
+    count = len(lowered.kernel_of)
+    if not count:
+        yield "none: every output is an input, a parameter or a constant"
+        return
+    compiled = count - len(inlined)
+    kernels = len(lowered.kernels)
+    yield (
+        f"{count}, of which {compiled} run{'s' * (compiled == 1)} {kernels} kernel"
+        f"{'s' * (kernels != 1)} and {len(inlined)} {'is' if len(inlined) == 1 else 'are'} inlined"
     )
+    runs: dict[str, list[int]] = {}
+    for kernel in lowered.kernels:
+        runs[f"kernel_{kernel.index}"] = []
+    for index, number in enumerate(lowered.kernel_of):
+        name = inlined[index].name if number is None else f"kernel_{number}"
+        runs.setdefault(name, []).append(index)
+    for name, indices in runs.items():
+        shown = ", ".join(f"submod_{i}" for i in indices[:_LISTED_SUBMODULES])
+        more = len(indices) - _LISTED_SUBMODULES
+        yield f"{name}: {shown}{f' and {more} more' if more > 0 else ''}"
+
+
+# --- checks and inlined functions ----------------------------------------------------------------
+
+
+def _write_input_checks(writer: _Writer, checks: InputChecks) -> None:
+    writer.add(f"def check_inputs({', '.join(['check', *checks.arguments])}):")
+    writer.add('    """The arguments of forward(); raises InputError when a call does not fit."""')
+    for line in checks.lines():
+        writer.add(f"    {line}", "return" if line.startswith("return ") else "check")
+    writer.gap()
+
+
+def _inline(lowered: Lowered, functions: Functions) -> dict[int, Inlined]:
+    """The function of every inlined submodule; twins share one."""
+    return {
+        sub.index: functions.of(sub.graph_module, description.digest)
+        for sub, description in zip(lowered.split.submodules, lowered.descriptions, strict=True)
+        if lowered.kernel_of[sub.index] is None
+    }
+
+
+def _write_functions(writer: _Writer, functions: Functions, inlined: Mapping[int, Inlined]) -> None:
+    first_of: dict[str, int] = {}
+    for index, function in inlined.items():
+        first_of.setdefault(function.name, index)
+    for function in functions.written:
+        for line in function.lines:
+            writer.add(
+                line.text,
+                line.kind,
+                submodule=first_of.get(function.name),
+                node=line.node,
+                source=line.source,
+            )
+        writer.gap()
 
 
 # --- bind and forward ----------------------------------------------------------------------------
 
 
-def _write_bind(
-    writer: _Writer,
-    lowered: Lowered,
-    names: Namespace,
-    constants: Constants,
-    inlined: Mapping[int, str],
-) -> dict[str, str]:
-    split = lowered.split
-    captured = split.captured
-    graph = split.graph_module.graph
-    nodes = {n.name: n for n in graph.nodes}
-    functions = set(inlined.values())
-    for function in sorted(functions):
-        names.name(f"function {function}", function)
-    kernels = [names.name(f"kernel {k.index}", f"kernel_{k.index}") for k in lowered.kernels]
-    for spec, original in zip(captured.inputs, _input_nodes(captured), strict=True):
-        # check_inputs already named them; forward uses the same words.
-        names._names[nodes[spec.placeholder]] = names.name(original, original.name)
-    arguments = [names.name(nodes[s.placeholder], s.placeholder) for s in captured.inputs]
-    sizes = [names.name(f"size {s.name}", s.name) for s in captured.symbols]
-    size_words = {s.name: w for s, w in zip(captured.symbols, sizes, strict=True)}
-    used = [p for p in captured.parameters if nodes[p.placeholder].users]
-    words = [names.name(nodes[p.placeholder], p.placeholder) for p in used]
-
-    writer.add("def bind(kernels, parameters, constants):")
-    writer.add('    """Return forward(), with kernels, parameters and constants bound by index."""')
-    if kernels:
-        writer.add(f"    {_targets(kernels)} = kernels")
-    if words:
-        writer.add("    (")
-        for word in words:
-            writer.add(f"        {word},")
-        writer.add("    ) = parameters")
-    writer.add()
-    writer.add(f"    def forward({', '.join([*arguments, *sizes])}):")
-    body = _Forward(writer, lowered, names, inlined, size_words, constants)
-    body.write()
-    writer.add()
-    writer.add("    return forward")
-    return {n.name: names._names[n] for n in graph.nodes if n in names._names}
-
-
-def _input_nodes(captured: Any) -> list[Node]:
-    by_name = {n.name: n for n in captured.graph_module.graph.nodes if n.op == "placeholder"}
-    return [by_name[s.placeholder] for s in captured.inputs]
-
-
-def _targets(words: Sequence[str]) -> str:
-    return f"{words[0]}," if len(words) == 1 else ", ".join(words)
-
-
 class _Forward:
-    """Writes the body of ``forward``: a call per submodule, a ``del`` after each last use."""
+    """Writes ``bind`` and, inside it, ``forward``: a call per submodule, a ``del`` per last use."""
 
     def __init__(
         self,
         writer: _Writer,
         lowered: Lowered,
         names: Namespace,
-        inlined: Mapping[int, str],
-        size_words: Mapping[str, str],
-        constants: Constants,
+        functions: Functions,
+        checks: InputChecks,
+        inlined: Mapping[int, Inlined],
     ) -> None:
         self.writer = writer
         self.lowered = lowered
         self.names = names
+        self.functions = functions
+        self.checks = checks
         self.inlined = inlined
-        self.size_words = size_words
-        self.constants = constants
         self.nodes = list(lowered.split.graph_module.graph.nodes)
-        self.by_name = {n.name: n for n in self.nodes}
         self.submodules = {s.name: s for s in lowered.split.submodules}
-        self.last_use = self._last_uses()
-
-    def _last_uses(self) -> dict[Node, list[Node]]:
-        """Like `_last_uses`; an item of a call's result counts as born with the call."""
-        last: dict[Node, Node] = {}
-        for node in self.nodes:
-            for needed in node.all_input_nodes:
-                last[needed] = node
-        uses: dict[Node, list[Node]] = {}
-        for value, user in last.items():
-            if user.op != "output":
-                uses.setdefault(user, []).append(value)
-        return uses
+        self.last = last_uses(self.nodes)
 
     def name_of(self, node: Node) -> str:
         if node.op == "get_attr":
-            return _attribute(self.lowered.split.graph_module, node, self.constants)
-        return self.names.name(node, node.name)
+            value = attribute_of(self.lowered.split.graph_module, node)
+            if isinstance(value, torch.Tensor):
+                return self.constant(value)
+        return self.names.name(("value", node.name), node.name)
 
-    def write(self) -> None:
+    def constant(self, tensor: torch.Tensor) -> str:
+        return self.slot_name(self.functions.constants.add(tensor))
+
+    def slot_name(self, slot: int) -> str:
+        return self.names.own(("constant", slot), f"constant_{slot}")
+
+    def value_names(self) -> dict[str, str]:
+        """Value of the stitching graph -> its name in the text."""
+        found = ((n.name, self.names.get(("value", n.name))) for n in self.nodes)
+        return {name: word for name, word in found if word is not None}
+
+    # --- bind ------------------------------------------------------------------------------------
+
+    def write_bind(self) -> None:
+        by_name = {n.name: n for n in self.nodes}
+        used = [
+            by_name[p.placeholder]
+            for p in self.lowered.split.captured.parameters
+            if by_name[p.placeholder].users
+        ]
+        parameters = [self.name_of(n) for n in used]
+        body = _Writer()
+        outer, self.writer = self.writer, body
+        self._write_forward()  # first, for it says which constants there are
+        self.writer = outer
+        outer.add("def bind(kernels, parameters, constants):")
+        outer.add('    """Return forward(), with kernels, parameters and constants by index."""')
+        kernels = [f"kernel_{kernel.index}" for kernel in self.lowered.kernels]
+        constants = [self.slot_name(i) for i in range(len(self.functions.constants.tensors))]
+        if kernels:
+            outer.add(f"    {_targets(kernels)} = kernels")
+        if parameters:
+            outer.add("    (")
+            for name in parameters:
+                outer.add(f"        {name},")
+            outer.add("    ) = parameters")
+        if constants:
+            outer.add(f"    {_targets(constants)} = constants")
+        outer.add()
+        shift = len(outer.lines)
+        outer.lines += body.lines
+        outer.records += [replace(r, line=r.line + shift) for r in body.records]
+        outer.add()
+        outer.add("    return forward")
+
+    # --- forward ---------------------------------------------------------------------------------
+
+    def _write_forward(self) -> None:
+        arguments = [*self.checks.arguments, *self.checks.sizes]
+        self.writer.add(f"    def forward({', '.join(arguments)}):")
         for node in self.nodes:
             if node.op == "call_module":
                 self._write_submodule(self.submodules[str(node.target)], node)
-            elif node.op == "call_function" and not self._is_item(node):
+            elif node.op == "call_function" and not _is_item(node):
                 self._write_size(node)
             elif node.op == "output":
-                self._write_return(node)
-
-    def _is_item(self, node: Node) -> bool:
-        return bool(node.args) and isinstance(node.args[0], Node) and node.args[0].op == "call_module"
+                result = write_value(node.args[0], self.name_of, "The output", self.constant)
+                self.writer.add(f"        return {result}", "return")
 
     def _write_size(self, node: Node) -> None:
+        """A size: one that check_inputs found, or arithmetic on such."""
         value = node.meta.get("val")
-        text = ""
         if torch_internals.is_symbolic_int(value):
-            expression = torch_internals.symbolic_expression(value)
-            name = self.lowered.split.captured.names.get(expression)
-            if name in self.size_words:
-                # The size that check_inputs returned.
-                self.names._names[node] = self.size_words[name]
+            name = self.lowered.split.captured.names.get(torch_internals.symbolic_expression(value))
+            if name is not None:
+                self.names.alias(("value", node.name), ("size", name))
                 return
-            text = size_text(expression, self._words_by_symbol())
-        elif isinstance(value, int):
-            text = str(int(value))
-        text = text or _write_call(node, self.name_of, self.constants, None)
-        self.writer.add(f"        {self.name_of(node)} = {text}")
-
-    def _words_by_symbol(self) -> dict[Any, str]:
-        names = self.lowered.split.captured.names
-        return {symbol: self.size_words[name] for symbol, name in names.items()}
+        if node.target is torch.ops.aten.sym_size.int and not node.kwargs:
+            tensor, dim = node.args
+            text = f"{write_value(tensor, self.name_of, where(node))}.size({dim})"
+        else:
+            text = write_call(node, lambda v: write_value(v, self.name_of, where(node)))
+        self.writer.add(f"        {self.name_of(node)} = {text}", node=node.name)
 
     def _write_submodule(self, sub: Submodule, call: Node) -> None:
-        kernel = self.lowered.kernel_of[sub.index]
-        function = (
-            self.inlined[sub.index]
-            if kernel is None
-            else self.names.name(f"kernel {kernel}", f"kernel_{kernel}")
-        )
-        items = sorted((u for u in call.users if self._is_item(u)), key=lambda u: u.args[1])
-        by_position = {int(u.args[1]): u for u in items}
+        place = sub.module_path or "the top level"
+        note = f"{sub.name}: {place} ({sub.reason})"
+        self.writer.add(f"        # {clean(note)}", submodule=sub.index)
+        items: dict[int, Node] = {u.args[1]: u for u in call.users if _is_item(u)}  # type: ignore[misc]
         results = [
-            self.name_of(by_position[i]) if i in by_position else self.names.name((call, i), "unused")
+            self.name_of(items[i]) if i in items else self.names.name((sub.index, i), "unused")
             for i in range(len(sub.outputs))
         ]
-        arguments = ", ".join(self.name_of(a) for a in call.args)
-        place = sub.module_path or "the top level"
-        self.writer.add(f"        # {sub.name}: {_comment(place)} ({_comment(str(sub.reason))})",
-                        submodule=sub.index)
+        source = _first_source(sub)
         target = f"{_targets(results)} = " if results else ""
         self.writer.add(
-            f"        {target}{function}({arguments})",
-            kind="call",
+            f"        {target}{self._call(sub, call)}{comment([source])}",
+            "call",
             submodule=sub.index,
-            defines=tuple(u.name for u in items),
+            source=source,
+            defines=tuple(items[i].name for i in sorted(items)),
         )
-        freed = [n for n in self.last_use.get(call, ()) if n.op in ("call_function",) and self._owned(n)]
-        unused = [u for u in items if not u.users]
-        gone = [self.name_of(n) for n in (*freed, *unused)]
-        gone += [r for i, r in enumerate(results) if i not in by_position]
+        freed = [n for n in self.last.get(call, ()) if n.op == "call_function" and _is_item(n)]
+        freed += [items[i] for i in sorted(items) if not items[i].users]
+        gone = [self.name_of(n) for n in freed]
+        gone += [results[i] for i in range(len(results)) if i not in items]
         if gone:
             self.writer.add(
                 f"        del {', '.join(gone)}",
-                kind="del",
+                "del",
                 submodule=sub.index,
-                frees=tuple(n.name for n in (*freed, *unused)),
+                frees=tuple(n.name for n in freed),
             )
 
-    def _owned(self, node: Node) -> bool:
-        """Whether forward holds the only name of a value: not an input, not a size."""
-        return self._is_item(node)
+    def _call(self, sub: Submodule, call: Node) -> str:
+        arguments = [
+            write_value(a, self.name_of, f"An argument of {sub.name}", self.constant)
+            for a in call.args
+        ]
+        if call.kwargs:
+            raise CodegenError(f"{sub.name} is called with keywords.", "Report this model.")
+        kernel = self.lowered.kernel_of[sub.index]
+        if kernel is not None:
+            return f"kernel_{kernel}({', '.join(arguments)})"
+        function = self.inlined[sub.index]
+        return function.call(arguments, [self.slot_name(slot) for slot in function.constants])
 
-    def _write_return(self, node: Node) -> None:
-        results = [write_value(v, self.name_of, self.constants, node.name) for v in node.args[0]]
-        self.writer.add(
-            f"        return ({''.join(f'{r}, ' for r in results).rstrip(' ')})", kind="return"
-        )
+
+def _is_item(node: Node) -> bool:
+    """Whether a node of the stitching graph is one of a submodule's results."""
+    return bool(node.args) and isinstance(node.args[0], Node) and node.args[0].op == "call_module"
+
+
+def _targets(words: Sequence[str]) -> str:
+    return f"{words[0]}," if len(words) == 1 else ", ".join(words)
+
+
+def _first_source(sub: Submodule) -> Source | None:
+    """Where in the user's model a submodule begins."""
+    traces = (n.meta.get("stack_trace") for n in sub.graph_module.graph.nodes)
+    return next((s for s in map(read_source, traces) if s is not None), None)

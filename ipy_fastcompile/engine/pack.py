@@ -62,7 +62,9 @@ def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
         "symbols": [[s.name, s.min, s.max, s.example] for s in captured.symbols],
         "parameters": [_parameter_row(nodes[p.placeholder], p) for p in used],
         "stored": stored_name,
-        "constants": len(code.constants),
+        "constants": [
+            _tensor_row(f"constant {i}", "constant", t) for i, t in enumerate(code.constants)
+        ],
         "kernels": entries,
         "ops": {op: _registrar(op) for op in ops if op.split("::")[0] not in BUILTIN_NAMESPACES},
         "execution": "execution.py",
@@ -185,12 +187,15 @@ def _signature(captured: Captured, used: list[ParameterSpec]) -> dict[str, Any]:
 
 
 def _parameter_row(node: Node, parameter: ParameterSpec) -> list[Any]:
+    return _tensor_row(parameter.name, parameter.kind, node.meta["val"])
+
+
+def _tensor_row(name: str, kind: str, value: torch.Tensor) -> list[Any]:
     """Name, kind, dtype, shape, strides (None when contiguous) and device."""
-    value = node.meta["val"]
     stride = [int(n) for n in value.stride()]
     return [
-        parameter.name,
-        parameter.kind,
+        name,
+        kind,
         str(value.dtype)[6:],
         [int(n) for n in value.shape],
         None if value.is_contiguous() else stride,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -20,7 +19,6 @@ from ..records import (
     NodeRecord,
     Report,
     Size,
-    Source,
     StageRecord,
     SubmoduleRecord,
     Value,
@@ -32,6 +30,7 @@ from .liveness import line_liveness
 from .lower import Kernel, Lowered
 from .native import kernel_sources
 from .pack import Packed
+from .sources import kernel_lines, read_source
 from .split import module_path
 
 
@@ -148,22 +147,6 @@ class _Describer:
         return Value(name, "other", text=type(value).__name__)
 
 
-_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)')
-
-
-def read_source(trace: str | None) -> Source | None:
-    """The innermost line of the user's model in a stack trace that torch recorded."""
-    if not trace:
-        return None
-    lines = trace.splitlines()
-    for position in range(len(lines) - 1, -1, -1):
-        found = _FRAME.search(lines[position])
-        if found:
-            text = lines[position + 1].strip() if position + 1 < len(lines) else ""
-            return Source(found["file"], int(found["line"]), found["function"], text)
-    return None
-
-
 def _graphs(
     lowered: Lowered, describer: _Describer
 ) -> tuple[list[GraphRecord], dict[int, int]]:
@@ -230,9 +213,10 @@ def _kernel(kernel: Kernel, packed: Packed) -> KernelRecord:
         seconds=kernel.seconds,
         near_twin=kernel.near_twin,
         output_lines=tuple(
-            (line, source)
-            for line, trace in kernel.parts.line_map
-            if (source := read_source(trace)) is not None
+            (line, sources[-1])
+            for line, sources in kernel_lines(
+                kernel.parts.output_code, kernel.parts.line_map
+            ).items()
         ),
     )
 
@@ -242,32 +226,17 @@ def _kernel(kernel: Kernel, packed: Packed) -> KernelRecord:
 
 def _lines(lowered: Lowered, code: ExecutionCode, describer: _Describer) -> tuple[LineRecord, ...]:
     alive = line_liveness(lowered, code, describer.size, describer.example)
-    sources = {
-        (sub.index, node.name): read_source(node.meta.get("stack_trace"))
-        for sub in lowered.split.submodules
-        for node in sub.graph_module.graph.nodes
-        if node.op == "call_function"
-    }
-    first_source = {}
-    for (index, _), source in sources.items():
-        if source is not None:
-            first_source.setdefault(index, source)
     peak = max((a.live_bytes for a in alive), default=0)
     peak_at = next((i for i, a in enumerate(alive) if a.live_bytes == peak and peak), -1)
     records = []
     for position, (line, state) in enumerate(zip(code.lines, alive, strict=True)):
-        source = None
-        if line.submodule is not None:
-            source = sources.get((line.submodule, line.node)) or (
-                first_source.get(line.submodule) if line.kind == "call" else None
-            )
         records.append(
             LineRecord(
                 line=line.line,
                 kind=line.kind,
                 submodule=line.submodule,
                 node=line.node,
-                source=source,
+                source=line.source,
                 live_bytes=state.live_bytes,
                 live=state.live,
                 frees=line.frees,

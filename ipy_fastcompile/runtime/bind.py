@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 
-from ..errors import GrammarError
+from ..errors import GrammarError, KernelError
 from .checks import Check
-from .grammar import check_code_names, check_grammar
+from .grammar import SAFE_BUILTINS, check_code_names, check_grammar
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,11 @@ def check_stored_code(code: types.CodeType, known: frozenset[str], member: str) 
 
 
 def run_code(code: types.CodeType, namespace: dict[str, Any]) -> dict[str, Any]:
-    """Execute checked code in a namespace of its own, and return that."""
+    """Execute checked code in a namespace of its own, and return that.
+
+    Of Python's builtins it sees those that its grammar knows.
+    """
+    namespace["__builtins__"] = SAFE_BUILTINS
     exec(code, namespace)  # noqa: S102 - what this module is for; the code was checked
     return namespace
 
@@ -117,5 +121,12 @@ def compile_execution_fn(
         register_text(code.co_filename, text)
     namespace = run_code(code, {"__name__": "execution_code"})
     check_inputs = namespace["check_inputs"]
-    forward = namespace["bind"](kernels, parameters, constants)
+    try:
+        forward = namespace["bind"](kernels, parameters, constants)
+    except ValueError as error:  # unpacking says how many were expected
+        raise KernelError(
+            f"The execution code does not fit what it is bound to, {len(kernels)} kernels, "
+            f"{len(parameters)} parameters and {len(constants)} constants: {error}.",
+            "Save the artifact again: one of its parts is missing.",
+        ) from error
     return ExecutionFunction(lambda *leaves: check_inputs(Check, *leaves), forward)

@@ -1,22 +1,26 @@
 """call -> the same call, or an InputError that names the argument, what was expected and what came.
 
-The generated ``check_inputs`` calls these methods; see `ipy_fastcompile.engine.codegen`.
+The generated ``check_inputs`` calls these methods; see `ipy_fastcompile.engine.input_checks`.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import torch
 
 from ..errors import InputError
 
+_CONVERT = "Convert the argument, or compile again with an example like it."
 
-def _refuse(path: str, what: str, expected: Any, found: Any, hint: str = "") -> NoReturn:
+
+def _refuse(path: str, what: str, expected: Any, found: Any, hint: str = _CONVERT) -> NoReturn:
     raise InputError(
         f"Argument {path} has {what} {found}, and the compiled function takes {expected}.",
-        hint or "Convert the argument, or compile again with an example like it.",
-        argument=path,
+        hint,
+        argument=path.partition(", ")[0],
         expected=expected,
         found=found,
     )
@@ -28,21 +32,34 @@ class Check:
     @staticmethod
     def constant(path: str, value: Any, expected: Any) -> None:
         """An argument that is no tensor has the value it had at capture."""
-        same = type(value) is type(expected) and (value == expected or value != value)
-        if not same:
-            _refuse(path, "the value", repr(expected), repr(value), "It was fixed at capture.")
+        if type(value) is not type(expected) or not _same(value, expected):
+            hint = "It was fixed at capture; compile again with this value."
+            _refuse(path, "the value", f"{expected!r:.60}", f"{value!r:.60}", hint)
 
     @staticmethod
-    def tensor(path: str, value: Any, dtype: torch.dtype, device: str, rank: int) -> None:
-        """A tensor of this dtype, device and rank, that does not ask for a gradient."""
+    def tensor(
+        path: str,
+        value: Any,
+        dtype: torch.dtype,
+        device: torch.device,
+        rank: int,
+        layout: torch.layout = torch.strided,
+    ) -> None:
+        """A tensor of this dtype, device, rank and layout, that does not ask for a gradient."""
         if not isinstance(value, torch.Tensor):
             _refuse(path, "type", "a tensor", type(value).__name__, "Pass a torch.Tensor.")
         if value.dtype is not dtype:
             _refuse(path, "dtype", dtype, value.dtype)
         if value.dim() != rank:
             _refuse(path, "rank", rank, f"{value.dim()} (shape {tuple(value.shape)})")
-        if value.device.type != device.partition(":")[0] or str(value.device) != device:
-            _refuse(path, "device", device, value.device, f"Move it with .to({device!r}).")
+        if value.device != device:
+            _refuse(path, "device", device, value.device, f"Move it with .to({str(device)!r}).")
+        if value.layout is not layout:
+            _refuse(path, "layout", layout, value.layout)
+        if value.is_conj() or value.is_neg():
+            lazy = "a lazy conjugate or negation"
+            hint = "Call resolve_conj().resolve_neg() on it."
+            _refuse(path, "the form of", "a tensor that holds its values", lazy, hint)
         if value.requires_grad and torch.is_grad_enabled():
             _refuse(
                 path,
@@ -58,6 +75,15 @@ class Check:
         if found != expected:
             shown = f"{text} = {expected}" if text else expected
             _refuse(f"{path}, dimension {dim},", "size", shown, found)
+
+    @staticmethod
+    def solve(path: str, dim: int, found: int, factor: int, offset: int, name: str) -> int:
+        """The symbolic size ``name`` of a dimension that is ``factor*name + offset`` long."""
+        size, rest = divmod(found - offset, factor)
+        if rest:
+            shown = f"{factor}*{name}" + (f" + {offset}" if offset else "")
+            _refuse(f"{path}, dimension {dim},", "size", shown, found)
+        return size
 
     @staticmethod
     def range(path: str, dim: int, name: str, found: int, low: int, high: int | None) -> None:
@@ -92,3 +118,33 @@ class Check:
             _refuse(path, "strides", strides, found, "Pass a tensor laid out like the example.")
         copy = torch.empty_strided(shape, strides, dtype=value.dtype, device=value.device)
         return copy.copy_(value)
+
+    @staticmethod
+    def separate(paths: Sequence[str], tensors: Sequence[torch.Tensor]) -> None:
+        """Inputs share no memory: what the model writes to one must not change another."""
+        owners: dict[tuple[str, int], str] = {}
+        for path, tensor in zip(paths, tensors, strict=True):
+            if not tensor.numel():
+                continue
+            storage = (str(tensor.device), tensor.untyped_storage().data_ptr())
+            other = owners.setdefault(storage, path)
+            if other != path:
+                raise InputError(
+                    f"Arguments {other} and {path} share memory, and the model writes to its "
+                    "inputs, which were apart when it was compiled.",
+                    "Pass a clone of one of them.",
+                    argument=path,
+                    expected=f"apart from {other}",
+                    found=f"shared with {other}",
+                )
+
+
+def _same(value: Any, expected: Any) -> bool:
+    """Equal, NaN and signed zeros told apart as the graph would."""
+    if isinstance(value, float):
+        if math.isnan(value) or math.isnan(expected):
+            return math.isnan(value) and math.isnan(expected)
+        return value == expected and math.copysign(1.0, value) == math.copysign(1.0, expected)
+    if isinstance(value, complex):
+        return _same(value.real, expected.real) and _same(value.imag, expected.imag)
+    return bool(value == expected)

@@ -287,7 +287,7 @@ class _Loader:
         variants = self._variants()
         clock.mark("kernels")
         parameters = find_parameters(model, program.parameters, stored)
-        constants = [stored[f"constant {i}"] for i in range(program.constants)]
+        constants = find_parameters(None, program.constants, stored)
         clock.mark("parameters")
         code = self._code(program.execution, text, "execution code")
         function = bind.compile_execution_fn(code, kernels, parameters, constants)

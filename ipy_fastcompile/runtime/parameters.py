@@ -43,7 +43,10 @@ def find_parameters(
         if device_name not in devices:
             devices[device_name] = torch.device(device_name)
         device = devices[device_name]
-        tensor = stored[name].to(device) if kind == "constant" else lookup.find(name)
+        if kind == "constant":
+            tensor = _laid_out(stored[name].to(device), stride)
+        else:
+            tensor = lookup.find(name)
         if (
             tensor.dtype is not dtypes[dtype_name]
             or tensor.shape != tuple(shape)
@@ -53,6 +56,15 @@ def find_parameters(
             raise _misfit(name, kind, tensor, dtype_name, shape, stride, device_name)
         tensors.append(tensor)
     return tensors
+
+
+def _laid_out(tensor: torch.Tensor, stride: Sequence[int] | None) -> torch.Tensor:
+    """A tensor that was stored contiguous, with the strides it had in the graph."""
+    if stride is None or _has_strides(tensor, stride):
+        return tensor
+    shape = tuple(tensor.shape)
+    copy = torch.empty_strided(shape, tuple(stride), dtype=tensor.dtype, device=tensor.device)
+    return copy.copy_(tensor)
 
 
 def _has_strides(tensor: torch.Tensor, stride: Sequence[int] | None) -> bool:

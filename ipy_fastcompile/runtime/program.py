@@ -37,7 +37,7 @@ class Program:
     symbols: tuple[tuple[str, int, int | None, int], ...]
     parameters: tuple[list[Any], ...]
     stored: str
-    constants: int
+    constants: tuple[list[Any], ...]
     kernels: tuple[KernelEntry, ...]
     ops: dict[str, str]
     execution: str
@@ -67,7 +67,7 @@ def read_program(manifest: Mapping[str, Any], path: str) -> Program:
         symbols=tuple(map(tuple, reader.rows("symbols", 4))),  # type: ignore[arg-type]
         parameters=tuple(reader.rows("parameters", 6)),
         stored=reader.get("stored", str),
-        constants=reader.get("constants", int),
+        constants=tuple(reader.rows("constants", 6)),
         kernels=kernels,
         ops={str(k): str(v) for k, v in reader.get("ops", dict).items()},
         execution=reader.get("execution", str),

@@ -1,0 +1,120 @@
+"""The grammar of kernels: what is left of Inductor's output code on the native path.
+
+Wider than that of execution code: a kernel may branch, loop over a range and guard a device, call
+what the runtime gives it by name, and read the sizes of tensors. It defines functions and nothing
+else, and reaches no attribute but those listed here.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+
+from .grammar_terms import (
+    BUILTINS,
+    MATH,
+    Refused,
+    argument_names,
+    check_literal,
+    check_op,
+    check_plain_name,
+    dotted,
+    torch_values,
+)
+
+# Functions of torch that Inductor calls for work it does not do itself.
+TORCH_FUNCTIONS = frozenset(
+    {"device", "mm", "bmm", "addmm", "baddbmm", "convolution", "empty_strided", "cuda",
+    "set_device", "sym_sqrt", "_int_mm", "_scaled_mm"}
+)  # fmt: skip
+# Attributes of tensors that are read, and methods that copy.
+METHODS = frozenset(
+    {"size", "stride", "item", "is_contiguous", "data_ptr", "storage_offset", "numel", "dim",
+    "copy_", "shape", "dtype", "device"}
+)  # fmt: skip
+_FUNCTION = re.compile(r"kernel_[0-9]+|launch")
+_STATEMENTS = (
+    ast.Assign, ast.AugAssign, ast.Delete, ast.Return, ast.Expr, ast.With, ast.If, ast.For,
+    ast.Assert, ast.Pass,
+)  # fmt: skip
+_EXPRESSIONS = (
+    ast.Call, ast.keyword, ast.Name, ast.Attribute, ast.Constant, ast.Tuple, ast.List, ast.Dict,
+    ast.Subscript, ast.Slice, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.IfExp,
+    ast.withitem, ast.Load, ast.Store, ast.Del, ast.operator, ast.unaryop, ast.cmpop, ast.boolop,
+)  # fmt: skip
+_NO_BUILTINS = frozenset(dir(builtins)) - BUILTINS
+
+
+def check_module(tree: ast.Module) -> None:
+    """Raise Refused at the first node that no kernel has."""
+    for function in tree.body:
+        if not isinstance(function, ast.FunctionDef) or not _FUNCTION.fullmatch(function.name):
+            raise Refused(function)
+        argument_names(function)
+        for statement in function.body:
+            _check(statement)
+
+
+def _check(node: ast.AST) -> None:
+    if not isinstance(node, _STATEMENTS + _EXPRESSIONS):
+        raise Refused(node)
+    if isinstance(node, ast.Attribute) and dotted(node):
+        _check_path(node, dotted(node))
+        return
+    if isinstance(node, ast.stmt):
+        _check_statement(node)
+    else:
+        _check_expression(node)
+    for child in ast.iter_child_nodes(node):
+        _check(child)
+
+
+def _check_statement(node: ast.stmt) -> None:
+    if isinstance(node, (ast.Assign, ast.AugAssign, ast.Delete)):
+        targets = [node.target] if isinstance(node, ast.AugAssign) else node.targets
+        for target in targets:
+            items = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+            if not all(isinstance(item, ast.Name) for item in items):
+                raise Refused(node, "an assignment to anything but names")
+    elif isinstance(node, ast.For):
+        is_range = isinstance(node.iter, ast.Call) and dotted(node.iter.func) == ["range"]
+        if not is_range or not isinstance(node.target, ast.Name):
+            raise Refused(node, "a loop over anything but a range")
+    elif isinstance(node, ast.With):
+        for item in node.items:
+            call = item.context_expr
+            if not isinstance(call, ast.Call) or dotted(call.func) != ["device_guard"]:
+                raise Refused(node, "a with that guards no device")
+    elif isinstance(node, ast.Expr) and not isinstance(node.value, (ast.Call, ast.Constant)):
+        raise Refused(node, "a statement that does nothing")
+
+
+def _check_expression(node: ast.AST) -> None:
+    if isinstance(node, ast.Name):
+        if isinstance(node.ctx, (ast.Store, ast.Del)):
+            check_plain_name(node, node.id)
+        if node.id.startswith("__") or node.id in _NO_BUILTINS or not node.id.isascii():
+            raise Refused(node, f"the name {node.id}")
+    elif isinstance(node, ast.Constant):
+        check_literal(node)
+    elif isinstance(node, ast.Attribute):  # of something computed: `f(x).size`
+        if node.attr not in METHODS:
+            raise Refused(node, f"the attribute {node.attr}")
+    elif isinstance(node, ast.Call):
+        if not isinstance(node.func, (ast.Name, ast.Attribute)):
+            raise Refused(node, "a call of a computed function")
+
+
+def _check_path(node: ast.Attribute, path: list[str]) -> None:
+    if path[:2] == ["torch", "ops"]:
+        check_op(node, path)
+    elif path[0] == "torch":
+        known = TORCH_FUNCTIONS | torch_values()
+        if not all(part in known for part in path[1:]):
+            raise Refused(node, ".".join(path))
+    elif path[0] == "math":
+        if len(path) != 2 or path[1] not in MATH:
+            raise Refused(node, ".".join(path))
+    elif len(path) != 2 or path[1] not in METHODS or path[0].startswith("__"):
+        raise Refused(node, f"the attribute {'.'.join(path)}")
