@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -227,3 +228,23 @@ def test_unsigned_results_are_not_cached(tmp_path: Path, monkeypatch: pytest.Mon
         assert store.put(key, save) is None
     assert len([w for w in caught if "is not cached" in str(w.message)]) == 1
     assert store.entries() == ()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG])
+def test_a_write_that_stops_half_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    target = tmp_path / "a.fastcompile"
+    save_tiny(target, "old")
+    write = os.write
+
+    def stop(descriptor: int, data: bytes) -> int:
+        write(descriptor, data[:100])
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", stop)
+        with pytest.raises(SaveError, match=os.strerror(number)):
+            save_tiny(target, "new")
+    assert read_text(target) == "old"
+    assert temporaries(tmp_path) == []
