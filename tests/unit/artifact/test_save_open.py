@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import stat
 import subprocess
@@ -61,6 +62,32 @@ def test_the_file_is_a_zip_whose_texts_can_be_read(tmp_path: Path) -> None:
     assert lines[1] == '"format":"ipy_fastcompile/1",'
     assert lines[-1] == "}"
     assert len(lines) == 2 + 4 + len(MANIFEST)
+
+
+def test_a_reader_written_from_the_description_of_the_format(
+    tmp_path: Path, data_home: Path
+) -> None:
+    path = tmp_path / "a.fastcompile"
+    save_artifact(path, MANIFEST, MEMBERS)
+    key = (data_home / "ipy_fastcompile" / "key").read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        content = {info.filename: archive.read(info) for info in archive.infolist()}
+        for info in archive.infolist():
+            assert info.compress_type == zipfile.ZIP_STORED
+            assert (info.create_system, info.create_version, info.extract_version) == (3, 20, 20)
+            assert (info.flag_bits, info.extra, info.comment) == (0, b"", b"")
+            assert info.external_attr == 0o100644 << 16
+            assert info.date_time == (1980, 1, 1, 0, 0, 0)
+    assert list(content)[:2] == ["manifest.json", "manifest.sig"]
+    raw = content.pop("manifest.json")
+    key_id = hashlib.sha256(b"ipy_fastcompile key id" + b"\0" + key).hexdigest()[:16]
+    mac = hmac.new(key, raw, "sha256").hexdigest()
+    signature = content.pop("manifest.sig")
+    assert signature == f"hmac-sha256 {key_id} {mac}\n".encode()
+    assert len(signature) == 94
+    assert json.loads(raw)["members"] == {
+        name: [hashlib.sha256(data).hexdigest(), len(data)] for name, data in content.items()
+    }
 
 
 def test_saving_again_replaces(tmp_path: Path) -> None:
