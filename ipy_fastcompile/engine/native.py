@@ -19,6 +19,8 @@ import torch
 
 from .. import torch_internals
 from ..torch_internals import CudaLaunch
+from .annotate import annotate
+from .sources import kernel_lines
 
 # Names of the output code that the runtime provides; torch_internals.output_code_functions.
 RUNTIME_FUNCTIONS = frozenset(
@@ -39,7 +41,9 @@ PLAIN_NAMES = frozenset(
      "len", "range", "tuple", "list", "round", "sum", "pow", "slice"}
 )  # fmt: skip
 # Op namespaces that every build of torch registers in C++.
-BUILTIN_NAMESPACES = frozenset({"aten", "mkldnn", "mkl", "quantized", "_quantized", "onednn", "prim"})
+BUILTIN_NAMESPACES = frozenset(
+    {"aten", "mkldnn", "mkl", "quantized", "_quantized", "onednn", "prim"}
+)
 _INDUCTOR_OPS = frozenset(
     {"_mm_plus_mm", "_alloc_from_pool", "_reinterpret_tensor", "resize_storage_bytes_"}
 )
@@ -100,7 +104,11 @@ def _rewrite(parts: torch_internals.CompiledParts, name: str) -> NativeKernel:
     )
     cubins = tuple(launch for kernel, launch in launches.items() if kernel in used)
     return NativeKernel(
-        name, ast.unparse(function) + "\n", libraries, cubins, tuple(sorted(rewriter.ops))
+        name,
+        annotate(function, kernel_lines(parts.output_code, parts.line_map)),
+        libraries,
+        cubins,
+        tuple(sorted(rewriter.ops)),
     )
 
 
@@ -188,7 +196,10 @@ def _as_function(
     arguments = ast.arguments(
         posonlyargs=[], args=[ast.arg(n) for n in names], kwonlyargs=[], kw_defaults=[], defaults=[]
     )
-    return ast.FunctionDef(name, arguments, [*aligned, *body], [], type_params=[])
+    function = ast.parse(f"def {name}(): pass").body[0]
+    assert isinstance(function, ast.FunctionDef)
+    function.args, function.body = arguments, [*aligned, *body]
+    return function
 
 
 def _is_name(node: ast.AST, name: str) -> bool:
@@ -249,8 +260,8 @@ def _extern_twin(name: str) -> str:
     public = getattr(function, "__name__", name)
     if function is not None and getattr(torch, public, None) is function:
         return f"torch.{public}"
-    if isinstance(function, torch._ops.OpOverload):
-        return str(function).join(("torch.ops.", ""))
+    if torch_internals.is_op(function):
+        return f"torch.ops.{function}"
     raise _Refused(f"extern kernel {name} has no public twin")
 
 
