@@ -1,7 +1,8 @@
 """A path -> who else could replace what is there.
 
-The rule of OpenSSH's StrictModes, with two allowances: a root-owned sticky directory (`/tmp`),
-and a group that holds this user alone (what umask 002 gives on Debian, Ubuntu and Fedora).
+The rule of OpenSSH's StrictModes, with three allowances: a root-owned sticky directory (`/tmp`), a
+group that holds this user alone (what umask 002 gives on Debian, Ubuntu and Fedora), and root's
+directories in a container that has no number for root.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def _walk(directory: Path, links: int) -> Exposure | None:
         here /= part
         status = here.lstat()
         if stat.S_ISLNK(status.st_mode):
-            if not _is_ours(status.st_uid):
+            if not (_is_ours(status.st_uid) or _stands_for_root(status.st_uid)):
                 return _foreign(here, status.st_uid)
             if links >= _MAX_LINKS:
                 return Exposure(f"{here} is one of too many symbolic links", "Move the file.")
@@ -61,7 +62,8 @@ def _walk(directory: Path, links: int) -> Exposure | None:
 
 
 def _problem(path: str | Path, status: os.stat_result) -> Exposure | None:
-    if not _is_ours(status.st_uid):
+    is_file = stat.S_ISREG(status.st_mode)
+    if not (_is_ours(status.st_uid) or (not is_file and _stands_for_root(status.st_uid))):
         return _foreign(path, status.st_uid)
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISDIR(status.st_mode) and mode & stat.S_ISVTX:
@@ -79,6 +81,21 @@ def _foreign(path: str | Path, owner: int) -> Exposure:
 
 def _is_ours(owner: int) -> bool:
     return owner in (0, os.geteuid())
+
+
+def _stands_for_root(owner: int) -> bool:
+    """Whether root's files show as ``owner``, as in a container where root has no number.
+
+    Unprivileged containers (Apptainer, Bubblewrap) map this user alone; everybody else's files,
+    and with them ``/`` and ``/home``, then belong to the overflow user. See user_namespaces(7).
+    """
+    try:
+        overflow = int(Path("/proc/sys/fs/overflowuid").read_bytes())
+        mapped = [line.split() for line in Path("/proc/self/uid_map").read_bytes().splitlines()]
+        root_is_mapped = any(int(first) == 0 for first, _, _ in mapped)
+    except (OSError, ValueError):
+        return False
+    return owner == overflow and bool(mapped) and not root_is_mapped
 
 
 def _is_private_group(path: str | Path, group: int) -> bool:

@@ -38,8 +38,10 @@ from tests.faults.parts import (
     NOBODY,
     as_nobody,
     at_most,
+    cannot,
     directory_of_nobody,
     give_away,
+    need_tool,
     read_text,
     rehash,
     repack,
@@ -168,6 +170,57 @@ def test_links_on_the_way(tmp_path: Path, path: Path, monkeypatch: pytest.Monkey
     open_folder.chmod(0o777)
     (open_folder / "link").symlink_to(path.parent)
     untrusted(open_folder / "link" / "a.fastcompile", "everybody may write to")
+
+
+CONTAINER = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+libc.prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: else /proc/self belongs to root after setuid
+directory, user = sys.argv[1], os.geteuid()
+os.environ["XDG_DATA_HOME"] = directory
+path = directory + "/a.fastcompile"
+save_artifact(path, {}, {})
+if libc.unshare(0x10000000):  # CLONE_NEWUSER
+    print("cannot")
+    raise SystemExit
+with open("/proc/self/uid_map", "w") as file:
+    file.write(f"{user} {user} 1")
+print(os.stat("/").st_uid == int(open("/proc/sys/fs/overflowuid").read()))
+print(open_artifact(path).verdict.state)
+os.chmod(directory, 0o777)
+try:
+    open_artifact(path)
+except ArtifactError as error:
+    print(error)
+"""
+
+
+def test_a_container_that_has_no_number_for_root() -> None:
+    if os.geteuid() != 0:
+        need_tool("unshare", "-U", "true")
+    imports = (
+        "from ipy_fastcompile.artifact import open_artifact, save_artifact\n"
+        "from ipy_fastcompile.errors import FastCompileError as ArtifactError\nimport ctypes"
+    )
+    with directory_of_nobody() as directory:
+        lines = as_nobody(imports, CONTAINER, directory).stdout.splitlines()
+    if lines == ["cannot"]:
+        cannot("this kernel lets no user make a user namespace")
+    if os.geteuid() == 0:  # another user may be in a container already, and own the root of it
+        assert lines[0] == "True"
+    assert lines[1] == "own"
+    assert "everybody may write" in lines[2]
+
+
+def test_the_overflow_user_is_foreign_where_root_has_a_number(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overflow = int(Path("/proc/sys/fs/overflowuid").read_text())
+    give_away(path.parent, monkeypatch, uid=overflow)
+    if " 0 " in f" {Path('/proc/self/uid_map').read_text().split()[0]} ":
+        untrusted(path, f"belongs to user {overflow}")
+    else:
+        assert read_text(path) == "old"
 
 
 def test_relative_paths(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from ipy_fastcompile.artifact.container import pack_members
 from ipy_fastcompile.artifact.manifest import write_manifest
 
 ROOT = Path(ipy_fastcompile.__file__).parent.parent
-NOBODY = 65534
+NOBODY = 54321  # a user that no machine has
 
 
 def tiny_members(text: str = "old") -> dict[str, bytes]:
