@@ -14,7 +14,7 @@ import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -29,6 +29,14 @@ class ExecutionFunction:
 
     check_inputs: Callable[..., tuple[Any, ...]]
     forward: Callable[..., tuple[Any, ...]]
+
+
+class ExecutionParts(NamedTuple):
+    """What ``bind`` of the execution code takes, in its order."""
+
+    kernels: Sequence[Callable[..., Any]]
+    parameters: Sequence[torch.Tensor]
+    constants: Sequence[torch.Tensor]
 
 
 def text_filename(kind: str, text: str) -> str:
@@ -92,7 +100,7 @@ def run_code(code: types.CodeType, namespace: dict[str, Any]) -> dict[str, Any]:
     Of Python's builtins it sees those that its grammar knows.
     """
     namespace["__builtins__"] = SAFE_BUILTINS
-    exec(code, namespace)  # noqa: S102 - what this module is for; the code was checked
+    exec(code, namespace)
     return namespace
 
 

@@ -32,7 +32,9 @@ from ..errors import (
     OpMissing,
 )
 from . import bind
+from .checks import Check
 from .cuda import load_launches
+from .explain import add_note
 from .grammar import generated_names
 from .kernels import kernel_namespace, load_libraries
 from .machine import machine_stamp
@@ -68,6 +70,13 @@ class LoadedFunction:
         What happened that a user should know: kernels that took another way, and why.
     kernel_ways:
         For every kernel, ``"native"``, ``"torch"`` or ``"recompiled"``.
+    parts, check:
+        What `bind` and `check_inputs` of the execution code take, so that the text runs by itself
+        when it is saved as a file and imported::
+
+            fn = fc.load("llama.fastcompile", model)
+            forward = code.bind(*fn.parts)
+            outputs = forward(*code.check_inputs(fn.check, input_ids))
     """
 
     def __init__(
@@ -90,6 +99,8 @@ class LoadedFunction:
         self.timings: dict[str, float] = {}
         self.notes: tuple[str, ...] = ()
         self.kernel_ways: tuple[str, ...] = ()
+        self.parts = bind.ExecutionParts((), (), ())
+        self.check = Check
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the model; raises InputError naming an argument that does not fit."""
@@ -97,17 +108,25 @@ class LoadedFunction:
         forward = self._forward
         if self._by_size:
             forward = self._by_size.get(leaves[self._n_inputs :], forward)
-        if torch.is_grad_enabled():
-            with torch.no_grad():
-                return self._tree.outputs(forward(*leaves))
-        return self._tree.outputs(forward(*leaves))
+        try:
+            if torch.is_grad_enabled():
+                with torch.no_grad():
+                    return self._tree.outputs(forward(*leaves))
+            return self._tree.outputs(forward(*leaves))
+        except Exception as error:
+            add_note(error)
+            raise
 
     def call_flat(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         """Run on the leaves of a call; the leaves of the outputs, without their containers."""
         arguments = self._check(*leaves)
         forward = self._by_size.get(arguments[self._n_inputs :], self._forward)
-        with torch.no_grad():
-            return forward(*arguments)
+        try:
+            with torch.no_grad():
+                return forward(*arguments)
+        except Exception as error:
+            add_note(error)
+            raise
 
     def requires_grad_(self, requires_grad: bool = True) -> LoadedFunction:
         """Refuse to train, in words: the kernels have no backward."""
@@ -190,6 +209,7 @@ def load_parts(
     function.timings = clock.finish()
     function.notes = tuple(loader.notes)
     function.kernel_ways = tuple(loader.ways)
+    function.parts = loader.bound
     return function
 
 
@@ -228,6 +248,7 @@ class _Loader:
         self._codes: dict[str, Any] | None = None
         self._known: frozenset[str] | None = None
         self._graph: Any = None
+        self.bound = bind.ExecutionParts((), (), ())
 
     def warn(self, text: str) -> None:
         self.notes.append(text)
@@ -289,6 +310,7 @@ class _Loader:
         parameters = find_parameters(model, program.parameters, stored)
         constants = find_parameters(None, program.constants, stored)
         clock.mark("parameters")
+        self.bound = bind.ExecutionParts(kernels, parameters, constants)
         code = self._code(program.execution, text, "execution code")
         function = bind.compile_execution_fn(code, kernels, parameters, constants)
         by_size = {
