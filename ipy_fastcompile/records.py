@@ -277,7 +277,8 @@ class Report:
     @staticmethod
     def from_json(text: str | bytes) -> Report:
         """The report that `to_json` wrote. Raises ValueError when the text is something else."""
-        return from_data(Report, json.loads(text))
+        report: Report = from_data(Report, json.loads(text))
+        return report
 
 
 def to_data(record: Any) -> Any:

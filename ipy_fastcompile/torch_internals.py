@@ -13,7 +13,7 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -34,11 +34,11 @@ def unflatten_tree(leaves: Sequence[Any], spec: Any) -> Any:
     return _pytree.tree_unflatten(leaves, spec)
 
 
-def map_tree_with_path(function: Callable[[Any, Any], Any], tree: Any) -> Any:
-    """``function(path, leaf)`` over a nest; the path's ``keystr`` reads ``[0]['name']``."""
+def leaf_paths(tree: Any) -> list[str]:
+    """The way to every leaf of a nest, as in ``[0]['name']``, in the order of the leaves."""
     from torch.utils import _pytree
 
-    return _pytree.tree_map_with_path(lambda path, leaf: function(_pytree.keystr(path), leaf), tree)
+    return [_pytree.keystr(path) for path, _ in _pytree.tree_flatten_with_path(tree)[0]]
 
 
 def dump_tree_spec(spec: Any) -> str:
@@ -93,9 +93,19 @@ def provide_data_pointer_function() -> None:
     os.environ["_TORCHINDUCTOR_PYOBJECT_TENSOR_DATA_PTR"] = str(address)
 
 
-def static_cuda_launcher() -> Any | None:
-    """The C launcher for cubins (``_load_kernel``, ``_launch_kernel``), None in a CPU build."""
-    return getattr(torch._C, "_StaticCudaLauncher", None)
+def launch_cubin_function() -> Callable[..., None] | None:
+    """torch's C launcher of loaded cubins, None in a build without CUDA."""
+    launcher = getattr(torch._C, "_StaticCudaLauncher", None)
+    return None if launcher is None else launcher._launch_kernel
+
+
+def load_cubin(path: str, symbol: str, shared: int, device: int) -> tuple[Any, Any]:
+    """Load a function of a cubin: (what keeps it loaded, its handle). ``shared`` in bytes.
+
+    2.11 returns (function, registers, spills), 2.13 the owning module before them.
+    """
+    loaded = torch._C._StaticCudaLauncher._load_kernel(path, symbol, shared, device)
+    return (loaded[0], loaded[1]) if len(loaded) == 4 else (None, loaded[0])
 
 
 # --- capture (seen on 2.11 and 2.13) -------------------------------------------------------------
@@ -281,7 +291,7 @@ def _autotuned(data: bytes, output_code: str, inputs: Sequence[Any]) -> dict[str
     before = len(PyCodeCache.modules)
     with torch.no_grad():
         deserialize_kernel(data)(*inputs)
-    found = {}
+    found: dict[str, Any] = {}
     for module in (*PyCodeCache.modules[before:], *PyCodeCache.modules[:before]):
         for name, value in vars(module).items():
             launchers = getattr(value, "launchers", None)
@@ -439,9 +449,9 @@ def deserialize_graph(data: bytes) -> torch.fx.GraphModule:
     from torch.fx._graph_pickler import GraphPickler
     from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-    graph_module = GraphPickler.loads(data, FakeTensorMode(shape_env=ShapeEnv()))
+    graph_module: Any = GraphPickler.loads(data, FakeTensorMode(shape_env=ShapeEnv()))
     graph_module.recompile()
-    return graph_module
+    return cast("torch.fx.GraphModule", graph_module)
 
 
 # --- registered ops (torch._ops; seen on 2.11 and 2.13) ------------------------------------------
@@ -490,6 +500,32 @@ def op_module(packet: Any) -> str:
     except ImportError:
         pass
     return str(module)
+
+
+# --- ops without data (torch._subclasses, torch.utils._python_dispatch; seen on 2.11 and 2.13) ----
+
+
+@contextlib.contextmanager
+def without_data(
+    on_op: Callable[[Any, tuple[Any, ...], Mapping[str, Any], Any], None],
+) -> Iterator[None]:
+    """Ops yield tensors without data; ``on_op(op, args, kwargs, result)`` sees every one that runs.
+
+    Composite ops run as what they are made of on the device that their tensors claim.
+    """
+    from torch._subclasses import FakeTensorMode
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            result = func(*args, **(kwargs or {}))
+            on_op(func, args, kwargs or {}, result)
+            return result
+
+    with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True), Watch():
+        yield
 
 
 # --- what is loaded ------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,7 +35,7 @@ def check_against_eager(
     kwargs = dict(kwargs or {})
     with tempfile.TemporaryDirectory(prefix="ipy_fastcompile_") as directory:
         if file is None:
-            file = os.path.join(directory, "check.fastcompile")
+            file = Path(directory) / "check.fastcompile"
             compiled.save(file)
         function = load(file, model, via=via)
         state = _snapshot(model)
@@ -65,9 +66,7 @@ def largest_difference(eager: Any, fast: Any) -> float:
                 raise _differs(position, a, b)
             continue
         if a.dtype != b.dtype or a.shape != b.shape:
-            raise _differs(
-                position, f"{a.dtype}{tuple(a.shape)}", f"{b.dtype}{tuple(b.shape)}"
-            )
+            raise _differs(position, f"{a.dtype}{tuple(a.shape)}", f"{b.dtype}{tuple(b.shape)}")
         if not a.numel():
             continue
         if not a.dtype.is_floating_point and not a.dtype.is_complex:

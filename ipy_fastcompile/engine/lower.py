@@ -84,7 +84,7 @@ def lower(
             kernel = compile_kernel(
                 first.graph_module, len(kernels), digest, tuple(s.index for s in subs), near
             )
-        except Exception as error:  # Inductor raises whatever its passes raise
+        except Exception as error:  # noqa: BLE001 - Inductor raises whatever its passes raise
             reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0]:.200}"
             warnings.warn(
                 f"Inductor could not compile {first.name} ({reason}); it runs uncompiled.",
@@ -149,7 +149,9 @@ def symbol_ranges(split: SplitGraph) -> dict[Any, str]:
     return {symbol: limits.get(name, "") for symbol, name in captured.names.items()}
 
 
-def _near_twin(first: Submodule, descriptions: tuple[Description, ...], kernels: list[Kernel]) -> str:
+def _near_twin(
+    first: Submodule, descriptions: tuple[Description, ...], kernels: list[Kernel]
+) -> str:
     """Why this submodule does not share the kernel of an earlier one that has the same ops."""
     for kernel in kernels:
         earlier = kernel.submodules[0]
@@ -221,7 +223,13 @@ def _compile_variant(
     data = torch_internals.compile_at_size(graph_module, inputs)
     suffix = "_".join(f"{name}{size}" for name, size in variant)
     return _finish(
-        data, lambda: inputs, kernel.index, f"{kernel.digest}:{suffix}", kernel.submodules, "", started
+        data,
+        lambda: inputs,
+        kernel.index,
+        f"{kernel.digest}:{suffix}",
+        kernel.submodules,
+        "",
+        started,
     )
 
 

@@ -12,18 +12,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-
 from ..artifact import save_artifact
 from ..artifact.inspect import REPORT
 from ..artifact.squeeze import squeeze
 from ..records import ArtifactRecord, Progress, Report, StageRecord
 from ..runtime.load import LoadedFunction, load_parts
+from .boundaries import SplitFunction
 from .capture import Captured, capture
 from .codegen import ExecutionCode, generate_execution_code
 from .lower import Lowered, lower
 from .pack import Packed, pack
 from .report import build_report
-from .split import SplitFunction, SplitGraph, split
+from .split import SplitGraph, split
 
 OnProgress = Callable[[Progress], None]
 STAGES = ("capture", "split", "lower", "codegen", "pack")

@@ -31,7 +31,7 @@ from .lower import Kernel, Lowered
 from .native import kernel_sources
 from .pack import Packed
 from .sources import kernel_lines, read_source
-from .split import module_path
+from .boundaries import module_path
 
 
 def build_report(

@@ -88,6 +88,6 @@ def _steady_call(function: Any, leaves: Any, torch: Any) -> float:
 if __name__ == "__main__":
     try:
         result = main(json.loads(sys.argv[1]))
-    except Exception as error:  # the parent shows it in the table, whatever it is
+    except Exception as error:  # noqa: BLE001 - the parent shows it in the table, whatever it is
         result = {"error": f"{type(error).__name__}: {str(error).strip()[:600]}"}
     print(json.dumps(result))

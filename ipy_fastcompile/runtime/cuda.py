@@ -27,7 +27,7 @@ def load_launches(
     """
     if not launches:
         return {}
-    launcher = torch_internals.static_cuda_launcher()
+    launcher = torch_internals.launch_cubin_function()
     if launcher is None:
         raise KernelError(
             "This build of torch cannot launch cubins.", "Use a CUDA build of torch 2.11 or newer."
@@ -39,16 +39,14 @@ def _make(launcher: Any, launch: Mapping[str, Any], read: Callable[[str], bytes]
     member, symbol, device = str(launch["cubin"]), str(launch["symbol"]), int(launch["device"])
     key = (member, symbol, device)
     if key not in _FUNCTIONS:
-        _FUNCTIONS[key] = _load_cubin(launcher, read(member), symbol, int(launch["shared"]), device)
+        _FUNCTIONS[key] = _load_cubin(read(member), symbol, int(launch["shared"]), device)
     module, function = _FUNCTIONS[key]
     from .bind import compile_text, register_text, run_code
 
     text = launch_text(launch)
     code = compile_text(text, "launcher", kernel=True)
     register_text(code.co_filename, text)
-    namespace = run_code(
-        code, {"launch_kernel": launcher._launch_kernel, "function": function, "module": module}
-    )
+    namespace = run_code(code, {"launch_kernel": launcher, "function": function, "module": module})
     return namespace["launch"]
 
 
@@ -62,23 +60,20 @@ def launch_text(launch: Mapping[str, Any]) -> str:
         f"def launch({', '.join([*map(str, launch['parameters']), 'stream'])}):\n"
         f"{setup}"
         f"    launch_kernel(function, {x}, {y}, {z}, {int(launch['num_warps'])}, "
-        f"{int(launch['shared'])}, {types!r}, ({''.join(f'{p}, ' for p in passed).rstrip(' ')}), stream)\n"
+        f"{int(launch['shared'])}, {types!r}, "
+        f"({''.join(f'{p}, ' for p in passed).rstrip(' ')}), stream)\n"
     )
 
 
-def _load_cubin(
-    launcher: Any, data: bytes, symbol: str, shared: int, device: int
-) -> tuple[Any, Any]:
+def _load_cubin(data: bytes, symbol: str, shared: int, device: int) -> tuple[Any, Any]:
     with tempfile.TemporaryDirectory(prefix="ipy_fastcompile_") as directory:
         path = os.path.join(directory, "kernel.cubin")
         with open(path, "wb") as file:
             file.write(data)
         try:
-            loaded = launcher._load_kernel(path, symbol, shared, device)
+            return torch_internals.load_cubin(path, symbol, shared, device)
         except RuntimeError as error:
             raise KernelError(
                 f"The cubin of {symbol} cannot be loaded: {error}.",
                 'Load with on_mismatch="recompile".',
             ) from error
-    # torch 2.11 returns (function, registers, spills), 2.13 the owning module before them.
-    return (loaded[0], loaded[1]) if len(loaded) == 4 else (None, loaded[0])

@@ -126,4 +126,3 @@ def _record(
         error=error,
         note="; ".join([NOTE, *results[0].get("notes", [])]),
     )
-

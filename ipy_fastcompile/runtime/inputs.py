@@ -35,7 +35,10 @@ def example_inputs(
         _, dtype_name, shape, stride, device = row
         dims = entry.get("dims") or [None] * len(shape)
         if sizes:
-            shape = [sizes.get(d, n) if isinstance(d, str) else n for d, n in zip(dims, shape, strict=True)]
+            shape = [
+                sizes.get(d, n) if isinstance(d, str) else n
+                for d, n in zip(dims, shape, strict=True)
+            ]
             stride = _like(stride, row[2], shape)
         dtype = getattr(torch, dtype_name)
         tensor = torch.empty_strided(shape, stride, dtype=dtype, device=device)

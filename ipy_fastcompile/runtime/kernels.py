@@ -28,7 +28,7 @@ _LOADED: dict[str, Callable[..., Any]] = {}
 
 
 # A file system in memory saves a millisecond; where it forbids execution, the other one serves.
-_MEMORY = "/dev/shm"
+_MEMORY = "/dev/shm"  # noqa: S108 - a directory of our own is made in it
 
 
 @contextlib.contextmanager
@@ -107,7 +107,9 @@ def needed_libraries(data: bytes) -> tuple[str, ...]:
         dynamic = next((s for s in segments if s[0] == 2), None)
         if dynamic is None:
             return ()
-        entries = [struct.unpack_from("<QQ", data, dynamic[2] + i) for i in range(0, dynamic[5], 16)]
+        entries = [
+            struct.unpack_from("<QQ", data, dynamic[2] + i) for i in range(0, dynamic[5], 16)
+        ]
         table = next(value for tag, value in entries if tag == 5)
         start = next(off + table - addr for addr, off, size in loads if addr <= table < addr + size)
         names = [value for tag, value in entries if tag == 1]
@@ -150,4 +152,3 @@ def kernel_namespace(functions: Mapping[str, Callable[..., Any]]) -> dict[str, A
 def digest_of(data: bytes) -> str:
     """SHA-256 of a binary, 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
-

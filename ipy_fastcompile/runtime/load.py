@@ -48,9 +48,12 @@ PATHS = ("native", "torch", "fx")
 class Parts(Protocol):
     """Where a program is read from: a file that was opened, or a compile of this process."""
 
-    path: str
-    manifest: dict[str, Any]
-    timings: dict[str, float]
+    @property
+    def path(self) -> str: ...
+    @property
+    def manifest(self) -> dict[str, Any]: ...
+    @property
+    def timings(self) -> dict[str, float]: ...
 
     def read(self, name: str) -> bytes: ...
 

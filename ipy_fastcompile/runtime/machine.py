@@ -13,12 +13,17 @@ import torch
 # CPU features that a C++ compiler may use for kernels built with -march=native, as the Linux
 # kernel names them. The others (rdtscp, nx, ...) never matter to generated code.
 _CODE_FLAGS = frozenset(
-    """sse sse2 pni ssse3 sse4_1 sse4_2 sse4a popcnt fma f16c avx avx2 bmi1 bmi2 abm movbe adx
-    avx512f avx512dq avx512ifma avx512cd avx512bw avx512vl avx512_bf16 avx512vbmi avx512_vbmi2
-    avx512_vnni avx512_bitalg avx512_vpopcntdq avx512_fp16 avx512_vp2intersect avx_vnni avx_ifma
-    amx_tile amx_int8 amx_bf16 amx_fp16 gfni vaes vpclmulqdq aes pclmulqdq sha_ni fsrm erms
-    asimd asimdhp asimddp asimdfhm fphp sve sve2 bf16 i8mm svebf16 svei8mm""".split()
-)
+    {
+        "sse", "sse2", "pni", "ssse3", "sse4_1", "sse4_2", "sse4a", "popcnt", "fma", "f16c",
+        "avx", "avx2", "bmi1", "bmi2", "abm", "movbe", "adx", "avx512f", "avx512dq",
+        "avx512ifma", "avx512cd", "avx512bw", "avx512vl", "avx512_bf16", "avx512vbmi",
+        "avx512_vbmi2", "avx512_vnni", "avx512_bitalg", "avx512_vpopcntdq", "avx512_fp16",
+        "avx512_vp2intersect", "avx_vnni", "avx_ifma", "amx_tile", "amx_int8", "amx_bf16",
+        "amx_fp16", "gfni", "vaes", "vpclmulqdq", "aes", "pclmulqdq", "sha_ni", "fsrm", "erms",
+        "asimd", "asimdhp", "asimddp", "asimdfhm", "fphp", "sve", "sve2", "bf16", "i8mm",
+        "svebf16", "svei8mm"
+    }
+)  # fmt: skip
 
 
 @functools.cache

@@ -64,7 +64,7 @@ def read_program(manifest: Mapping[str, Any], path: str) -> Program:
     _check_signature(_Reader(signature, path, "program.signature"))
     return Program(
         signature=signature,
-        symbols=tuple(map(tuple, reader.rows("symbols", 4))),  # type: ignore[arg-type]
+        symbols=tuple(map(tuple, reader.rows("symbols", 4))),
         parameters=tuple(reader.rows("parameters", 6)),
         stored=reader.get("stored", str),
         constants=tuple(reader.rows("constants", 6)),
@@ -136,7 +136,7 @@ class _Reader:
         return value
 
     def rows(self, name: str, width: int) -> list[list[Any]]:
-        rows = self.get(name, list)
+        rows: list[list[Any]] = self.get(name, list)
         for row in rows:
             if not isinstance(row, list) or len(row) != width:
                 raise self._wrong(f"{self.where}.{name} has a row that is no list of {width}")

@@ -1,4 +1,4 @@
-"""call -> leaves, leaves -> outputs: the calling convention of a compiled function, as plain data."""
+"""call -> leaves, leaves -> outputs: the calling convention of a compiled function, as data."""
 
 from __future__ import annotations
 
@@ -151,7 +151,9 @@ def _top_children(in_tree: Any) -> list[Any]:
 
 
 def _children(spec: Any) -> list[Any]:
-    return list(spec.children() if callable(getattr(spec, "children", None)) else spec.children_specs)
+    return list(
+        spec.children() if callable(getattr(spec, "children", None)) else spec.children_specs
+    )
 
 
 def _describe_output(out_tree: Any) -> tuple[str, str]:
@@ -160,5 +162,3 @@ def _describe_output(out_tree: Any) -> tuple[str, str]:
     if out_tree.type in (tuple, list) and all(c.is_leaf() for c in _children(out_tree)):
         return out_tree.type.__name__, ""
     return "tree", torch_internals.dump_tree_spec(out_tree)
-
-

@@ -1,4 +1,4 @@
-"""Real architectures and plain modules: right numbers after a reload with no compiler and no cache."""
+"""Architectures and plain modules: right numbers after a reload with no compiler and cache."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def test_other_paths_agree_with_eager(name: str, via: str, compiled_cases: Any) 
 
 
 def test_every_kernel_is_native(compiled_cases: Any) -> None:
-    rows = {n: [k.why for k in compiled_cases[n].compiled.report.kernels if not k.native] for n in NAMES}
+    rows = {
+        n: [k.why for k in compiled_cases[n].compiled.report.kernels if not k.native] for n in NAMES
+    }
     assert not any(rows.values()), rows
 
 

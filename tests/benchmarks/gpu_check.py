@@ -85,8 +85,9 @@ times = []
 for _ in range(30):
     start = time.perf_counter(); f(example["ids"]); torch.cuda.synchronize()
     times.append(time.perf_counter() - start)
-print(json.dumps({"load_ms": load * 1e3, "first_ms": first * 1e3, "call_ms": sorted(times)[15] * 1e3,
-    "max_error": max(errors), "ways": f.kernel_ways, "steps_ms": {k: round(v * 1e3, 2) for k, v in f.timings.items()},
+print(json.dumps({"load_ms": load * 1e3, "first_ms": first * 1e3,
+    "call_ms": sorted(times)[15] * 1e3, "max_error": max(errors), "ways": f.kernel_ways,
+    "steps_ms": {k: round(v * 1e3, 2) for k, v in f.timings.items()},
     "modules": [m for m in ("torch._dynamo", "torch._inductor", "triton") if m in sys.modules]}))
 """
 
@@ -104,12 +105,18 @@ def main() -> None:
     ids2 = torch.randint(0, 512, (1, 77), device="cuda")
     started = time.perf_counter()
     compiled = fc.compile(model, (ids,), dynamic={"ids": {1: ("seq", 2, 1024)}})
-    print(f"cold {time.perf_counter() - started:.1f} s", [
-        (s.name, round(s.seconds, 2)) for s in compiled.report.stages
-    ])
+    print(
+        f"cold {time.perf_counter() - started:.1f} s",
+        [(s.name, round(s.seconds, 2)) for s in compiled.report.stages],
+    )
     for kernel in compiled.report.kernels:
-        print("kernel", kernel.index, "native" if kernel.native else f"torch: {kernel.why}",
-              [b.name for b in kernel.binaries], kernel.ops)
+        print(
+            "kernel",
+            kernel.index,
+            "native" if kernel.native else f"torch: {kernel.why}",
+            [b.name for b in kernel.binaries],
+            kernel.ops,
+        )
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         compiled.save(folder / "model.fastcompile")

@@ -86,7 +86,10 @@ def test_what_the_wrappers_would_do_is_left_to_pytorch(changes: Any, why: str) -
     [
         ("extern_kernels.packed_thing(arg0_1, out=buf0)", "packed_thing"),
         ("buf0 = torch.ops.prims.inductor_seeds.default(4)", "prims::inductor_seeds"),
-        ("buf0 = torch.ops.inductor.accumulate_grad_.default(arg0_1)", "inductor::accumulate_grad_"),
+        (
+            "buf0 = torch.ops.inductor.accumulate_grad_.default(arg0_1)",
+            "inductor::accumulate_grad_",
+        ),
         ("buf0 = torch._C._something(arg0_1)", "torch._C._something"),
         ("buf0 = mystery(arg0_1)", "mystery"),
         ("open('x')", "open"),

@@ -10,7 +10,8 @@ from torch import nn
 
 from ipy_fastcompile import errors
 from ipy_fastcompile.engine.capture import capture
-from ipy_fastcompile.engine.split import SplitReason, op_name, split
+from ipy_fastcompile.engine.boundaries import SplitReason, op_name
+from ipy_fastcompile.engine.split import split
 from ipy_fastcompile.engine.twins import describe, explain_difference
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,10 @@ from ipy_fastcompile.runtime.fresh import child_environment, measure_reloads, ru
 from ipy_fastcompile.runtime.kernels import needed_libraries
 
 pytestmark = pytest.mark.slow
+_LOADED_BY_TORCH = (
+    "import torch, sys\n"
+    "print([m for m in ('torch._dynamo', 'torch._inductor', 'triton') if m in sys.modules])"
+)
 
 
 def repack(source: Path, target: Path, change: Any) -> Path:
@@ -45,7 +49,9 @@ def test_each_path_gives_eagers_numbers_at_other_sizes(
     assert function.via == via
 
 
-def test_weights_may_come_from_a_state_dict(tiny_artifact: Path, tiny_model: Any, tiny_ids: Any) -> None:
+def test_weights_may_come_from_a_state_dict(
+    tiny_artifact: Path, tiny_model: Any, tiny_ids: Any
+) -> None:
     function = fc.load(tiny_artifact, tiny_model.state_dict())
     with torch.no_grad():
         torch.testing.assert_close(function(tiny_ids), tiny_model(tiny_ids))
@@ -68,8 +74,7 @@ def test_native_load_imports_no_compiler(tiny_artifact: Path, tmp_path: Path) ->
     result = run_child(tiny_artifact, "native", shipped=True)
     assert "error" not in result, result
     baseline = subprocess.run(
-        [sys.executable, "-c", "import torch, sys; print([m for m in ('torch._dynamo', "
-         "'torch._inductor', 'triton') if m in sys.modules])"],
+        [sys.executable, "-c", _LOADED_BY_TORCH],
         capture_output=True, text=True, check=True, env=child_environment(None),
     ).stdout  # fmt: skip
     assert str(result["modules"]) == baseline.strip()
@@ -92,11 +97,17 @@ def test_kernels_are_mapped_once_and_each_is_its_own(tiny_artifact: Path, tiny_m
     fc.load(tiny_artifact, tiny_model)
     assert len(kernels._LOADED) == count
     artifact = open_artifact(tiny_artifact)
-    digests = {m.rpartition("/")[2] for k in artifact.manifest["program"]["kernels"] for _, m in k["libraries"]}
+    digests = {
+        m.rpartition("/")[2]
+        for k in artifact.manifest["program"]["kernels"]
+        for _, m in k["libraries"]
+    }
     functions = {kernels._LOADED[d] for d in digests}
     assert len(functions) == len(digests)
     with open("/proc/self/maps") as file:
-        mapped = {line.split("/")[-1].split(".so")[0] for line in file if "ipy_fastcompile_" in line}
+        mapped = {
+            line.split("/")[-1].split(".so")[0] for line in file if "ipy_fastcompile_" in line
+        }
     assert digests <= mapped
 
 
@@ -108,7 +119,9 @@ def foreign(manifest: Any, members: Any) -> None:
     manifest["stamp"]["cpu_flags"] = ["avx2048"]
 
 
-def test_a_misfit_names_all_differences(tiny_artifact: Path, tiny_model: Any, tmp_path: Path) -> None:
+def test_a_misfit_names_all_differences(
+    tiny_artifact: Path, tiny_model: Any, tmp_path: Path
+) -> None:
     path = repack(tiny_artifact, tmp_path / "foreign.fastcompile", foreign)
     with pytest.raises(errors.ArtifactIncompatible) as caught:
         fc.load(path, tiny_model)
@@ -131,7 +144,7 @@ def test_a_misfit_is_recompiled_when_asked(
 def break_a_library(manifest: Any, members: Any) -> None:
     from ipy_fastcompile.artifact import blob_name
 
-    name, member = manifest["program"]["kernels"][0]["libraries"][0]
+    _, member = manifest["program"]["kernels"][0]["libraries"][0]
     broken = members[member][:200]
     del members[member]
     members[blob_name(broken)] = broken
@@ -293,7 +306,9 @@ def test_kernels_for_fixed_sizes_serve_those_sizes(tmp_path: Path) -> None:
             torch.testing.assert_close(function(x), model(x))
     with pytest.raises(errors.InputError, match=r"x, dimension 0 \(rows\).*65.*\[2, 64\]"):
         function(torch.randn(65, 4))
-    texts = [n for n in open_artifact(tmp_path / "rows.fastcompile").names if n.endswith("native.py")]
+    texts = [
+        n for n in open_artifact(tmp_path / "rows.fastcompile").names if n.endswith("native.py")
+    ]
     assert len(texts) == 3
 
 
@@ -338,18 +353,16 @@ def test_the_private_directory_is_gone_after_a_load(tiny_artifact: Path, tiny_mo
 
     kernels._LOADED.clear()
     fc.load(tiny_artifact, tiny_model)
-    for folder in (kernels._MEMORY, os.environ.get("TMPDIR", "/tmp")):
-        if os.path.isdir(folder):
-            leftovers = [n for n in os.listdir(folder) if n.startswith("ipy_fastcompile_")]
-            assert not [n for n in leftovers if _is_mine(os.path.join(folder, n))]
-
-
-def _is_mine(path: str) -> bool:
-    return any(name.endswith(".so") for name in os.listdir(path)) if os.path.isdir(path) else False
+    for folder in (Path(kernels._MEMORY), Path(tempfile.gettempdir())):
+        assert not list(folder.glob("ipy_fastcompile_*/*.so"))
 
 
 def test_memory_file_system_that_forbids_execution_is_not_needed(
-    tiny_artifact: Path, tiny_model: Any, tiny_ids: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tiny_artifact: Path,
+    tiny_model: Any,
+    tiny_ids: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     from ipy_fastcompile.runtime import kernels
 
