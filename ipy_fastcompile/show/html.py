@@ -147,7 +147,8 @@ def _cell(cell: Cell) -> str:
 def _table(table: Table) -> str:
     align = ["right" if n in table.numeric else "left" for n in range(len(table.heads))]
     heads = "".join(
-        f'<th scope="col" style="{_CELL.format(side)};font-weight:600">{_text(head)}</th>'
+        f'<th scope="col" style="{_CELL.format(side)};font-weight:600;white-space:nowrap">'
+        f"{_text(head)}</th>"
         for head, side in zip(table.heads, align, strict=True)
     )
     # Only the last column, which explains, may wrap.

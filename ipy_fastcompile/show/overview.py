@@ -36,6 +36,7 @@ def overview(view: View, contents: Contents, *, can_rerun: bool) -> dict[str, An
         "key": inert(report.key),
         "cache": inert(report.cache),
         "why": [inert(why) for why in report.why_miss],
+        "notes": [inert(note) for note in report.notes],
         "window": WINDOW,
         "profiled": bool(times),
         "slowest": max(times, default=0.0),

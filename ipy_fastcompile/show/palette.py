@@ -60,7 +60,7 @@ class Badge:
 def kernel_badge(kernel: int | None) -> Badge:
     """The badge of a kernel; of an inlined submodule for None."""
     if kernel is None:
-        return Badge("fx", INLINE_SHAPE, INLINE_FILL, -1)
+        return Badge("inline", INLINE_SHAPE, INLINE_FILL, -1)
     slot = kernel % len(KERNEL_FILLS)
     # Past the palette's end a hue comes back with another shape, and the label never repeats.
     shape = SHAPES[(kernel + kernel // len(KERNEL_FILLS)) % len(SHAPES)]

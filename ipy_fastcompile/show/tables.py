@@ -115,7 +115,7 @@ def _submodule_row(view: View, row: Row, *, profiled: bool) -> tuple[Cell, ...]:
     each = " each" if row.count > 1 else ""
     cells = [
         Cell(row.label, indent=int(row.is_member)),
-        Cell("inlined" if submodule.kernel is None else "", badge=badge),
+        Cell("", badge=badge),
         Cell(format_count(twins) if twins > 1 else ""),
         Cell(format_count(submodule.n_nodes) + each),
         Cell(format_bytes(output_bytes(submodule)) + each),

@@ -27,7 +27,7 @@ export function makeBar(ctx, options) {
     });
   const head = h("div", { class: "fc-title" }, h("strong", { class: "fc-model" }, data.model), ...facts, badges);
   const element = h(
-    "header",
+    "div",
     { class: "fc-bar" },
     head,
     h("div", { class: "fc-under" }, warm, h("div", { class: "fc-tools" }, ...toggles.values())),
@@ -37,6 +37,12 @@ export function makeBar(ctx, options) {
     const stale = model.get("stale");
     const parts = [];
     if (stale) parts.push(h("span", { class: "fc-pill fc-warn", title: stale }, `stale: ${stale}`));
+    for (const note of data.notes.slice(0, 2)) {
+      parts.push(h("span", { class: "fc-pill fc-warn", title: note }, note));
+    }
+    if (data.notes.length > 2) {
+      parts.push(h("span", { class: "fc-pill fc-warn", title: data.notes.join("\n") }, `${data.notes.length - 2} more notes`));
+    }
     if (data.cache) {
       const why = data.why.length ? `: ${data.why.join("; ")}` : "";
       parts.push(h("span", { class: "fc-pill", title: `cache ${data.cache}${why}` }, `cache ${data.cache}${data.why.length ? `: ${data.why[0]}` : ""}`));

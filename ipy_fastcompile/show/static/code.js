@@ -271,9 +271,9 @@ export function makeCode(ctx, options) {
   /** @param {import("./store.js").State} state @param {Set<string>} changed */
   function onChange(state, changed) {
     if (!["submodule", "node", "source", "line"].some((name) => changed.has(name))) return;
-    if (options.margin && changed.has("submodule") && state.submodule >= 0 && !changed.has("line")) {
-      show(firstLine());
-    } else if (!options.margin && (changed.has("node") || changed.has("source"))) {
+    if (options.margin && changed.has("line") && state.line > 0) show(state.line - 1);
+    else if (options.margin && changed.has("submodule") && state.submodule >= 0) show(firstLine());
+    else if (!options.margin && (changed.has("node") || changed.has("source"))) {
       const index = firstMatch(state);
       if (index >= 0) show(index);
     }

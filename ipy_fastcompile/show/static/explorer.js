@@ -15,7 +15,7 @@ import { makeStore } from "./store.js";
  * What Python sends once; see `overview.py`.
  * @typedef {{
  *   model: string, facts: string[], summary: [string, string][], key: string, cache: string,
- *   why: string[], window: number, profiled: boolean, slowest: number, peak: number,
+ *   why: string[], notes: string[], window: number, profiled: boolean, slowest: number, peak: number,
  *   peakLine: number, firstCall: number, canRerun: boolean, weightsNote: string,
  *   cold: {seconds: number, stages: {name: string, seconds: number, detail: string, fill: string}[]},
  *   colors: Record<string, string>, artifact: [string, string][],
@@ -48,7 +48,7 @@ function makeContext(model, act) {
   /** @param {number} s */
   function badge(s) {
     const kernel = subs.kernel[s];
-    return kernel < 0 ? { label: "fx", shape: "○", slot: -1 } : data.kernels[kernel];
+    return kernel < 0 ? { label: "inline", shape: "○", slot: -1 } : data.kernels[kernel];
   }
 
   /** @param {number} s */
@@ -160,6 +160,9 @@ function sourceText(table, source) {
 function isDark(element) {
   const told = document.body.dataset.jpThemeLight;
   if (told) return told === "false";
+  // VS Code, Colab and marimo, in this order.
+  if (document.body.matches(".vscode-dark, .vscode-high-contrast:not(.vscode-high-contrast-light)")) return true;
+  if (document.documentElement.matches("[theme=dark], [data-theme=dark]")) return true;
   for (let at = /** @type {Element | null} */ (element.parentElement); at; at = at.parentElement) {
     const [r, g, b, a = 1] = getComputedStyle(at).backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [0, 0, 0, 0];
     if (a > 0.5) return 0.299 * r + 0.587 * g + 0.114 * b < 110;
@@ -254,6 +257,24 @@ function render({ model, el }) {
     root.dataset.theme = isDark(el) ? "dark" : "light";
   }
 
+  /**
+   * Keeps plain keys from JupyterLab, whose "d d" would delete the cell. Its shortcuts match the
+   * focused element before they look further up, so that one must carry the attribute; and keys
+   * with Ctrl, such as saving, stay JupyterLab's. It listens on the document, so this must be
+   * asked earlier, on the window.
+   * @param {KeyboardEvent} event
+   */
+  function guard(event) {
+    const target = event.target;
+    if (!(target instanceof Element) || !root.contains(target)) return;
+    const ours = !event.ctrlKey && !event.metaKey && !event.altKey;
+    for (const element of [root, target]) {
+      if (ours) element.setAttribute("data-lm-suppress-shortcuts", "true");
+      else element.removeAttribute("data-lm-suppress-shortcuts");
+    }
+  }
+
+  window.addEventListener("keydown", guard, true);
   root.addEventListener("keydown", onKey);
   el.append(root);
   theme();
@@ -276,6 +297,7 @@ function render({ model, el }) {
 
   return () => {
     observer.disconnect();
+    window.removeEventListener("keydown", guard, true);
     scheme.removeEventListener("change", theme);
     for (const part of [bar, list, middle, detail, reload]) part.close();
     host.close();

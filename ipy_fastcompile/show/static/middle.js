@@ -239,7 +239,7 @@ export function makeMiddle(ctx) {
         { class: "fc-line" },
         store.get().view === "split" ? button("Open its graph", () => ctx.openSubmodule(s)) : null,
         twins > 1 ? button("Next twin", () => ctx.chooseSubmodule(nextTwin(s))) : null,
-        button("Its lines", () => store.change({ tab: "code" })),
+        button("Its lines", () => store.change({ tab: "code", line: subs.first[s] })),
       ),
     ];
   }

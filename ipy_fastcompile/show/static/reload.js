@@ -87,11 +87,21 @@ export function makeReload(ctx) {
     fill(
       body,
       problem.title
-        ? h("div", { class: "fc-problem", role: "alert" }, face(problem.title, problem.text, details(problem.detail)))
+        ? h("div", { class: "fc-problem", role: "alert" }, face(problem.title, problem.text, details(problem.detail), button("Copy", () => copy(problem))))
         : null,
       reloads.length ? race(reloads) : face("Not measured yet", data.canRerun ? "Press “Run again” to reload the artifact in fresh processes." : "The report was made without a warm reload."),
       reloads.length ? h("p", { class: "fc-fine" }, `${data.weightsNote} Medians of ${count(Math.max(...reloads.map((r) => r.runs)), "run")}.`) : null,
     );
+  }
+
+  /** @param {{title: string, text: string, detail: string}} problem */
+  async function copy({ title, text, detail }) {
+    try {
+      await navigator.clipboard.writeText([title, text, detail].join("\n"));
+      ctx.say("Copied what went wrong.");
+    } catch (error) {
+      ctx.say(`Not copied: ${/** @type {Error} */ (error).message}`);
+    }
   }
 
   /** @param {string} text */
@@ -104,7 +114,7 @@ export function makeReload(ctx) {
   function race(reloads) {
     const parts = (/** @type {Reload} */ r) =>
       /** @type {[string, number][]} */ ([...r.stages.filter(([name]) => !name.startsWith("import ")), ["first call", r.first_call]]);
-    const total = (/** @type {Reload} */ r) => parts(r).reduce((sum, [, s]) => sum + s, 0);
+    const total = (/** @type {Reload} */ r) => r.load + r.first_call;
     const longest = Math.max(...reloads.filter((r) => !r.error).map(total), 1e-9);
     const names = [...new Set(reloads.filter((r) => !r.error).flatMap((r) => [...r.stages.map(([name]) => name), "first call"]))];
     const slowest = reloads.find((r) => r.path === "fx" && !r.error);

@@ -13,7 +13,10 @@ from tests.unit.show.golden import check_golden
 from tests.unit.show.sample import sample_report
 
 # What an untrusted JupyterLab and GitHub let through.
-TAGS = set(["div", "span", "b", "br", "p", "pre", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "img"])
+TAGS = {
+    "div", "span", "b", "br", "p", "pre", "table", "thead", "tbody", "tr", "th", "td",
+    "details", "summary", "img",
+}  # fmt: skip
 ATTRIBUTES = {"style", "scope", "open", "alt", "src"}
 
 

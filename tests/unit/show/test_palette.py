@@ -94,4 +94,4 @@ def test_no_two_kernels_look_the_same() -> None:
     badges = [kernel_badge(index) for index in range(64)]
     assert len({badge.label for badge in badges}) == 64
     assert len({(badge.shape, badge.fill) for badge in badges}) == 64
-    assert kernel_badge(None).label == "fx"
+    assert kernel_badge(None).label == "inline"

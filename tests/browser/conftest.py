@@ -1,0 +1,209 @@
+"""A Chromium, pages that fail on console errors, and a JupyterLab with a home of its own.
+
+Without Chromium the browser tests are skipped, saying so; where CI is set they fail instead.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ipy_fastcompile.records import Report
+from ipy_fastcompile.show.page import write_page
+from tests.unit.show.sample import sample_report
+
+ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+
+
+def _missing(what: str) -> None:
+    message = f"{what} is missing, so nothing was tested in a browser"
+    if os.environ.get("CI"):
+        pytest.fail(f"{message}; CI must have it")
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _missing("playwright (pip install playwright)")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if chromium is None:
+        _missing("Chromium (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watched:
+    """A page and what it complained about."""
+
+    page: Any
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Fail on console errors and uncaught exceptions."""
+        # The favicon is the browser's own wish.
+        assert [error for error in self.errors if "favicon" not in error] == []
+
+
+OpenPage = Callable[..., Watched]
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[OpenPage]:
+    """Opens pages with options of a Playwright context; all are checked for errors at the end."""
+    opened: list[Watched] = []
+
+    def open_one(width: int = 1400, height: int = 900, **options: Any) -> Watched:
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        watched = Watched(context.new_page())
+        page = watched.page
+        page.set_default_timeout(20_000)
+        page.on("console", lambda m: m.type == "error" and watched.errors.append(m.text))
+        page.on("pageerror", lambda error: watched.errors.append(str(error)))
+        page.on("request", lambda request: watched.requests.append(request.url))
+        opened.append(watched)
+        return watched
+
+    yield open_one
+    for watched in opened:
+        watched.page.context.close()
+    for watched in opened:
+        watched.check()
+
+
+@pytest.fixture(scope="session")
+def report_80() -> Report:
+    return sample_report(80, near_twin=True)
+
+
+@pytest.fixture(scope="session")
+def page_80(report_80: Report, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The offline page of 80 layers, as a file:// address."""
+    path = tmp_path_factory.mktemp("pages") / "report.html"
+    write_page(report_80, path)
+    return path.as_uri()
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[Report], str]:
+    """Writes the offline page of a report; returns its file:// address."""
+
+    def write_one(report: Report) -> str:
+        path = tmp_path / "page.html"
+        write_page(report, path)
+        return path.as_uri()
+
+    return write_one
+
+
+def violations(page: Any, context: str = ".fc-root") -> list[str]:
+    """What axe-core finds in a part of the page, one line each."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    options = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+    found = Axe().run(page, context, options).response["violations"]
+    return [
+        f"{v['id']}: {n['html'][:160]} {n['failureSummary']}" for v in found for n in v["nodes"]
+    ]
+
+
+# --- JupyterLab ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab: address, token, folder of notebooks, settings, environment."""
+
+    url: str
+    token: str
+    root: Path
+    settings: Path
+    environment: dict[str, str]
+
+    def open(self, page: Any, notebook: str, theme: str = "JupyterLab Light") -> None:
+        """Open a notebook and wait for its kernel."""
+        setting = json.dumps({"theme": theme})
+        (self.settings / "themes.jupyterlab-settings").write_text(setting)
+        page.goto(f"{self.url}/doc/tree/{notebook}?reset&token={self.token}")
+        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
+        # Without this a dialog asks for a kernel.
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+
+    def run_all(self, page: Any) -> None:
+        """Run all cells."""
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+@pytest.fixture(scope="session")
+def lab(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    if importlib.util.find_spec("jupyterlab") is None:
+        _missing("JupyterLab (pip install jupyterlab)")
+    root, config = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("config")
+    settings = config / "lab/user-settings/@jupyterlab/apputils-extension"
+    settings.mkdir(parents=True)
+    quiet = json.dumps({"fetchNews": "false", "checkForUpdates": False})
+    (settings / "notification.jupyterlab-settings").write_text(quiet)
+    environment = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(config),
+        "JUPYTER_DATA_DIR": str(config / "data"),
+        "JUPYTER_RUNTIME_DIR": str(config / "run"),
+        "IPYTHONDIR": str(config / "ipython"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token = secrets.token_hex(8)
+    arguments = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    arguments += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
+    log = config / "lab.log"
+    with log.open("w") as stream:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *arguments, f"--ServerApp.root_dir={root}"],
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/api?token={token}", log)
+        yield Lab(f"http://127.0.0.1:{port}", token, root, settings, environment)
+    finally:
+        server.terminate()
+        try:
+            server.wait(15)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def _wait_for(address: str, log: Path, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(address, timeout=1).close()
+        except OSError:
+            time.sleep(0.25)
+        else:
+            return
+    raise RuntimeError(f"JupyterLab did not start: {log.read_text()}")
