@@ -162,6 +162,7 @@ class LineRecord:
     freed_bytes: int = 0
     is_peak: bool = False
     seconds: float | None = None  # median, once profiled
+    peak_bytes: int = 0  # most bytes alive while the line runs, those inside its kernel included
 
 
 @dataclass(frozen=True)

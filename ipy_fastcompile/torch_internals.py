@@ -507,24 +507,25 @@ def op_module(packet: Any) -> str:
 
 @contextlib.contextmanager
 def without_data(
-    on_op: Callable[[Any, tuple[Any, ...], Mapping[str, Any], Any], None],
+    on_op: Callable[[Any, tuple[Any, ...], Any], None],
 ) -> Iterator[None]:
-    """Ops yield tensors without data; ``on_op(op, args, kwargs, result)`` sees every one that runs.
+    """Ops yield tensors without data; ``on_op(op, args, result)`` sees every one that runs.
 
     Composite ops run as what they are made of on the device that their tensors claim.
     """
     from torch._subclasses import FakeTensorMode
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    class Watch(TorchDispatchMode):
+    class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __torch_dispatch__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             result = func(*args, **(kwargs or {}))
-            on_op(func, args, kwargs or {}, result)
+            on_op(func, args, result)
             return result
 
-    with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True), Watch():
+    watch = Watch()  # type: ignore[no-untyped-call]
+    with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True), watch:
         yield
 
 
@@ -536,3 +537,68 @@ def compiler_modules_loaded() -> tuple[str, ...]:
     return tuple(
         name for name in ("torch._dynamo", "torch._inductor", "triton") if name in sys.modules
     )
+
+
+# --- what a cache key is made of (seen on 2.11 and 2.13) -----------------------------------------
+
+
+def is_fake(tensor: torch.Tensor) -> bool:
+    """Whether a tensor has no values, only a description."""
+    return bool(torch._is_functional_tensor(tensor)) or hasattr(tensor, "fake_mode")
+
+
+def op_name(value: Any) -> str:
+    """``mylib::attn`` for an op, its packet, or what `torch.library.custom_op` returns; else ""."""
+    if isinstance(value, torch._ops.OpOverload):
+        return str(value._schema.name) + f".{value._overloadname}"
+    if isinstance(value, torch._ops.OpOverloadPacket):
+        return str(value._qualified_op_name)
+    if isinstance(value, torch.library.CustomOpDef):
+        return str(value._qualname)
+    return ""
+
+
+def is_op_library(module: Any) -> bool:
+    """Whether a module is `torch.ops`, which makes up attributes as it is asked for them."""
+    return isinstance(module, torch._ops._Ops)
+
+
+def mentioned_ops(names: Sequence[str]) -> list[Any]:
+    """The registered ops that code may call that mentions these names, and `torch.ops`."""
+    wanted = set(names)
+    found = []
+    for name in sorted(torch._C._dispatch_get_all_op_names()):
+        namespace, _, op = name.partition("::")
+        short = op.partition(".")[0]
+        if namespace in wanted and short in wanted and namespace not in ("aten", "prim", "prims"):
+            found.append(getattr(getattr(torch.ops, namespace), short))
+    return list(dict.fromkeys(found))
+
+
+def op_python_functions(value: Any) -> tuple[list[Any], str]:
+    """The Python functions that implement an op, and why these are not all, "" when they are."""
+    from torch._library.custom_ops import OPDEFS
+    from torch._library.simple_registry import singleton
+
+    qualified = op_name(value).partition(".")[0]
+    namespace, _, name = qualified.partition("::")
+    functions: list[Any] = []
+    definition = OPDEFS.get(qualified)
+    if definition is not None:
+        functions += [definition._init_fn, definition._abstract_fn]
+        functions += [f for _, f in sorted(definition._backend_fns.items(), key=str)]
+    packet = getattr(getattr(torch.ops, namespace), name)
+    kernel = singleton.find(qualified).fake_impl.kernel
+    functions.append(getattr(kernel, "func", None))
+    for overload in sorted(packet.overloads()):
+        kernels = getattr(packet, overload).py_kernels
+        functions += [f for _, f in sorted(kernels.items(), key=lambda item: str(item[0]))]
+    prefix = f"{namespace}/{name}"
+    composite = [
+        key
+        for key in torch.library._impls
+        if key.partition(".")[0].startswith(prefix) and key.endswith("CompositeImplicitAutograd")
+    ]
+    unseen = f"{qualified} is a composite op whose Python torch does not give back"
+    found = [f for f in functions if f is not None]
+    return found, unseen if composite and namespace != "aten" else ""

@@ -25,13 +25,13 @@ from ..records import (
 )
 from ..runtime.kernels import digest_of
 from ..runtime.machine import describe_machine
+from .boundaries import module_path
 from .codegen import ExecutionCode
-from .liveness import line_liveness
+from .liveness import Liveness, line_liveness
 from .lower import Kernel, Lowered
 from .native import kernel_sources
 from .pack import Packed
 from .sources import kernel_lines, read_source
-from .boundaries import module_path
 
 
 def build_report(
@@ -43,7 +43,9 @@ def build_report(
     graphs, graph_of = _graphs(lowered, describer)
     stitched = {n.name: n for n in lowered.split.graph_module.graph.nodes}
     placeholders = {n.name: n for n in captured.graph_module.graph.nodes if n.op == "placeholder"}
-    lines = _lines(lowered, code, describer)
+    sizes = {s.name: s.example for s in captured.symbols}
+    alive = line_liveness(lowered, code, sizes, describer.size)
+    lines = _lines(code, alive)
     spans = _spans(lines)
     submodules = tuple(
         SubmoduleRecord(
@@ -64,6 +66,7 @@ def build_report(
     parameters = [placeholders[p.placeholder].meta["val"] for p in captured.parameters]
     output = next(n for n in captured.graph_module.graph.nodes if n.op == "output")
     notes = [f"submod_{i} runs uncompiled: {why}" for i, why in lowered.failures.items()]
+    notes += [f"The predicted peak leaves out what is alive inside {why}" for why in alive.unknown]
     return Report(
         model=captured.model_name,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -85,7 +88,7 @@ def build_report(
         execution_code=code.text,
         lines=lines,
         notes=tuple(notes),
-        predicted_peak=max((line.live_bytes for line in lines), default=None),
+        predicted_peak=alive.peak,
     )
 
 
@@ -224,12 +227,11 @@ def _kernel(kernel: Kernel, packed: Packed) -> KernelRecord:
 # --- lines of the execution code -----------------------------------------------------------------
 
 
-def _lines(lowered: Lowered, code: ExecutionCode, describer: _Describer) -> tuple[LineRecord, ...]:
-    alive = line_liveness(lowered, code, describer.size, describer.example)
-    peak = max((a.live_bytes for a in alive), default=0)
-    peak_at = next((i for i, a in enumerate(alive) if a.live_bytes == peak and peak), -1)
+def _lines(code: ExecutionCode, alive: Liveness) -> tuple[LineRecord, ...]:
+    peaks = (i for i, a in enumerate(alive.lines) if a.peak_bytes == alive.peak > 0)
+    peak_at = next(peaks, -1)
     records = []
-    for position, (line, state) in enumerate(zip(code.lines, alive, strict=True)):
+    for position, (line, state) in enumerate(zip(code.lines, alive.lines, strict=True)):
         records.append(
             LineRecord(
                 line=line.line,
@@ -242,6 +244,7 @@ def _lines(lowered: Lowered, code: ExecutionCode, describer: _Describer) -> tupl
                 frees=line.frees,
                 freed_bytes=state.freed_bytes,
                 is_peak=position == peak_at,
+                peak_bytes=state.peak_bytes,
             )
         )
     return tuple(records)
