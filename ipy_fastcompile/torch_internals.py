@@ -132,6 +132,14 @@ def symbolic_hint(value: Any) -> int:
     return int(node.hint) if node.has_hint() else 1
 
 
+def symbol_hints(value: Any) -> dict[Any, int]:
+    """The symbols in a symbolic number, and the size each had for the example inputs."""
+    shape_env = value.node.shape_env
+    # 2.11 has only var_to_val.
+    hints = getattr(shape_env, "backed_var_to_val", None) or shape_env.var_to_val
+    return {s: int(hints[s]) for s in value.node.expr.free_symbols if s in hints}
+
+
 def storage_identity(tensor: torch.Tensor) -> int:
     """A number that tensors share exactly when they share their storage; fake tensors have one."""
     return int(tensor.untyped_storage()._cdata)
@@ -262,6 +270,14 @@ def open_compiled(data: bytes, inputs: Callable[[], Sequence[Any]] = tuple) -> C
         checked_inputs=tuple(code.inputs_to_check or ()),
         launches=_read_launches(data, code.source_code, bundled, inputs) if bundled else {},
     )
+
+
+def output_strides(data: bytes) -> tuple[tuple[str, ...] | None, ...]:
+    """The strides of what a serialized artifact returns, as expressions over the symbols."""
+    bundle = pickle.loads(data)
+    entry = bundle[0] if isinstance(bundle, tuple) else bundle
+    strides = entry.compiled_fw.result.output_strides or ()
+    return tuple(None if s is None else tuple(map(str, s)) for s in strides)
 
 
 def _read_launches(

@@ -13,6 +13,7 @@ from torch.fx import GraphModule
 
 from .. import torch_internals
 from ..errors import FastCompileWarning
+from .layout import settle_layouts, settle_outputs
 from .native import NativeKernel, rewrite_kernel
 from .split import SplitGraph, Submodule
 from .twins import Description, describe, explain_difference
@@ -63,6 +64,7 @@ def lower(
     A submodule that Inductor cannot compile runs inlined instead, with a warning that names it.
     ``sizes`` asks for extra kernels: ``{"seq": [1, 16]}``.
     """
+    settle_layouts(split, at_size)
     ranges = symbol_ranges(split)
     descriptions = tuple(describe(sub.graph_module, ranges) for sub in split.submodules)
     groups: dict[str, list[Submodule]] = {}
@@ -122,8 +124,10 @@ def compile_kernel(
     started = time.perf_counter()
     inputs = [n.meta["val"] for n in graph_module.graph.nodes if n.op == "placeholder"]
     data = torch_internals.compile_submodule(graph_module, inputs)
+    if settle_outputs(graph_module, torch_internals.output_strides(data)):
+        data = torch_internals.compile_submodule(graph_module, inputs)
     return _finish(
-        data, lambda: list(map(_at_size, inputs)), index, digest, submodules, near_twin, started
+        data, lambda: list(map(at_size, inputs)), index, digest, submodules, near_twin, started
     )
 
 
@@ -216,11 +220,9 @@ def _compile_variant(
         symbol: values[name] for symbol, name in split.captured.names.items() if name in values
     }
     inputs = [
-        _at_size(n.meta["val"], by_symbol)
-        for n in graph_module.graph.nodes
-        if n.op == "placeholder"
+        at_size(n.meta["val"], by_symbol) for n in graph_module.graph.nodes if n.op == "placeholder"
     ]
-    data = torch_internals.compile_at_size(graph_module, inputs)
+    data = torch_internals.compileat_size(graph_module, inputs)
     suffix = "_".join(f"{name}{size}" for name, size in variant)
     return _finish(
         data,
@@ -233,7 +235,7 @@ def _compile_variant(
     )
 
 
-def _at_size(value: Any, by_symbol: Mapping[Any, int] | None = None) -> Any:
+def at_size(value: Any, by_symbol: Mapping[Any, int] | None = None) -> Any:
     """A fake value at fixed sizes, the example's by default: an int, or a tensor of zeros."""
 
     def number(n: Any) -> int:

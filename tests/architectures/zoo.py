@@ -111,6 +111,18 @@ def gpt_oss() -> Case:
 
 
 @case
+def phi3() -> Case:
+    """Its attention returns other strides than fake tensors predict; see engine/layout.py."""
+    from transformers import Phi3Config, Phi3ForCausalLM
+
+    config = Phi3Config(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, vocab_size=64, pad_token_id=0, use_cache=False,
+    )  # fmt: skip
+    return _decoder(config, Phi3ForCausalLM)
+
+
+@case
 def mamba() -> Case:
     from transformers import MambaConfig, MambaForCausalLM
 
