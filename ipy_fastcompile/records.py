@@ -200,6 +200,23 @@ class ReloadRecord:
 
 
 @dataclass(frozen=True)
+class ProfileRecord:
+    """How a call was profiled: medians over ``runs`` after ``warm_up`` more, in seconds and bytes.
+
+    ``overhead`` is what it costs to time one line; it was subtracted. ``call`` is the whole call
+    without any timing inside. The peaks are of intermediates, at these sizes.
+    """
+
+    runs: int
+    warm_up: int
+    sizes: tuple[tuple[str, int], ...]
+    call: float
+    overhead: float
+    predicted_peak: int
+    measured_peak: int
+
+
+@dataclass(frozen=True)
 class Symbol:
     """A symbolic size: its name, and the range it was compiled for (``max`` None: unbounded)."""
 
@@ -250,6 +267,7 @@ class Report:
     notes: tuple[str, ...] = ()
     predicted_peak: int | None = None  # bytes of intermediates at the example sizes
     measured_peak: int | None = None
+    profile: ProfileRecord | None = None
 
     @property
     def cold_seconds(self) -> float:

@@ -30,7 +30,7 @@ class BodyLine:
     text: str
     node: str = ""
     source: Source | None = None
-    kind: str = "other"  # "inline" | "del" | "other"
+    kind: str = "other"  # "inline" | "other"
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class _Body:
             if not node.users and self._names.get(node):
                 gone.append(self._name(node))
             if gone:
-                found.append(BodyLine(f"{_INDENT}del {', '.join(gone)}", kind="del"))
+                found.append(BodyLine(f"{_INDENT}del {', '.join(gone)}", kind="inline"))
         return found
 
     def _name(self, node: Node) -> str:

@@ -57,13 +57,18 @@ def python_tag() -> str:
     return f"{sys.implementation.cache_tag}-{importlib.util.MAGIC_NUMBER.hex()}"
 
 
-def compile_text(text: str, kind: str, *, kernel: bool = False) -> types.CodeType:
+def compile_text(
+    text: str, kind: str, *, kernel: bool = False, profiled: bool = False
+) -> types.CodeType:
     """Check generated text against its grammar and compile it.
+
+    ``kind`` names the text in tracebacks; see `check_grammar` for the rest.
 
     Raises GrammarError when it holds anything that the generator never writes.
     """
     filename = text_filename(kind, text)
-    return compile(check_grammar(text, filename, kernel=kernel), filename, "exec")
+    tree = check_grammar(text, filename, kernel=kernel, profiled=profiled)
+    return compile(tree, filename, "exec")
 
 
 def store_code(codes: Mapping[str, types.CodeType]) -> bytes:

@@ -120,6 +120,14 @@ class LoadedFunction:
             add_note(error)
             raise
 
+    def check_flat(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """What the execution code's ``forward`` takes: the checked leaves and symbolic sizes."""
+        return self._check(*leaves)
+
+    def flatten(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any]:
+        """The leaves of a call; raises InputError when it has other arguments."""
+        return self._tree.leaves(args, kwargs)
+
     def call_flat(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         """Run on the leaves of a call; the leaves of the outputs, without their containers."""
         arguments = self._check(*leaves)
