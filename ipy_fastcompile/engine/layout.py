@@ -44,7 +44,7 @@ def settle_outputs(graph_module: GraphModule, strides: Sequence[Sequence[str] | 
 def _as_predicted(node: Node, found: Sequence[str]) -> bool:
     import sympy
 
-    value = node.meta.get("val")
+    value: Any = node.meta.get("val")
     if _order(value) is None or len(found) != value.dim():
         return True
     hints = {
@@ -135,7 +135,7 @@ def _outputs(graph_module: GraphModule) -> Sequence[Any]:
     return results
 
 
-def _same_layout(found: Any, expected: torch.Tensor) -> bool:
+def _same_layout(found: Any, expected: Any) -> bool:
     if not isinstance(found, torch.Tensor) or found.shape != expected.shape:
         return True  # an error in the prediction, which strides cannot mend
     entries = zip(found.stride(), expected.stride(), found.shape, strict=True)

@@ -222,7 +222,7 @@ def _compile_variant(
     inputs = [
         at_size(n.meta["val"], by_symbol) for n in graph_module.graph.nodes if n.op == "placeholder"
     ]
-    data = torch_internals.compileat_size(graph_module, inputs)
+    data = torch_internals.compile_at_size(graph_module, inputs)
     suffix = "_".join(f"{name}{size}" for name, size in variant)
     return _finish(
         data,
