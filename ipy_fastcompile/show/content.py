@@ -26,7 +26,7 @@ from .draw import (
 from .layout import has_graphviz
 from .tokens import Line, tokenise
 from .units import format_bytes, format_count, format_value
-from .view import View, code_lines, output_bytes
+from .view import View, code_lines, most_bytes, output_bytes
 
 Content = dict[str, Any]
 
@@ -171,6 +171,7 @@ class Contents:
             "node": [inert(r.node) if r else "" for r in records],
             "source": [self._source_id(r.source if r else None) for r in records],
             "live": [r.live_bytes if r else 0 for r in records],
+            "most": [most_bytes(r) if r else 0 for r in records],
             "liveText": [inert(r.live) if r else "" for r in records],
             "freed": [r.freed_bytes if r else 0 for r in records],
             "frees": [inert(", ".join(r.frees)) if r else "" for r in records],
@@ -179,12 +180,12 @@ class Contents:
         }
 
     def _profile(self, _: str) -> Content:
-        """Live bytes and seconds of every line of the execution code, for its silhouette."""
+        """Bytes and seconds of every line of the execution code, for its silhouette."""
         count = len(self._program)
         live, seconds = [0] * count, [0.0] * count
         for record in self.view.report.lines:
             if record.line <= count:
-                live[record.line - 1] = record.live_bytes
+                live[record.line - 1] = most_bytes(record)
                 seconds[record.line - 1] = record.seconds or 0.0
         profiled = any(record.seconds is not None for record in self.view.report.lines)
         return {"live": live, "seconds": seconds if profiled else []}

@@ -33,7 +33,7 @@ from .tables import (
 from .text import margin_text, render_text
 from .tokens import CLASSES
 from .units import format_count
-from .view import WEIGHTS_NOTE, View, code_lines, make_view, report_facts, summary
+from .view import WEIGHTS_NOTE, View, code_lines, make_view, peak_bytes, report_facts, summary
 
 _MONO = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace"
 _FINE = "font-size:12px;line-height:1.5"
@@ -203,11 +203,12 @@ def _drawing(view: View) -> list[str]:
 
 def _code(view: View) -> str:
     report = view.report
-    peak = max((record.live_bytes for record in report.lines), default=0)
+    peak = peak_bytes(report)
     profiled = any(record.seconds is not None for record in report.lines)
     lines = "\n".join(_code_line(line, peak, profiled=profiled) for line in excerpt(view))
     title = f"Execution code, {format_count(len(code_lines(report)), 'line')}"
-    columns = "line number, live bytes after the line (▲ peak)" + (", run time" if profiled else "")
+    columns = "line number, live bytes after the line (░ more while it runs, ▲ peak)"
+    columns += ", run time" if profiled else ""
     caption = f'<div style="{_FINE}">In the margin: {columns}; at the example sizes.</div>'
     return _details(title, f'{caption}<pre style="{_PRE}">{lines}</pre>', is_open=True)
 

@@ -16,7 +16,7 @@ from .content import WINDOW, Contents
 from .palette import kernel_badge
 from .tables import own_note, stage_colors, stage_table
 from .units import format_bytes
-from .view import WEIGHTS_NOTE, View, item_label, output_bytes, report_facts, summary
+from .view import WEIGHTS_NOTE, View, item_label, output_bytes, peak_bytes, report_facts, summary
 
 # Contents that travel with the state may take so much; a saved state has a budget of 300 kB.
 START_BUDGET = 110_000
@@ -40,7 +40,7 @@ def overview(view: View, contents: Contents, *, can_rerun: bool) -> dict[str, An
         "window": WINDOW,
         "profiled": bool(times),
         "slowest": max(times, default=0.0),
-        "peak": max((line.live_bytes for line in report.lines), default=0),
+        "peak": peak_bytes(report),
         "peakLine": peak_line,
         "firstCall": first_call,
         "canRerun": can_rerun,

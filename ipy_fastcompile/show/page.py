@@ -32,7 +32,7 @@ _PAGE = """<!doctype html>
 :root {{ color-scheme: light dark; }}
 body {{ margin: 0; padding: 12px; background: Canvas; color: CanvasText;
   font-family: system-ui, sans-serif; }}
-main .fc-panes {{ height: max(440px, calc(100vh - 190px)); }}
+@media (min-width: 1100px) {{ main .fc-panes {{ height: max(440px, calc(100vh - 190px)); }} }}
 {style}
 </style>
 </head>

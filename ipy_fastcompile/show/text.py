@@ -18,7 +18,16 @@ from .tables import (
     submodule_table,
 )
 from .units import block_bar, format_bytes, format_count, format_seconds, shorten
-from .view import WEIGHTS_NOTE, View, code_lines, make_view, report_facts, summary_line
+from .view import (
+    WEIGHTS_NOTE,
+    View,
+    code_lines,
+    make_view,
+    most_bytes,
+    peak_bytes,
+    report_facts,
+    summary_line,
+)
 
 _BAR = 20
 _LONGEST_CELL = 72
@@ -35,7 +44,8 @@ def render_text(report: Report) -> str:
         parts += [*_table(submodule_table(view)), ""]
         parts += ["Kernels", *_table(kernel_table(view)), ""]
         length = format_count(len(code_lines(report)), "line")
-        parts += [f"Execution code ({length})", *_code(view), ""]
+        legend = "bytes alive after each line, ░ more while it runs, ▲ peak"
+        parts += [f"Execution code, {length}: {legend}", *_code(view), ""]
     else:
         parts += ["Nothing was compiled: the graph has no submodules.", ""]
     parts += _reloads(view)
@@ -79,7 +89,7 @@ def _pattern(view: View) -> str:
 
 
 def _code(view: View) -> list[str]:
-    peak = max((record.live_bytes for record in view.report.lines), default=0)
+    peak = peak_bytes(view.report)
     profiled = any(record.seconds is not None for record in view.report.lines)
     lines = ["  line  live bytes" + ("          run time" if profiled else "")]
     lines += [_code_line(line, peak, profiled=profiled) for line in excerpt(view)]
@@ -98,7 +108,10 @@ def margin_text(line: CodeLine, peak: int, *, profiled: bool) -> str:
     """What stands between line number and code: a bar of live bytes, their number, run time."""
     record = line.record
     live = record.live_bytes if record else 0
-    bar = block_bar(live / peak if peak else 0.0, 8)
+    most = most_bytes(record) if record else 0
+    bar = block_bar(live / peak if peak else 0.0, 8).rstrip()
+    # Shaded: what is alive only while the line runs.
+    bar = bar.ljust(round(8 * most / peak) if peak else 0, "░").ljust(8)
     size = format_bytes(live) if live else ""
     mark = "▲" if record and record.is_peak else " "
     text = f"{bar}{size:>8} {mark}"

@@ -12,7 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..artifact.inert import inert
-from ..records import GraphRecord, ReloadRecord, Report, Source, SubmoduleRecord, Value
+from ..records import (
+    GraphRecord,
+    LineRecord,
+    ProfileRecord,
+    ReloadRecord,
+    Report,
+    Source,
+    SubmoduleRecord,
+    Value,
+)
 from .fold import Item, fold_repeats
 from .palette import Badge, kernel_badge
 from .units import TIMES, format_bytes, format_count, format_ratio, format_seconds
@@ -113,6 +122,16 @@ def _role(submodule: SubmoduleRecord, graph: GraphRecord | None) -> str:
     return inert(".".join(tail)) or "top level"
 
 
+def most_bytes(line: LineRecord) -> int:
+    """The most bytes alive while the line runs; a ``del`` allocates nothing on its way."""
+    return line.live_bytes if line.kind == "del" else max(line.live_bytes, line.peak_bytes)
+
+
+def peak_bytes(report: Report) -> int:
+    """The most bytes alive at any line, those that only its kernel sees included."""
+    return max(map(most_bytes, report.lines), default=0)
+
+
 def code_lines(report: Report) -> list[str]:
     """The lines of the execution code."""
     return report.execution_code.removesuffix("\n").split("\n")
@@ -188,6 +207,17 @@ def summary_line(report: Report) -> str:
     return " · ".join(words)
 
 
+def _profile_fact(profile: ProfileRecord) -> str:
+    at = ", ".join(f"{name} = {size}" for name, size in profile.sizes)
+    return (
+        f"profiled{f' at {at}' if at else ''}: a call takes {format_seconds(profile.call)}, median "
+        f"of {format_count(profile.runs, 'run')} after {profile.warm_up}; timing a line costs "
+        f"{format_seconds(profile.overhead)}, which is subtracted; peak "
+        f"{format_bytes(profile.predicted_peak)} predicted, "
+        f"{format_bytes(profile.measured_peak)} measured"
+    )
+
+
 def report_facts(report: Report) -> tuple[str, ...]:
     """Where, what for, and what the cache said, one line each."""
     lines = [f"torch {report.torch} · {report.machine} · {report.created}"]
@@ -207,6 +237,8 @@ def report_facts(report: Report) -> tuple[str, ...]:
         sizes.append(peak)
     if sizes:
         lines.append(" · ".join(sizes))
+    if report.profile:
+        lines.append(_profile_fact(report.profile))
     if report.artifact:
         signed = "signed" if report.artifact.signed else "not signed"
         lines.append(f"artifact {report.artifact.path} · {report.artifact.digest[:19]}… · {signed}")

@@ -10,7 +10,8 @@ const CLASSES = ["", "comment", "keyword", "string", "number", "name", "builtin"
 
 /**
  * @typedef {{total: number, start: number, text: string[], runs: number[][], kind?: string[],
- *   submodule?: number[], node?: any[], source?: number[], live?: number[], liveText?: string[],
+ *   submodule?: number[], node?: any[], source?: number[], live?: number[], most?: number[],
+ *   liveText?: string[],
  *   freed?: number[], frees?: string[], peak?: boolean[], seconds?: (number | null)[]}} CodeWindow
  */
 
@@ -188,10 +189,12 @@ export function makeCode(ctx, options) {
   function margin(part, n) {
     const live = part.live?.[n] ?? 0;
     const freed = part.freed?.[n] ?? 0;
-    const share = data.peak ? live / data.peak : 0;
+    const most = part.most?.[n] ?? live;
+    const share = (/** @type {number} */ size) => ({ width: `${data.peak ? (100 * size) / data.peak : 0}%` });
     const expression = part.liveText?.[n];
-    const title = live
+    const title = live || most
       ? `${bytes(live)} alive after this line${expression ? ` = ${expression}` : ""}` +
+        (most > live ? `; ${bytes(most)} at most while it runs` : "") +
         (freed ? `; frees ${bytes(freed)}: ${part.frees?.[n]}` : "")
       : "";
     const mark = part.peak?.[n] ? "▲ " : freed ? "▽ " : "";
@@ -199,8 +202,9 @@ export function makeCode(ctx, options) {
       h(
         "div",
         { role: "gridcell", class: `fc-m-live${part.peak?.[n] ? " fc-peak" : freed ? " fc-freed" : ""}`, title },
-        h("span", { class: "fc-livebar", style: { width: `${share * 100}%` } }),
-        h("span", { class: "fc-livetext" }, live || freed ? mark + bytes(live) : ""),
+        most > live ? h("span", { class: "fc-mostbar", style: share(most) }) : null,
+        h("span", { class: "fc-livebar", style: share(live) }),
+        h("span", { class: "fc-livetext" }, live || freed ? mark + bytes(part.peak?.[n] ? most : live) : ""),
       ),
     ];
     if (data.profiled) {

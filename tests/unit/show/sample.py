@@ -15,6 +15,7 @@ from ipy_fastcompile.records import (
     KernelRecord,
     KernelSource,
     LineRecord,
+    ProfileRecord,
     ReloadRecord,
     Report,
     StageRecord,
@@ -188,13 +189,18 @@ def _execution(
     lines: list[LineRecord] = []
     live: dict[str, Value] = {}
 
-    def write(code: str, kind: str = "other", **facts: object) -> None:
+    def write(code: str, kind: str = "other", inside: int = 0, **facts: object) -> None:
         text.append(code)
         total = sum(v.example_bytes for v in live.values())
         per_seq = total // SEQ
         lines.append(
             LineRecord(
-                len(text), kind, live_bytes=total, live=f"{per_seq}*seq" if per_seq else "", **facts
+                len(text),
+                kind,
+                live_bytes=total,
+                live=f"{per_seq}*seq" if per_seq else "",
+                peak_bytes=total + inside,
+                **facts,
             )
         )
 
@@ -242,6 +248,7 @@ def _execution(
             node=draft.outputs[0].name,
             source=first.source,
             seconds=seconds,
+            inside=0 if draft.inlined else 4 * SEQ * INNER,
         )
         begin = len(text)
         dead = [n for n, at in last_use.items() if at == number and n in known]
@@ -251,14 +258,15 @@ def _execution(
             write(
                 f"    del {', '.join(dead)}",
                 "del",
+                inside=sum(known[n].example_bytes for n in dead),
                 submodule=number,
                 frees=tuple(dead),
                 freed_bytes=sum(known[n].example_bytes for n in dead),
             )
         where[draft.name] = (begin, len(text))
     write(f"    return ({drafts[-1].outputs[0].name},)", "return", node=drafts[-1].outputs[0].name)
-    peak = max(line.live_bytes for line in lines)
-    at_peak = next(line.line for line in lines if line.live_bytes == peak)
+    peak = max(line.peak_bytes for line in lines)
+    at_peak = next(line.line for line in lines if line.peak_bytes == peak)
     lines = [replace(line, is_peak=True) if line.line == at_peak else line for line in lines]
     return "\n".join(text) + "\n", lines, where
 
@@ -373,7 +381,7 @@ def sample_report(layers: int = 4, *, profiled: bool = True, near_twin: bool = F
         )
         for number, draft in enumerate(drafts)
     )
-    peak = max(line.live_bytes for line in lines)
+    peak = max(line.peak_bytes for line in lines)
     return Report(
         model="LlamaForCausalLM",
         created="2026-11-22T18:45:06+00:00",
@@ -408,4 +416,7 @@ def sample_report(layers: int = 4, *, profiled: bool = True, near_twin: bool = F
         notes=(),
         predicted_peak=peak,
         measured_peak=peak + 2048,
+        profile=ProfileRecord(20, 3, (("seq", SEQ),), 0.0089, 2e-7, peak, peak + 2048)
+        if profiled
+        else None,
     )

@@ -10,7 +10,7 @@ from ipy_fastcompile.records import NodeRecord, Report, Value
 from ipy_fastcompile.show import content as content_module
 from ipy_fastcompile.show.content import WINDOW, Contents, UnknownKey
 from ipy_fastcompile.show.draw import DRAW_LIMIT
-from ipy_fastcompile.show.view import make_view
+from ipy_fastcompile.show.view import make_view, most_bytes
 from tests.unit.show.sample import sample_report
 
 
@@ -65,7 +65,8 @@ def test_the_margin_is_that_of_the_records() -> None:
         assert window["submodule"][n] == (-1 if record.submodule is None else record.submodule)
         assert window["seconds"][n] == record.seconds
     profile = contents.answer("profile:")
-    assert profile["live"] == [record.live_bytes for record in report.lines]
+    assert profile["live"] == [most_bytes(record) for record in report.lines]
+    assert max(profile["live"]) == report.predicted_peak
 
 
 def test_lines_of_fx_code_know_their_nodes(contents: Contents, report: Report) -> None:
