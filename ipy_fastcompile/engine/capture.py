@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from ..records import Symbol
 from .dynamic import dynamic_shapes_of
 from .failures import explain_failure
 from .preflight import check_devices, check_dropout, check_gradients, check_mode
+from .sizes import solve_linear
 
 # What a user writes for a dimension: a name, a name with its range, or torch.export's own Dim.
 DimensionSpec = Any
@@ -265,11 +267,14 @@ def _read_symbols(
             continue
         for dim, size in enumerate(fake.shape):
             if torch_internals.is_symbolic_int(size):
-                expression = torch_internals.symbolic_expression(size)
-                if expression.is_Symbol:
-                    examples.setdefault(expression, int(leaf.shape[dim]))
-                    if (id(leaf), dim) in given:
-                        wishes.setdefault(expression, given[id(leaf), dim])
+                solved = solve_linear(torch_internals.symbolic_expression(size))
+                if solved is not None:
+                    symbol, factor, offset = solved
+                    examples.setdefault(symbol, (int(leaf.shape[dim]) - offset) // factor)
+                    # A derived dimension is called "2*seq": the symbol is the word in it.
+                    word = re.search(r"[A-Za-z_]\w*", given.get((id(leaf), dim), ""))
+                    if word:
+                        wishes.setdefault(symbol, word[0])
     taken = {spec.placeholder for spec in inputs}
     for symbol in examples:
         name = wishes.get(symbol, str(symbol))

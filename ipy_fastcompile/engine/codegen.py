@@ -322,23 +322,38 @@ class _Forward:
     def _write_forward(self) -> None:
         arguments = [*self.checks.arguments, *self.checks.sizes]
         self.writer.add(f"    def forward({', '.join(arguments)}):")
+        needed = self._needed_sizes()
         for node in self.nodes:
             if node.op == "call_module":
                 self._write_submodule(self.submodules[str(node.target)], node)
             elif node.op == "call_function" and not _is_item(node):
-                self._write_size(node)
+                if node in needed:
+                    self._write_size(node)
             elif node.op == "output":
                 result = write_value(node.args[0], self.name_of, "The output", self.constant)
                 self.writer.add(f"        return {result}", "return")
 
+    def _known_size(self, node: Node) -> str | None:
+        """The symbolic size that a node of size arithmetic is, if it is one itself."""
+        value = node.meta.get("val")
+        if not torch_internals.is_symbolic_int(value):
+            return None
+        return self.lowered.split.captured.names.get(torch_internals.symbolic_expression(value))
+
+    def _needed_sizes(self) -> set[Node]:
+        """Size arithmetic that a call or the output needs, now that check_inputs found sizes."""
+        needed: set[Node] = set()
+        for node in reversed(self.nodes):
+            if node.op != "call_function" or (node in needed and not self._known_size(node)):
+                needed.update(node.all_input_nodes)
+        return needed
+
     def _write_size(self, node: Node) -> None:
         """A size: one that check_inputs found, or arithmetic on such."""
-        value = node.meta.get("val")
-        if torch_internals.is_symbolic_int(value):
-            name = self.lowered.split.captured.names.get(torch_internals.symbolic_expression(value))
-            if name is not None:
-                self.names.alias(("value", node.name), ("size", name))
-                return
+        name = self._known_size(node)
+        if name is not None:
+            self.names.alias(("value", node.name), ("size", name))
+            return
         if node.target is torch.ops.aten.sym_size.int and not node.kwargs:
             tensor, dim = node.args
             text = f"{write_value(tensor, self.name_of, where(node))}.size({dim})"

@@ -25,6 +25,7 @@ from .boundaries import (
     splitting_nodes,
 )
 from .capture import Captured
+from .sizes import solve_linear
 
 # Arithmetic on sizes, which the stitching graph does itself.
 _SIZE_ARITHMETIC = frozenset(
@@ -237,7 +238,24 @@ class _SymbolNodes:
             node = self._stitched.call_function(torch.ops.aten.sym_size.int, (tensor, dim))
             node.meta["val"] = size
             self._nodes[symbol] = node
+        if symbol not in self._nodes:
+            self._solve(symbol)
         return self._nodes.get(symbol)
+
+    def _solve(self, symbol: Any) -> None:
+        """Make a symbol from a dimension of ``factor*symbol + offset``, if there is one."""
+        for expression in self._places:
+            solved = solve_linear(expression)
+            if solved is None or solved[0] != symbol:
+                continue
+            node = self._node(expression)
+            assert node is not None
+            for function, number in ((operator.sub, solved[2]), (operator.floordiv, solved[1])):
+                value = function(node.meta["val"], number)
+                node = self._stitched.call_function(function, (node, number))
+                node.meta["val"] = value
+            self._nodes[symbol] = node
+            return
 
     def bind_missing(self, graph_module: GraphModule) -> list[Node]:
         """Add a placeholder for every symbol that no input binds; the nodes to pass for them."""
