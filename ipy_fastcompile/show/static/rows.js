@@ -86,7 +86,7 @@ export function makeRows(options) {
   }
 
   /**
-   * Scrolls a row into sight; in the middle when it was out of it.
+   * Scrolls a row into sight; into the upper half when it was far out of it.
    * @param {number} index
    */
   function reveal(index) {
@@ -97,9 +97,9 @@ export function makeRows(options) {
     const above = top < scroller.scrollTop + head;
     if (above || top + ROW > scroller.scrollTop + scroller.clientHeight) {
       const near = Math.abs(top - scroller.scrollTop) < 2 * scroller.clientHeight;
-      const centred = top - scroller.clientHeight / 2;
+      const upper = top - scroller.clientHeight / 4;
       const edge = above ? top - head : top + ROW - scroller.clientHeight;
-      scroller.scrollTop = near && document.activeElement === rows.get(active) ? edge : centred;
+      scroller.scrollTop = near && document.activeElement === rows.get(active) ? edge : upper;
     }
     update();
   }
