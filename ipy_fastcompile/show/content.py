@@ -102,8 +102,8 @@ class Contents:
             yield from (f"source:{kernel.index}:{n}" for n in range(len(kernel.sources)))
 
     def _windows(self, document: str) -> Iterator[str]:
-        count = len(self._document(document)[0].splitlines()) or 1
-        yield from (f"code:{document}:{n}" for n in range(-(-count // WINDOW)))
+        lines = self._program if document == "execution" else self._lines(document)
+        yield from (f"code:{document}:{n}" for n in range(-(-max(len(lines), 1) // WINDOW)))
 
     # --- code ------------------------------------------------------------------------------------
 

@@ -182,6 +182,15 @@ def test_the_saved_notebook_is_small(executed: Path) -> None:
     assert outputs < 1_000_000
 
 
+def test_nbconvert_keeps_the_report(executed: Path) -> None:
+    from nbconvert import HTMLExporter
+
+    html, _ = HTMLExporter().from_filename(str(executed))
+    assert "[attention, layers] \u00d7 77" in html
+    assert 'src="data:image/svg+xml;base64,' in html
+    assert "▲" in html
+
+
 def test_reopened_untrusted_it_is_the_static_report(
     open_page: OpenPage, lab: Lab, executed: Path
 ) -> None:

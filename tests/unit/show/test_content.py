@@ -53,6 +53,16 @@ def test_windows_of_code_join_to_the_whole(contents: Contents, report: Report) -
         assert "\n".join(lines) == contents.answer(f"text:{name}")["text"].removesuffix("\n")
 
 
+def test_other_line_breaks_make_no_lines(report: Report) -> None:
+    # Pygments and JavaScript break at newlines; str.splitlines at form feeds and more.
+    code = "x = 1\x0c\x1c\u2028\n" * (WINDOW - 1)
+    kernel = replace(report.kernels[0], output_code=code, sources=())
+    contents = Contents(make_view(replace(report, kernels=(kernel, *report.kernels[1:]))))
+    keys = list(contents.keys())
+    assert [key for key in keys if key.startswith("code:output:0")] == ["code:output:0:0"]
+    assert contents.answer("code:output:0:0")["total"] == WINDOW - 1
+
+
 def test_the_margin_is_that_of_the_records() -> None:
     report = sample_report(120)
     contents = Contents(make_view(report))
