@@ -92,13 +92,35 @@ def capture(
     bound = _bind(module, args, kwargs)
     dynamic_shapes, given = dynamic_shapes_of(module, bound, dynamic or {})
     try:
-        with torch.no_grad():
-            program = torch.export.export(
-                module, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False
-            )
+        program = _export(module, args, kwargs, dynamic_shapes)
     except Exception as error:  # whatever the model itself raises surfaces here, too
         raise explain_failure(error, model_name(model)) from error
     return _read_program(program, model, module, args, kwargs, given)
+
+
+def _export(
+    module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic_shapes: Any
+) -> torch.export.ExportedProgram:
+    """`torch.export`; guards on sizes that it cannot prove become assertions in the graph."""
+    with torch.no_grad():
+        try:
+            return torch.export.export(
+                module, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False
+            )
+        except Exception as error:
+            if dynamic_shapes is None or "Constraints violated" not in str(error):
+                raise
+            try:
+                return torch.export.export(
+                    module,
+                    args,
+                    kwargs,
+                    dynamic_shapes=dynamic_shapes,
+                    strict=False,
+                    prefer_deferred_runtime_asserts_over_guards=True,
+                )
+            except Exception:  # noqa: BLE001 - the first error says what was asked for
+                raise error from None
 
 
 # --- the call ------------------------------------------------------------------------------------

@@ -143,7 +143,9 @@ class _Lookup:
         near = difflib.get_close_matches(name, list(self._names()), 1)
         return ParameterError(
             f"The artifact needs {name!r}, which the model does not have.",
-            f"The nearest name is {near[0]!r}." if near else "Load it for the model it was made from.",
+            f"The nearest name is {near[0]!r}."
+            if near
+            else "Load it for the model it was made from.",
             name=name,
         )
 
@@ -162,6 +164,7 @@ def tensors_for(specs: Sequence[Sequence[Any]], seed: int = 0) -> dict[str, torc
     Floating-point values are small and random, integers zero; values are not the model's.
     """
     generator = torch.Generator().manual_seed(seed)
+    noise = torch.rand(_NOISE, generator=generator).mul_(0.04).sub_(0.02)
     tensors = {}
     for name, _, dtype_name, shape, stride, device in specs:
         dtype = getattr(torch, dtype_name)
@@ -169,9 +172,15 @@ def tensors_for(specs: Sequence[Sequence[Any]], seed: int = 0) -> dict[str, torc
         if stride is not None:
             tensor = torch.empty_strided(shape, stride, dtype=dtype, device=device)
         if dtype.is_floating_point and dtype.itemsize >= 2:
-            noise = torch.rand(shape, generator=generator, dtype=torch.float32)
-            tensor.copy_(noise.mul_(0.04).sub_(0.02))
+            # Tiled, for a billion random numbers would take longer than all that is measured.
+            tiles = -(-tensor.numel() // _NOISE)
+            values = noise.to(device).repeat(tiles)[: tensor.numel()]
+            tensor.copy_(values.view(tensor.shape))
         else:
             tensor.zero_()
         tensors[name] = tensor
     return tensors
+
+
+# Distinct random values in made-up tensors: prime, so that rows are not alike.
+_NOISE = 65_537

@@ -136,7 +136,7 @@ class _Reader:
         return value
 
     def rows(self, name: str, width: int) -> list[list[Any]]:
-        rows: list[list[Any]] = self.get(name, list)
+        rows: list[Any] = self.get(name, list)
         for row in rows:
             if not isinstance(row, list) or len(row) != width:
                 raise self._wrong(f"{self.where}.{name} has a row that is no list of {width}")

@@ -1,9 +1,11 @@
 """Compile, save, reload in a fresh process and check numbers on a CUDA GPU; prints what it saw.
 
     python tests/benchmarks/gpu_check.py [--layers 4] [--hidden 256]
+    python tests/benchmarks/gpu_check.py --llama --layers 32 --hidden 4096 --dtype bfloat16
 
-Needs torch 2.11 or newer with CUDA. Every reload path runs in a process of its own on the real
-weights, which are saved beside the artifact.
+Needs torch 2.11 or newer with CUDA. Every reload path runs in a process of its own: on the real
+weights, which are saved beside the artifact; with ``--llama`` (a `transformers` model of realistic
+width) on tensors made from the manifest's specifications, numbers being checked in the parent.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -92,13 +95,87 @@ print(json.dumps({"load_ms": load * 1e3, "first_ms": first * 1e3,
 """
 
 
+def check_llama(options: argparse.Namespace) -> None:
+    """Compile a Llama of realistic width, check it in this process, time fresh ones."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from ipy_fastcompile.engine.check import check_against_eager
+    from ipy_fastcompile.runtime.fresh import measure_reloads
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        hidden_size=options.hidden,
+        intermediate_size=options.hidden * 11 // 4,
+        num_hidden_layers=options.layers,
+        num_attention_heads=options.hidden // 128,
+        num_key_value_heads=max(1, options.hidden // 512),
+        vocab_size=4096,
+        use_cache=False,
+    )
+    torch.set_default_dtype(getattr(torch, options.dtype))
+    with torch.device("cuda"):
+        model = LlamaForCausalLM(config).eval()
+    torch.set_default_dtype(torch.float32)
+    ids = torch.randint(0, 4096, (1, 512), device="cuda")
+    started = time.perf_counter()
+    call = {"input_ids": ids}
+    try:
+        compiled = fc.compile(model, (), call, dynamic={"input_ids": {1: ("seq", 2, 4096)}})
+    except fc.errors.CaptureError as error:
+        print(f"for 512 tokens only: {error}")
+        compiled = fc.compile(model, (), call)
+    print(f"Llama, {options.layers} layers, hidden {options.hidden}, {options.dtype}, 512 tokens")
+    print(
+        f"cold {time.perf_counter() - started:.1f} s",
+        [(s.name, round(s.seconds, 2)) for s in compiled.report.stages],
+        [(k.index, "native" if k.native else k.why) for k in compiled.report.kernels],
+    )
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "llama.fastcompile"
+        compiled.save(path)
+        size = compiled.report.artifact.size
+        print(
+            f"artifact {size} bytes; max error {check_against_eager(compiled, model, (), call, file=path):.4g}"
+        )
+        with torch.no_grad():
+            eager = _median_call(lambda: model(**call))
+            fast = _median_call(lambda: compiled(**call))
+        print(f"call: eager {eager * 1e3:.2f} ms, compiled {fast * 1e3:.2f} ms")
+        del model, compiled
+        torch.cuda.empty_cache()
+        for record in measure_reloads(path, runs=options.runs):
+            print(
+                record.path,
+                f"load {record.load * 1e3:.1f} ms, first call "
+                f"{record.first_call * 1e3:.1f} ms, call {record.call * 1e3:.2f} ms",
+                [(n, round(v * 1e3, 2)) for n, v in record.stages],
+                record.error,
+            )
+
+
+def _median_call(function: Callable[[], object]) -> float:
+    times = []
+    for _ in range(15):
+        torch.cuda.synchronize()
+        started = time.perf_counter()
+        function()
+        torch.cuda.synchronize()
+        times.append(time.perf_counter() - started)
+    return sorted(times)[7]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--llama", action="store_true", help="a Llama of this width and depth")
+    parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     print(torch.__version__, torch.cuda.get_device_name())
+    if options.llama:
+        check_llama(options)
+        return
     torch.manual_seed(0)
     model = Decoder(options.layers, options.hidden).cuda().to(getattr(torch, options.dtype)).eval()
     ids = torch.randint(0, 512, (1, 128), device="cuda")
