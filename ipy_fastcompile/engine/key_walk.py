@@ -1,0 +1,443 @@
+"""roots -> everything that the Python of a call can reach, as components of a key.
+
+A worklist over live objects, not over files: the functions that would run, the globals, closure
+cells, defaults and attributes they would read. The user's functions are covered by their text and
+code; an installed package by its version, the files and the functions that are reached; torch and
+the standard library by their versions, except where somebody patched them.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import sys
+import types
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from .. import torch_internals
+from . import key_home as home
+from .key_code import Mentions, code_digest, read_mentions, source_section, word_set
+from .key_home import Home, home_of_class, home_of_function, home_of_module
+from .key_outside import environment_names, outside_builtin, outside_module, outside_names
+from .key_package import package_header
+from .key_structure import describe_module
+from .key_values import VOLATILE, class_name, describe, function_name
+
+VALUES = "values"
+_MOST_VALUES = 300_000
+
+# Attributes of classes that say nothing about what their instances do.
+_CLASS_NOISE = word_set(
+    """
+    __doc__ __module__ __qualname__ __dict__ __weakref__ __annotations__ __annotate__
+    __annotate_func__ __annotations_cache__ __firstlineno__ __static_attributes__ __slots__
+    __match_args__ __abstractmethods__ _abc_impl __orig_bases__ __parameters__ __type_params__
+    __dataclass_fields__ __dataclass_params__ __classdictcell__
+    """
+)
+
+_CONSTRUCTORS = ("__new__", "__init__", "__post_init__")
+# Special methods that run when a class or an object is made, shown, copied or taken apart.
+_NOT_IMPLICIT = word_set(
+    """
+    __init_subclass__ __set_name__ __prepare__ __class_getitem__ __subclasshook__ __reduce__
+    __reduce_ex__ __getstate__ __setstate__ __getnewargs__ __getnewargs_ex__ __del__ __repr__
+    __str__ __format__ __dir__ __sizeof__ __copy__ __deepcopy__ __replace__
+    """
+) | set(_CONSTRUCTORS)
+
+
+class Walk:
+    """A walk under way. `components` are its result.
+
+    ``uncovered`` says what could not be described, ``environment`` which variables are read.
+    """
+
+    def __init__(self) -> None:
+        self.uncovered: list[str] = []
+        self.environment: set[str] = set()
+        self._lines: dict[str, list[str]] = {}
+        self._sections: dict[str, dict[tuple[str, int, str, str], str]] = {}
+        self._component = VALUES
+        self._known: dict[int, str] = {}
+        self._alive: list[Any] = []  # so that no id is given twice
+        self._queue: deque[tuple[types.FunctionType, Home, str]] = deque()
+        self._functions: set[tuple[int, int]] = set()
+        self._globals: set[tuple[int, str]] = set()
+        self._classes: set[type] = set()
+        self._made: set[type] = set()
+        self._mentioned: set[str] = {"forward"}
+        self._packages: dict[str, set[str]] = {}  # package -> files reached in it
+        # Attributes of package classes that nothing has mentioned yet.
+        self._waiting: dict[str, list[tuple[type, str]]] = {}
+        self._count = 0
+
+    # --- the result --------------------------------------------------------------------------
+
+    def components(self) -> dict[str, str]:
+        """Component -> text, once everything that was reached is described."""
+        self._drain()
+        found: dict[str, str] = {}
+        for name, sections in sorted(self._sections.items()):
+            texts = [text for _, text in sorted(sections.items())]
+            digests = [
+                f"{where} = {digest}" for (_, _, where, digest), _ in sorted(sections.items())
+            ]
+            found[name] = "".join([*texts, "@@ compiled code\n", "\n".join(digests)])
+        for package, files in sorted(self._packages.items()):
+            self._lines.setdefault(f"package:{package}", [])[:0] = package_header(package, files)
+        found |= {name: "\n".join(lines) for name, lines in self._lines.items()}
+        return found
+
+    @contextmanager
+    def component(self, name: str) -> Iterator[None]:
+        """What is described inside goes to this component; what it reaches, to its own."""
+        before, self._component = self._component, name
+        try:
+            yield
+        finally:
+            self._component = before
+
+    # --- Walker: what describing a value calls -----------------------------------------------
+
+    def line(self, path: str, text: str) -> None:
+        """Add ``path = text``, unless it says no more than that a function is where it belongs."""
+        self._count += 1
+        if self._count == _MOST_VALUES:
+            self.miss(path, f"more than {_MOST_VALUES} values are reached before it")
+        if self._count < _MOST_VALUES and text != f"function {path}":
+            self._lines.setdefault(self._component, []).append(f"{path} = {text}")
+
+    def miss(self, path: str, why: str) -> None:
+        """Say that the value at ``path`` cannot be described."""
+        self.uncovered.append(f"{path}: {why}")
+
+    def known(self, value: Any, path: str) -> str | None:
+        """Where ``value`` was described before, or None, and then it is at ``path`` from now on."""
+        if self._count >= _MOST_VALUES:
+            return "(not described)"
+        earlier = self._known.get(id(value))
+        if earlier is None:
+            self._known[id(value)] = path
+            self._alive.append(value)
+        return earlier
+
+    def reach_function(self, function: types.FunctionType, path: str) -> None:
+        """Describe what a function carries, and follow its code later."""
+        where = home_of_function(function.__code__, function.__globals__)
+        for name, cell in zip(
+            function.__code__.co_freevars, function.__closure__ or (), strict=True
+        ):
+            try:
+                content = cell.cell_contents
+            except ValueError:
+                self.line(f"{path}, {name}", "an empty cell")
+                continue
+            describe(self, f"{path}, {name}", content)
+        if where.owner != home.LIBRARY:
+            for position, default in enumerate(function.__defaults__ or ()):
+                describe(self, f"{path}, default {position}", default)
+            for name, default in (function.__kwdefaults__ or {}).items():
+                describe(self, f"{path}, default of {name}", default)
+        for name, value in function.__dict__.items():
+            if name not in VOLATILE:
+                describe(self, f"{path}.{name}", value)
+        self._enqueue(function, where)
+
+    def reach_class(self, cls: type, *, is_made: bool = False) -> None:
+        """Follow the methods of a class: all of the user's, of others those that are mentioned."""
+        if is_made:
+            self._reach_constructors(cls)
+        if cls in self._classes:
+            return
+        self._classes.add(cls)
+        where = home_of_class(cls)
+        if type(cls) is not type:
+            self.reach_class(type(cls))
+        for base in cls.__mro__[1:]:
+            self.reach_class(base)
+        if where.owner == home.LIBRARY:
+            self._reach_library_class(cls)
+        elif where.owner == home.PACKAGE:
+            self._use_package(where)
+            for name in vars(cls):
+                if name in self._mentioned or _is_implicit(name):
+                    self._reach_attribute(cls, name, where)
+                else:
+                    self._waiting.setdefault(name, []).append((cls, name))
+        else:
+            bases = ", ".join(map(class_name, cls.__bases__))
+            with self.component(VALUES):
+                self.line(class_name(cls), f"class({bases})")
+            for name in list(vars(cls)):
+                self._reach_attribute(cls, name, where)
+
+    def reach_module(self, module: types.ModuleType) -> None:
+        """Count the package that a module belongs to; what is in it is for whoever mentions it."""
+        where = home_of_module(module.__name__)
+        if where.owner == home.PACKAGE:
+            self._use_package(where)
+
+    def reach_tree(self, module: torch.nn.Module, path: str, depth: int) -> None:
+        """Describe a module that is no part of the model, tensors and all."""
+        describe_module(self, path, module, depth)
+
+    def reach_op(self, packet: Any, path: str) -> None:
+        """Follow the Python functions that implement a registered op."""
+        functions, unseen = torch_internals.op_python_functions(packet)
+        if unseen:
+            self.miss(path, unseen)
+        for position, function in enumerate(f for f in functions if is_foreign(f)):
+            describe(self, f"{path}, implementation {position}", function)
+
+    # --- functions ---------------------------------------------------------------------------
+
+    def _enqueue(self, function: types.FunctionType, where: Home) -> None:
+        identity = (id(function.__code__), id(function.__globals__))
+        if identity in self._functions:
+            return
+        self._functions.add(identity)
+        self._alive.append((function.__code__, function.__globals__))
+        self._queue.append((function, where, function_name(function)))
+
+    def _drain(self) -> None:
+        while self._queue and self._count < _MOST_VALUES:
+            function, where, name = self._queue.popleft()
+            if where.owner == home.USER:
+                with self.component(VALUES):
+                    self._follow_user(function, where, name)
+            elif where.owner == home.PACKAGE:
+                self._use_package(where)
+                with self.component(f"package:{where.name}"):
+                    self.line(f"code of {name}", code_digest(function.__code__))
+                    mentions = read_mentions(function.__code__)
+                    self._mention(mentions)
+                    self._follow_globals(function, mentions, where, name)
+            elif home.is_layer_file(function.__code__.co_filename):
+                self._follow_patched(function.__globals__, read_mentions(function.__code__))
+
+    def _follow_user(self, function: types.FunctionType, where: Home, name: str) -> None:
+        code = function.__code__
+        label = where.name if where.name != home.CELLS else f"cell, {function.__qualname__}"
+        component = f"source:{where.name}"
+        key = (label, code.co_firstlineno, name, code_digest(code))
+        self._sections.setdefault(component, {})[key] = source_section(function, label)
+        mentions = read_mentions(code)
+        self._mention(mentions)
+        self._follow_globals(function, mentions, where, name)
+
+    def _follow_globals(
+        self, function: types.FunctionType, mentions: Mentions, where: Home, path: str
+    ) -> None:
+        scope = function.__globals__
+        is_user = where.owner == home.USER
+        self._follow_imports(mentions, scope, path, is_user=is_user)
+        looks_around = is_user and outside_names(mentions)
+        for name in mentions.globals:
+            if name not in scope:
+                if is_user and hasattr(builtins, name):
+                    self._note(path, outside_builtin(name))
+                continue
+            value = scope[name]
+            if isinstance(value, types.ModuleType):
+                self._follow_module(value, mentions, path, is_user=is_user)
+                if looks_around and home_of_module(value.__name__).owner == home.USER:
+                    self._whole_module(value)
+            elif is_user:
+                self._note(path, _outside_value(value, name))
+            if (id(scope), name) not in self._globals:
+                self._globals.add((id(scope), name))
+                describe(self, f"{scope.get('__name__', '?')}.{name}", value)
+
+    def _follow_imports(
+        self, mentions: Mentions, scope: dict[str, Any], path: str, *, is_user: bool
+    ) -> None:
+        """Imports inside a function: what the user's would import, it gets imported."""
+        package = scope.get("__package__") or ""
+        for statement in mentions.imports:
+            parents = package.split(".")[: len(package.split(".")) + 1 - statement.level]
+            name = statement.module
+            if statement.level:
+                name = ".".join([*parents, name] if name else parents)
+            module = sys.modules.get(name)
+            if module is None and is_user and home.top_level(name) not in sys.stdlib_module_names:
+                try:
+                    module = importlib.import_module(name)
+                except ImportError as error:
+                    self.line(f"{path}, import {name}", type(error).__name__)
+                    continue
+            if module is None:
+                if is_user:
+                    self._note(path, outside_module(name))
+                continue
+            if is_user:
+                self._follow_module(module, mentions, path, is_user=True)
+            else:
+                self._follow_patched(vars(module), mentions)
+
+    def _follow_module(
+        self, module: types.ModuleType, mentions: Mentions, path: str, *, is_user: bool
+    ) -> None:
+        """Describe what a function that mentions ``module`` may take from it."""
+        where = home_of_module(module.__name__)
+        if is_user:
+            self._note(path, outside_module(module.__name__, mentions.names))
+        if where.owner == home.LIBRARY:
+            self._follow_library(module, mentions, path, is_user=is_user)
+            return
+        if where.owner == home.PACKAGE:
+            self._use_package(where)
+        component = f"package:{where.name}" if where.owner == home.PACKAGE else VALUES
+        with self.component(component):
+            for name in sorted({*mentions.names, *mentions.words}):
+                if (id(module), name) in self._globals:
+                    continue
+                value = _attribute(module, name, is_user=is_user)
+                if isinstance(value, types.ModuleType):
+                    if value is not module and _is_inside(value, module):
+                        self._follow_module(value, mentions, path, is_user=is_user)
+                elif value is not _ABSENT:
+                    self._globals.add((id(module), name))
+                    self._alive.append(module)
+                    describe(self, f"{module.__name__}.{name}", value)
+
+    def _follow_library(
+        self, module: types.ModuleType, mentions: Mentions, path: str, *, is_user: bool
+    ) -> None:
+        if torch_internals.is_op_library(module):
+            for packet in torch_internals.mentioned_ops(mentions.names):
+                describe(self, f"torch.ops.{torch_internals.op_name(packet)}", packet)
+            return
+        self._follow_patched(vars(module), mentions)
+        for name in mentions.names:
+            value = vars(module).get(name)
+            if isinstance(value, types.ModuleType) and value.__name__.startswith("torch."):
+                if (id(value), path) not in self._globals:
+                    self._globals.add((id(value), path))
+                    self._follow_library(value, mentions, path, is_user=is_user)
+
+    def _follow_patched(self, scope: Mapping[str, Any], mentions: Mentions) -> None:
+        """What somebody else's function is doing in a library's namespace."""
+        for name in mentions.names:
+            value = scope.get(name)
+            if isinstance(value, types.FunctionType):
+                if is_foreign(value):
+                    with self.component(VALUES):
+                        describe(self, f"{scope.get('__name__', '?')}.{name}", value)
+                elif home.is_layer_file(value.__code__.co_filename):
+                    self._enqueue(value, home_of_function(value.__code__, value.__globals__))
+            elif isinstance(value, type) and home_of_class(value).owner == home.USER:
+                with self.component(VALUES):
+                    describe(self, f"{scope.get('__name__', '?')}.{name}", value)
+
+    def _whole_module(self, module: types.ModuleType) -> None:
+        """Everything in a module of the user's: some function looks things up in it by name."""
+        if (id(module), "*") in self._globals:
+            return
+        self._globals.add((id(module), "*"))
+        for name, value in list(vars(module).items()):
+            if not name.startswith("__"):
+                describe(self, f"{module.__name__}.{name}", value)
+
+    # --- classes -----------------------------------------------------------------------------
+
+    def _reach_constructors(self, cls: type) -> None:
+        """Code that mentions a class may make an object of it."""
+        if cls in self._made:
+            return
+        self._made.add(cls)
+        for base in cls.__mro__:
+            where = home_of_class(base)
+            if where.owner == home.PACKAGE:
+                for name in _CONSTRUCTORS:
+                    self._reach_attribute(base, name, where)
+
+    def _reach_attribute(self, cls: type, name: str, where: Home) -> None:
+        if name in _CLASS_NOISE or name not in vars(cls):
+            return
+        is_package = where.owner == home.PACKAGE
+        with self.component(f"package:{where.name}" if is_package else VALUES):
+            describe(self, f"{class_name(cls)}.{name}", vars(cls)[name])
+
+    def _reach_library_class(self, cls: type) -> None:
+        """Of torch's classes and Python's, only what somebody replaced; layers are looked into."""
+        is_layer = _is_layer_class(cls)
+        for name, value in vars(cls).items():
+            if not isinstance(value, types.FunctionType):
+                continue
+            if is_foreign(value):
+                if name in self._mentioned or _is_implicit(name):
+                    self._reach_attribute(cls, name, home_of_class(cls))
+                else:
+                    self._waiting.setdefault(name, []).append((cls, name))
+            elif is_layer:
+                self._enqueue(value, home_of_function(value.__code__, value.__globals__))
+
+    def _mention(self, mentions: Mentions) -> None:
+        """Package classes are covered as far as some reached code mentions their attributes."""
+        self.environment.update(environment_names(mentions))
+        for name in (*mentions.names, *mentions.words):
+            if name in self._mentioned:
+                continue
+            self._mentioned.add(name)
+            for cls, attribute in self._waiting.pop(name, ()):
+                self._reach_attribute(cls, attribute, home_of_class(cls))
+
+    # --- what else is noted ------------------------------------------------------------------
+
+    def _use_package(self, where: Home) -> None:
+        files = self._packages.setdefault(where.name, set())
+        if where.file:
+            files.add(where.file)
+
+    def _note(self, path: str, problem: str) -> None:
+        if problem:
+            self.miss(path, problem)
+
+
+def is_foreign(function: types.FunctionType) -> bool:
+    """Whether the code of a function comes neither from torch nor from Python."""
+    return home_of_function(function.__code__, function.__globals__).owner != home.LIBRARY
+
+
+def _is_layer_class(cls: type) -> bool:
+    # Module itself has a hundred methods that no layer's forward calls.
+    return cls.__module__.startswith("torch.nn.modules.") and cls is not torch.nn.Module
+
+
+_ABSENT = object()
+
+
+def _attribute(module: types.ModuleType, name: str, *, is_user: bool) -> Any:
+    """What ``module.name`` is; for the user's code, modules load what they load late."""
+    if name in vars(module):
+        return vars(module)[name]
+    if not is_user or "__getattr__" not in {*vars(module), *dir(type(module))}:
+        return _ABSENT
+    try:
+        return getattr(module, name)
+    except (AttributeError, ImportError):
+        return _ABSENT
+
+
+def _is_inside(inner: types.ModuleType, outer: types.ModuleType) -> bool:
+    return home.top_level(inner.__name__) == home.top_level(outer.__name__)
+
+
+def _is_implicit(name: str) -> bool:
+    """Whether a method runs without being mentioned, on an object that is there already."""
+    return name.startswith("__") and name.endswith("__") and name not in _NOT_IMPLICIT
+
+
+def _outside_value(value: Any, name: str) -> str:
+    """Why a function that a user's function mentions reads the outside world, "" if it does not."""
+    if isinstance(value, types.BuiltinFunctionType):
+        return outside_module(str(value.__module__ or ""), (name,))
+    if isinstance(value, types.FunctionType) and not is_foreign(value):
+        return outside_module(str(value.__globals__.get("__name__", "")), (name,))
+    return ""
