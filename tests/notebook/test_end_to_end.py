@@ -116,3 +116,18 @@ def test_arguments_that_the_model_refuses_are_one_sentence(run: Any) -> None:
     cell = run("%%fastcompile\nmodel(ids, 3)")
     assert isinstance(cell.error, UsageError)
     assert cell.printed == ""
+
+
+@pytest.mark.usefixtures("real")
+def test_sizes_compile_extra_kernels(
+    shell: InteractiveShell, run: Any, tiny_model: Any, tiny_ids: Any
+) -> None:
+    cell = run(
+        "%%fastcompile --dynamic ids:1=seq(2,64) --sizes seq=4 --no-warm -q -o compiled\n"
+        "out = model(ids)['logits']"
+    )
+    assert cell.error is None, cell.printed
+    for length in (4, 8, 9):
+        ids = torch.arange(length).reshape(1, length)
+        expected = tiny_model(ids)["logits"]
+        torch.testing.assert_close(shell.user_ns["compiled"](ids)["logits"], expected)
