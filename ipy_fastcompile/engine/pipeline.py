@@ -6,16 +6,19 @@ capture -> split -> lower -> codegen -> pack -> (save ->) load
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ..artifact import save_artifact
 from ..artifact.inspect import REPORT
 from ..artifact.squeeze import squeeze
-from ..records import ArtifactRecord, Progress, Report, StageRecord
+from ..records import ArtifactRecord, Progress, ReloadRecord, Report, StageRecord
+from ..runtime.fresh import measure_reloads
 from ..runtime.load import LoadedFunction, load_parts
 from .boundaries import SplitFunction
 from .capture import Captured, capture
@@ -168,11 +171,25 @@ class CompiledModel:
         self.report = replace(self.report, artifact=record)
         return record
 
+    def time_reloads(self, *, shipped: bool = False, runs: int = 3) -> tuple[ReloadRecord, ...]:
+        """Time a warm reload of this compile in fresh processes, along each path.
+
+        ``shipped`` times it as on a machine without a compiler and with an empty Inductor cache.
+        The records become part of `report`.
+        """
+        with tempfile.TemporaryDirectory(prefix="ipy_fastcompile_") as folder:
+            path = Path(folder) / "timed.fastcompile"
+            save_artifact(path, self.packed.manifest, self.packed.members)
+            records = measure_reloads(path, runs=runs, shipped=shipped)
+        kept = tuple(r for r in self.report.reloads if r.shipped is not shipped)
+        self.report = replace(self.report, reloads=(*kept, *records))
+        return records
+
     def explore(self) -> Any:
-        """The explorer widget, for a notebook."""
+        """The explorer widget, for a notebook; its "run again" button is `time_reloads`."""
         from ..show.explorer import Explorer
 
-        return Explorer(self.report)
+        return Explorer(self.report, lambda shipped: self.time_reloads(shipped=shipped))
 
     def __str__(self) -> str:
         from ..show.text import render_text
