@@ -5,8 +5,11 @@ What is not known to be harmless counts as outside: the compile is then not cach
 
 from __future__ import annotations
 
+import ast
+import os
 import re
 import sys
+import textwrap
 from collections.abc import Collection
 
 from .key_code import Mentions, word_set
@@ -17,11 +20,11 @@ _PURE = word_set(
     __future__ _abc _collections _collections_abc _functools _operator _typing _weakref abc
     array bisect builtins cmath collections colorsys contextlib contextvars copy copyreg
     dataclasses decimal difflib enum fractions functools graphlib hashlib heapq inspect
-    itertools json keyword logging math numbers operator os platform pprint re reprlib string
+    itertools json keyword logging math numbers operator os pprint re reprlib string
     struct sys textwrap threading traceback types typing unicodedata warnings weakref zlib
     """
 )
-_BUILTINS = word_set("open input eval exec compile __import__ globals breakpoint memoryview")
+_BUILTINS = word_set("open input eval exec compile __import__ globals breakpoint")
 # Of the modules that are not pure as a whole, what is; the environment is a component.
 _PURE_NAMES = {
     "os": word_set(
@@ -47,6 +50,7 @@ _READERS = word_set(
     """
 )
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+_ATTRIBUTE_LOOKUPS = word_set("getattr hasattr setattr")
 _LOOKUPS = word_set("getattr hasattr vars dir globals __dict__ attrgetter methodcaller")
 
 
@@ -59,7 +63,7 @@ def outside_module(module: str, names: Collection[str] = ()) -> str:
     """Why using these names of a module reads something outside of the key, else ""."""
     top = module.partition(".")[0]
     if module in _PURE_NAMES:
-        known = vars(sys.modules[module]) if module in sys.modules else {}
+        known = {**vars(os.path), **vars(os)} if module == "os" else vars(sys.modules[module])
         others = [n for n in names if n in known and n not in _PURE_NAMES[module]]
         return f"it uses {module}.{others[0]}, which is not in the key" if others else ""
     if top in sys.stdlib_module_names:
@@ -69,9 +73,33 @@ def outside_module(module: str, names: Collection[str] = ()) -> str:
     return f"it may use {module}.{readers[0]}, which is not in the key" if readers else ""
 
 
-def outside_names(mentions: Mentions) -> bool:
-    """Whether code looks things up under names that it makes up while it runs."""
-    return any(name in _LOOKUPS for name in mentions.names)
+def makes_up_names(mentions: Mentions, source: str) -> bool:
+    """Whether code looks things up under names that it makes up while it runs.
+
+    ``getattr(x, "name")`` does not, and whoever wrote the text of that is taken at his word.
+    """
+    if not _LOOKUPS.intersection(mentions.names):
+        return False
+    _, _, text = source.partition("\n")
+    try:
+        tree = ast.parse(textwrap.dedent(text))
+    except SyntaxError:
+        return True
+    looked_up = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    constant = {
+        id(call.func)
+        for call in looked_up
+        if isinstance(call.func, ast.Name)
+        and call.func.id in _ATTRIBUTE_LOOKUPS
+        and len(call.args) > 1
+        and isinstance(call.args[1], ast.Constant)
+    }
+    names = [node for node in ast.walk(tree) if isinstance(node, (ast.Name, ast.Attribute))]
+    return not names or any(
+        id(node) not in constant
+        for node in names
+        if (node.id if isinstance(node, ast.Name) else node.attr) in _LOOKUPS
+    )
 
 
 def environment_names(mentions: Mentions) -> tuple[str, ...]:

@@ -47,7 +47,8 @@ def describe_tree(walker: Walker, root: nn.Module, path: str = "model") -> None:
                 if value:
                     describe(walker, f"{name}.{attribute}", list(value.values()))
             elif attribute not in _CHILDREN and not (attribute == _ALWAYS_NONE and value is None):
-                describe(walker, f"{name}.{attribute}", value)
+                with walker.attribute(attribute):
+                    describe(walker, f"{name}.{attribute}", value)
         children = vars(module)["_modules"]
         order = [
             child if value is not None else f"{child} (none)" for child, value in children.items()

@@ -23,6 +23,7 @@ import types
 import uuid
 import weakref
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -85,6 +86,9 @@ class Walker(Protocol):
 
     def miss(self, path: str, why: str) -> None:
         """Say that the value at ``path`` is not covered."""
+
+    def attribute(self, name: str) -> AbstractContextManager[None]:
+        """What is described inside can only be got at by code that mentions this attribute."""
 
     def known(self, value: Value, path: str) -> str | None:
         """Where a mutable value was described before; if nowhere, ``path`` is where it is now."""
@@ -177,6 +181,17 @@ def function_name(function: types.FunctionType) -> str:
     """``helpers.Model.forward``."""
     module = function.__globals__.get("__name__", "?")
     return f"{module}.{function.__qualname__}"
+
+
+def functions_of(value: Value) -> list[types.FunctionType]:
+    """The functions that a class attribute holds: methods of every kind, and properties."""
+    if isinstance(value, property):
+        found = [value.fget, value.fset, value.fdel]
+    elif isinstance(value, functools.cached_property):
+        found = [value.func]
+    else:
+        found = [getattr(value, "__func__", value)]
+    return [function for function in found if isinstance(function, types.FunctionType)]
 
 
 def tensor_text(tensor: torch.Tensor) -> str:
@@ -391,7 +406,8 @@ def _describe_object(walker: Walker, path: str, value: Value, depth: int) -> Non
         describe(walker, f"{path}.content", content, depth + 1)
     for name, item in object_state(value):
         if name not in VOLATILE or home_of_class(cls).owner == USER:
-            describe(walker, f"{path}.{name}", item, depth + 1)
+            with walker.attribute(name):
+                describe(walker, f"{path}.{name}", item, depth + 1)
 
 
 def _content(value: Value) -> Any:

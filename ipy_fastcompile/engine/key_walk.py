@@ -23,10 +23,10 @@ from .. import torch_internals
 from . import key_home as home
 from .key_code import Mentions, code_digest, read_mentions, source_section, word_set
 from .key_home import Home, home_of_class, home_of_function, home_of_module
-from .key_outside import environment_names, outside_builtin, outside_module, outside_names
+from .key_outside import environment_names, makes_up_names, outside_builtin, outside_module
 from .key_package import package_header
 from .key_structure import describe_module
-from .key_values import VOLATILE, class_name, describe, function_name
+from .key_values import VOLATILE, class_name, describe, function_name, functions_of
 
 VALUES = "values"
 _MOST_VALUES = 300_000
@@ -53,14 +53,16 @@ _NOT_IMPLICIT = word_set(
 
 
 class Walk:
-    """A walk under way. `components` are its result.
+    """A walk under way; `components` ends it, and `uncovered` is known after that.
 
-    ``uncovered`` says what could not be described, ``environment`` which variables are read.
+    ``environment`` are the variables that are read.
     """
 
     def __init__(self) -> None:
-        self.uncovered: list[str] = []
         self.environment: set[str] = set()
+        self._misses: list[tuple[str, tuple[str, ...]]] = []
+        self._attributes: list[str] = []
+        self._makes_up_names = False
         self._lines: dict[str, list[str]] = {}
         self._sections: dict[str, dict[tuple[str, int, str, str], str]] = {}
         self._component = VALUES
@@ -78,6 +80,15 @@ class Walk:
         self._count = 0
 
     # --- the result --------------------------------------------------------------------------
+
+    @property
+    def uncovered(self) -> list[str]:
+        """What could not be described, and may be used as far as the code that is reached tells."""
+        return [
+            text
+            for text, attributes in self._misses
+            if self._makes_up_names or self._mentioned.issuperset(attributes)
+        ]
 
     def components(self) -> dict[str, str]:
         """Component -> text, once everything that was reached is described."""
@@ -115,7 +126,16 @@ class Walk:
 
     def miss(self, path: str, why: str) -> None:
         """Say that the value at ``path`` cannot be described."""
-        self.uncovered.append(f"{path}: {why}")
+        self._misses.append((f"{path}: {why}", tuple(self._attributes)))
+
+    @contextmanager
+    def attribute(self, name: str) -> Iterator[None]:
+        """What is described inside can only be got at by code that mentions this attribute."""
+        self._attributes.append(name)
+        try:
+            yield
+        finally:
+            self._attributes.pop()
 
     def known(self, value: Any, path: str) -> str | None:
         """Where ``value`` was described before, or None, and then it is at ``path`` from now on."""
@@ -163,19 +183,21 @@ class Walk:
             self.reach_class(base)
         if where.owner == home.LIBRARY:
             self._reach_library_class(cls)
-        elif where.owner == home.PACKAGE:
+            return
+        if where.owner == home.PACKAGE:
             self._use_package(where)
-            for name in vars(cls):
-                if name in self._mentioned or _is_implicit(name):
-                    self._reach_attribute(cls, name, where)
-                else:
-                    self._waiting.setdefault(name, []).append((cls, name))
         else:
             bases = ", ".join(map(class_name, cls.__bases__))
             with self.component(VALUES):
                 self.line(class_name(cls), f"class({bases})")
-            for name in list(vars(cls)):
+        for name, value in list(vars(cls).items()):
+            if name in self._mentioned or _is_implicit(name) or self._knows_all(where):
                 self._reach_attribute(cls, name, where)
+            else:
+                self._waiting.setdefault(name, []).append((cls, name))
+                if where.owner == home.USER:
+                    for function in functions_of(value):
+                        self._add_source(function)
 
     def reach_module(self, module: types.ModuleType) -> None:
         """Count the package that a module belongs to; what is in it is for whoever mentions it."""
@@ -222,14 +244,44 @@ class Walk:
                 self._follow_patched(function.__globals__, read_mentions(function.__code__))
 
     def _follow_user(self, function: types.FunctionType, where: Home, name: str) -> None:
-        code = function.__code__
-        label = where.name if where.name != home.CELLS else f"cell, {function.__qualname__}"
-        component = f"source:{where.name}"
-        key = (label, code.co_firstlineno, name, code_digest(code))
-        self._sections.setdefault(component, {})[key] = source_section(function, label)
-        mentions = read_mentions(code)
+        mentions = read_mentions(function.__code__)
         self._mention(mentions)
+        if makes_up_names(mentions, self._add_source(function)):
+            self._look_around(function)
         self._follow_globals(function, mentions, where, name)
+
+    def _add_source(self, function: types.FunctionType) -> str:
+        """Put a function of the user's into the key; returns its text, "" if nothing kept it."""
+        where = home_of_function(function.__code__, function.__globals__)
+        if where.owner != home.USER:
+            return ""
+        label = where.name if where.name != home.CELLS else f"cell, {function.__qualname__}"
+        digest = code_digest(function.__code__)
+        key = (label, function.__code__.co_firstlineno, function_name(function), digest)
+        sections = self._sections.setdefault(f"source:{where.name}", {})
+        if key not in sections:
+            sections[key] = source_section(function, label)
+        return sections[key]
+
+    def _look_around(self, function: types.FunctionType) -> None:
+        """Some code makes up the names that it looks up, so all of the user's may be meant."""
+        if not self._makes_up_names:
+            self._makes_up_names = True
+            for name, owners in list(self._waiting.items()):
+                self._waiting[name] = [
+                    o for o in owners if not self._knows_all(home_of_class(o[0]))
+                ]
+                for cls, _ in owners:
+                    if self._knows_all(home_of_class(cls)):
+                        self._reach_attribute(cls, name, home_of_class(cls))
+        for name in read_mentions(function.__code__).globals:
+            value = function.__globals__.get(name)
+            if isinstance(value, types.ModuleType):
+                if home_of_module(value.__name__).owner == home.USER:
+                    self._whole_module(value)
+
+    def _knows_all(self, where: Home) -> bool:
+        return self._makes_up_names and where.owner == home.USER
 
     def _follow_globals(
         self, function: types.FunctionType, mentions: Mentions, where: Home, path: str
@@ -237,7 +289,6 @@ class Walk:
         scope = function.__globals__
         is_user = where.owner == home.USER
         self._follow_imports(mentions, scope, path, is_user=is_user)
-        looks_around = is_user and outside_names(mentions)
         for name in mentions.globals:
             if name not in scope:
                 if is_user and hasattr(builtins, name):
@@ -246,8 +297,6 @@ class Walk:
             value = scope[name]
             if isinstance(value, types.ModuleType):
                 self._follow_module(value, mentions, path, is_user=is_user)
-                if looks_around and home_of_module(value.__name__).owner == home.USER:
-                    self._whole_module(value)
             elif is_user:
                 self._note(path, _outside_value(value, name))
             if (id(scope), name) not in self._globals:
@@ -284,8 +333,12 @@ class Walk:
         self, module: types.ModuleType, mentions: Mentions, path: str, *, is_user: bool
     ) -> None:
         """Describe what a function that mentions ``module`` may take from it."""
+        if (id(module), path) in self._globals:
+            return
+        self._globals.add((id(module), path))
+        self._alive.append(module)
         where = home_of_module(module.__name__)
-        if is_user:
+        if is_user and where.owner != home.USER:
             self._note(path, outside_module(module.__name__, mentions.names))
         if where.owner == home.LIBRARY:
             self._follow_library(module, mentions, path, is_user=is_user)
@@ -299,11 +352,9 @@ class Walk:
                     continue
                 value = _attribute(module, name, is_user=is_user)
                 if isinstance(value, types.ModuleType):
-                    if value is not module and _is_inside(value, module):
-                        self._follow_module(value, mentions, path, is_user=is_user)
+                    self._follow_module(value, mentions, path, is_user=is_user)
                 elif value is not _ABSENT:
                     self._globals.add((id(module), name))
-                    self._alive.append(module)
                     describe(self, f"{module.__name__}.{name}", value)
 
     def _follow_library(
@@ -317,9 +368,7 @@ class Walk:
         for name in mentions.names:
             value = vars(module).get(name)
             if isinstance(value, types.ModuleType) and value.__name__.startswith("torch."):
-                if (id(value), path) not in self._globals:
-                    self._globals.add((id(value), path))
-                    self._follow_library(value, mentions, path, is_user=is_user)
+                self._follow_module(value, mentions, path, is_user=is_user)
 
     def _follow_patched(self, scope: Mapping[str, Any], mentions: Mentions) -> None:
         """What somebody else's function is doing in a library's namespace."""
@@ -353,7 +402,7 @@ class Walk:
         self._made.add(cls)
         for base in cls.__mro__:
             where = home_of_class(base)
-            if where.owner == home.PACKAGE:
+            if where.owner != home.LIBRARY:
                 for name in _CONSTRUCTORS:
                     self._reach_attribute(base, name, where)
 
@@ -423,10 +472,6 @@ def _attribute(module: types.ModuleType, name: str, *, is_user: bool) -> Any:
         return getattr(module, name)
     except (AttributeError, ImportError):
         return _ABSENT
-
-
-def _is_inside(inner: types.ModuleType, outer: types.ModuleType) -> bool:
-    return home.top_level(inner.__name__) == home.top_level(outer.__name__)
 
 
 def _is_implicit(name: str) -> bool:
