@@ -53,8 +53,9 @@ class Namespace:
 
     def _free(self, word: str) -> str:
         found, count = word, 1
+        base = word.rstrip("_") or "v"
         while found in self._taken:
-            found, count = f"{word}_{count}", count + 1
+            found, count = f"{base}_{count}", count + 1
         self._taken.add(found)
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -72,9 +73,7 @@ def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
         "python": bind.python_tag(),
         "fx": _add_blob(members, squeeze(fx)),
         "example": _example_rows(captured),
-        "stitched": [
-            f"submod_{i} {k}" for i, k in enumerate(lowered.kernel_of) if k is not None
-        ],
+        "stitched": [f"submod_{i} {k}" for i, k in enumerate(lowered.kernel_of) if k is not None],
     }
     has_cubins = any(k.native and k.native.cubins for k in lowered.kernels)
     has_libraries = any(k.native and k.native.libraries for k in lowered.kernels)
@@ -210,10 +209,17 @@ def _example_rows(captured: Captured) -> list[Any]:
     for leaf in leaves:
         if isinstance(leaf, torch.Tensor):
             rows.append(
-                ["tensor", str(leaf.dtype)[6:], list(leaf.shape), list(leaf.stride()), str(leaf.device)]
+                [
+                    "tensor",
+                    str(leaf.dtype)[6:],
+                    list(leaf.shape),
+                    list(leaf.stride()),
+                    str(leaf.device),
+                ]
             )
         elif leaf is None or isinstance(leaf, (bool, int, float, str)):
-            rows.append(["value", leaf])
+            finite = not isinstance(leaf, float) or math.isfinite(leaf)
+            rows.append(["value", leaf] if finite else ["float", repr(leaf)])  # JSON has no NaN
         else:
             rows.append(["other", repr(leaf)])
     return rows
@@ -251,9 +257,8 @@ def _without_traces(graph_module: torch.fx.GraphModule) -> torch.fx.GraphModule:
     for name, child in graph_module.named_children():
         stripped = _without_traces(child) if isinstance(child, torch.fx.GraphModule) else child
         root.add_module(name, stripped)
-    for name, value in vars(graph_module).items():
-        if isinstance(value, torch.Tensor):
-            setattr(root, name, value)
+    for name, value in graph_module.named_buffers(recurse=False):  # FX makes tensors buffers
+        root.register_buffer(name, value)
     graph = torch.fx.Graph()
     copies: dict[torch.fx.Node, torch.fx.Node] = {}
     for node in graph_module.graph.nodes:

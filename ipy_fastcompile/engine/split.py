@@ -280,6 +280,7 @@ class _SymbolNodes:
                 else (graph_module.graph.inserting_before(first))
             ):
                 extra = graph_module.graph.placeholder(node.name)
+                extra.target = extra.name  # FX writes the target as the argument's name
             extra.meta["val"] = node.meta["val"]
             added.append(node)
         if added:

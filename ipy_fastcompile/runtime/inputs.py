@@ -24,6 +24,9 @@ def example_inputs(
     generator = torch.Generator().manual_seed(seed)
     leaves: list[Any] = []
     for row, entry in zip(program.example, program.signature["inputs"], strict=True):
+        if row[0] == "float":
+            leaves.append(float(row[1]))
+            continue
         if row[0] == "value":
             leaves.append(row[1])
             continue
