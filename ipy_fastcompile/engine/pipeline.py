@@ -6,26 +6,22 @@ capture -> split -> lower -> codegen -> pack -> (save ->) load
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from ..artifact import save_artifact
+from ..artifact import SavedArtifact, save_artifact
 from ..artifact.inspect import REPORT
 from ..artifact.squeeze import squeeze
-from ..records import ArtifactRecord, Progress, ReloadRecord, Report, StageRecord
-from ..runtime.fresh import measure_reloads
-from ..runtime.load import LoadedFunction, load_parts
+from ..records import Progress, Report, StageRecord
 from .boundaries import SplitFunction
 from .capture import Captured, capture
 from .codegen import ExecutionCode, generate_execution_code
 from .lower import Lowered, lower
 from .pack import Packed, pack
 from .profile import profile_call
+from .reloadable import ReloadableModel
 from .report import build_report
 from .split import SplitGraph, split
 
@@ -82,13 +78,15 @@ def compile(
     return CompiledModel(model, captured, split_graph, lowered, code, packed, clock.records)
 
 
-class CompiledModel:
+class CompiledModel(ReloadableModel):
     """A compiled call: callable like the model, with everything about how it came to be.
 
     Attributes
     ----------
-    captured, split_graph, lowered:
+    captured, split_graph, lowered, code:
         What each stage made; each prints as text.
+    parts:
+        The artifact in memory.
     report:
         All of it as plain data, `records.Report`.
     """
@@ -103,30 +101,12 @@ class CompiledModel:
         packed: Packed,
         stages: Sequence[StageRecord],
     ) -> None:
+        super().__init__(model, packed, build_report(lowered, code, packed, stages))
         self.captured = captured
         self.split_graph = split_graph
         self.lowered = lowered
         self.code = code
-        self.packed = packed
-        self._model = model
-        self.report: Report = build_report(lowered, code, packed, stages)
-        self._function: LoadedFunction | None = None
-
-    @property
-    def execution_code(self) -> str:
-        """The generated Python that runs the model: the source of truth of a warm reload."""
-        return self.code.text
-
-    @property
-    def function(self) -> LoadedFunction:
-        """The callable, loaded along the native path from memory, with the model's weights."""
-        if self._function is None:
-            self._function = load_parts(self.packed, self._model)
-        return self._function
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the compiled model: same structure and numbers as the model's own call."""
-        return self.function(*args, **kwargs)
+        self.parts: Packed = packed
 
     def profile(self, *args: Any, runs: int = 20, **kwargs: Any) -> Report:
         """Time every line and submodule of a call, and measure the most memory alive at a time.
@@ -154,47 +134,10 @@ class CompiledModel:
         )
         return self.report
 
-    def save(self, file: str | os.PathLike[str]) -> ArtifactRecord:
-        """Write the artifact: one file, replaced only when the new one is complete.
-
-        Raises SaveError when it cannot be written; what was there before is untouched.
-        """
-        members = {**self.packed.members, REPORT: squeeze(self.report.to_json().encode())}
-        saved = save_artifact(file, self.packed.manifest, members)
-        record = ArtifactRecord(
-            saved.path,
-            saved.digest,
-            saved.size,
-            len(self.packed.members[self.packed.manifest["program"]["fx"]]),
-            saved.signed,
-        )
-        self.report = replace(self.report, artifact=record)
-        return record
-
-    def time_reloads(self, *, shipped: bool = False, runs: int = 3) -> tuple[ReloadRecord, ...]:
-        """Time a warm reload of this compile in fresh processes, along each path.
-
-        ``shipped`` times it as on a machine without a compiler and with an empty Inductor cache.
-        The records become part of `report`.
-        """
-        with tempfile.TemporaryDirectory(prefix="ipy_fastcompile_") as folder:
-            path = Path(folder) / "timed.fastcompile"
-            save_artifact(path, self.packed.manifest, self.packed.members)
-            records = measure_reloads(path, runs=runs, shipped=shipped)
-        kept = tuple(r for r in self.report.reloads if r.shipped is not shipped)
-        self.report = replace(self.report, reloads=(*kept, *records))
-        return records
-
-    def explore(self) -> Any:
-        """The explorer widget, for a notebook; its "run again" button is `time_reloads`."""
-        from ..show.explorer import Explorer
-
-        return Explorer(self.report, lambda shipped: self.time_reloads(shipped=shipped))
-
-    def __str__(self) -> str:
-        from ..show.text import render_text
-
-        return render_text(self.report)
+    def write(self, file: str | os.PathLike[str]) -> SavedArtifact:
+        """What `save` does, without noting in the report where."""
+        members = {**self.parts.members, REPORT: squeeze(self.report.to_json().encode())}
+        return save_artifact(file, self.parts.manifest, members)
 
 
 class _Stages:

@@ -62,7 +62,7 @@ RULES = (
 # Public objects offer a view of themselves as a method (`compiled.explore()`, `report.to_html()`).
 # Only inside that method, so that nobody who does not ask for a view loads one.
 DOORS = {
-    "engine/pipeline.py": (f"{PACKAGE}.show.explorer.Explorer", f"{PACKAGE}.show.text.render_text"),
+    "engine/reloadable.py": (f"{PACKAGE}.show.explorer.Explorer", f"{PACKAGE}.show.text.render_text"),
     "records.py": (f"{PACKAGE}.show.html.render_page",),
 }
 # The one file that knows private names of torch ...
@@ -247,7 +247,7 @@ ALLOWED = [
     ("show/explorer.py", "import anywidget\nfrom .view import rows"),
     ("notebook/magics.py", "from IPython.core.magic import Magics\nimport ipy_fastcompile as fc"),
     ("engine/pipeline.py", "def compile(model): ...\ncompile(None)"),
-    ("engine/pipeline.py", "def explore():\n    from ..show.explorer import Explorer"),
+    ("engine/reloadable.py", "def explore():\n    from ..show.explorer import Explorer"),
     ("engine/pipeline.py", "import torch\ntorch.__version__"),
     ("torch_internals.py", "import torch\ndef f():\n    import torch._dynamo\ntorch._C"),
     (

@@ -1,0 +1,90 @@
+"""parts + report -> a model to call, save and look at: what a compile and a cache hit share."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..artifact import SavedArtifact
+from ..records import ArtifactRecord, ReloadRecord, Report
+from ..runtime.fresh import measure_reloads
+from ..runtime.load import LoadedFunction, Parts, load_parts
+
+
+class ReloadableModel(ABC):
+    """A model that was compiled, now or earlier: callable like the model itself.
+
+    Attributes
+    ----------
+    parts:
+        The artifact in memory.
+    report:
+        Everything that is known about it as plain data, `records.Report`.
+    """
+
+    def __init__(self, model: Callable[..., Any], parts: Parts, report: Report) -> None:
+        self.parts = parts
+        self.report = report
+        self._model = model
+        self._function: LoadedFunction | None = None
+
+    @property
+    def execution_code(self) -> str:
+        """The generated Python that runs the model: the source of truth of a warm reload."""
+        return self.report.execution_code
+
+    @property
+    def function(self) -> LoadedFunction:
+        """The callable, loaded along the native path from memory, with the model's weights."""
+        if self._function is None:
+            self._function = load_parts(self.parts, self._model)
+        return self._function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the compiled model: same structure and numbers as the model's own call."""
+        return self.function(*args, **kwargs)
+
+    def save(self, file: str | os.PathLike[str]) -> ArtifactRecord:
+        """Write the artifact: one file, replaced only when the new one is complete.
+
+        Raises SaveError when it cannot be written; what was there before is untouched.
+        """
+        saved = self.write(file)
+        fx = self.parts.read(self.parts.manifest["program"]["fx"])
+        record = ArtifactRecord(saved.path, saved.digest, saved.size, len(fx), saved.signed)
+        self.report = replace(self.report, artifact=record)
+        return record
+
+    @abstractmethod
+    def write(self, file: str | os.PathLike[str]) -> SavedArtifact:
+        """What `save` does, without noting in the report where."""
+
+    def time_reloads(self, *, shipped: bool = False, runs: int = 3) -> tuple[ReloadRecord, ...]:
+        """Time a warm reload in fresh processes, along each path.
+
+        ``shipped`` times it as on a machine without a compiler and with an empty Inductor cache.
+        The records become part of `report`.
+        """
+        with tempfile.TemporaryDirectory(prefix="ipy_fastcompile_") as folder:
+            path = Path(folder) / "timed.fastcompile"
+            self.write(path)
+            records = measure_reloads(path, runs=runs, shipped=shipped)
+        kept = tuple(r for r in self.report.reloads if r.shipped is not shipped)
+        self.report = replace(self.report, reloads=(*kept, *records))
+        return records
+
+    def explore(self) -> Any:
+        """The explorer widget, for a notebook; its "run again" button is `time_reloads`."""
+        from ..show.explorer import Explorer
+
+        return Explorer(self.report, lambda shipped: self.time_reloads(shipped=shipped))
+
+    def __str__(self) -> str:
+        from ..show.text import render_text
+
+        return render_text(self.report)
