@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import types
 import typing
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -286,12 +288,11 @@ class Report:
         """The report as JSON text; `Report.from_json` gives an equal report back."""
         return json.dumps(to_data(self), ensure_ascii=False)
 
-    def to_html(self, path: str) -> None:
+    def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write the report as one HTML file that needs no network."""
         from .show.html import render_page
 
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(render_page(self))
+        Path(path).write_text(render_page(self), encoding="utf-8")
 
     @staticmethod
     def from_json(text: str | bytes) -> Report:

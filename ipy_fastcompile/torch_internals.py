@@ -97,7 +97,7 @@ def provide_data_pointer_function() -> None:
 
 def launch_cubin_function() -> Callable[..., None] | None:
     """The C launcher of loaded cubins, None in a build without CUDA."""
-    launcher = getattr(torch._C, "_StaticCudaLauncher", None)
+    launcher: Any = getattr(torch._C, "_StaticCudaLauncher", None)
     return None if launcher is None else launcher._launch_kernel
 
 

@@ -6,10 +6,13 @@ they are, so a submodule that mutates an input mutates the caller's tensor.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,11 +101,25 @@ def capture(
     return _read_program(program, model, module, args, kwargs, given)
 
 
+@contextlib.contextmanager
+def _without_partial_graph() -> Iterator[None]:
+    """Drop the graph that `torch.export` prints when it fails; all else on stderr is passed on."""
+    said, graph = io.StringIO(), ""
+    try:
+        with contextlib.redirect_stderr(said):
+            yield
+    except Exception as error:
+        graph = f"{getattr(error, 'partial_fx_graph', '')}\n"
+        raise
+    finally:
+        sys.stderr.write(said.getvalue().replace(graph, "") if graph.strip() else said.getvalue())
+
+
 def _export(
     module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic_shapes: Any
 ) -> torch.export.ExportedProgram:
     """`torch.export`; guards on sizes that it cannot prove become assertions in the graph."""
-    with torch.no_grad():
+    with torch.no_grad(), _without_partial_graph():
         try:
             return torch.export.export(
                 module, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False

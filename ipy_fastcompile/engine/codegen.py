@@ -263,6 +263,11 @@ class _Forward:
         self.inlined = inlined
         self.nodes = list(lowered.split.graph_module.graph.nodes)
         self.submodules = {s.name: s for s in lowered.split.submodules}
+        # Copies are in the order of the originals, and may have had to take other names.
+        captured = lowered.split.captured.graph_module.graph.nodes
+        inputs = [n for n in self.nodes if n.op == "placeholder"]
+        originals = [n.name for n in captured if n.op == "placeholder"]
+        self.captured_name = dict(zip(inputs, originals, strict=True))
         self.last = last_uses(self.nodes)
 
     def name_of(self, node: Node) -> str:
@@ -270,7 +275,7 @@ class _Forward:
             value = attribute_of(self.lowered.split.graph_module, node)
             if isinstance(value, torch.Tensor):
                 return self.constant(value)
-        return self.names.name(("value", node.name), node.name)
+        return self.names.name(("value", self.captured_name.get(node, node.name)), node.name)
 
     def constant(self, tensor: torch.Tensor) -> str:
         return self.slot_name(self.functions.constants.add(tensor))
@@ -280,13 +285,14 @@ class _Forward:
 
     def value_names(self) -> dict[str, str]:
         """Value of the stitching graph -> its name in the text."""
-        found = ((n.name, self.names.get(("value", n.name))) for n in self.nodes)
+        keys = ((n.name, self.captured_name.get(n, n.name)) for n in self.nodes)
+        found = ((name, self.names.get(("value", key))) for name, key in keys)
         return {name: word for name, word in found if word is not None}
 
     # --- bind ------------------------------------------------------------------------------------
 
     def write_bind(self) -> None:
-        by_name = {n.name: n for n in self.nodes}
+        by_name = {name: node for node, name in self.captured_name.items()}
         used = [
             by_name[p.placeholder]
             for p in self.lowered.split.captured.parameters

@@ -46,7 +46,7 @@ def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
     captured = lowered.split.captured
     members: dict[str, bytes] = {"execution.py": code.text.encode()}
     codes = {"execution.py": bind.compile_text(code.text, "execution code")}
-    entries = [_pack_kernel(k, lowered, members, codes) for k in lowered.kernels]
+    entries = [_pack_kernel(k, members, codes) for k in lowered.kernels]
     stored = _stored_tensors(captured, code)
     stored_name = ""
     if stored:
@@ -107,7 +107,7 @@ def _native_ops(kernel: Kernel) -> list[str]:
 
 
 def _pack_kernel(
-    kernel: Kernel, lowered: Lowered, members: dict[str, bytes], codes: dict[str, Any]
+    kernel: Kernel, members: dict[str, bytes], codes: dict[str, Any]
 ) -> dict[str, Any]:
     folder = f"kernels/{kernel.index}"
     entry = _pack_one(kernel, folder, members, codes)

@@ -150,9 +150,7 @@ class _Describer:
         return Value(name, "other", text=type(value).__name__)
 
 
-def _graphs(
-    lowered: Lowered, describer: _Describer
-) -> tuple[list[GraphRecord], dict[int, int]]:
+def _graphs(lowered: Lowered, describer: _Describer) -> tuple[list[GraphRecord], dict[int, int]]:
     """One record per distinct submodule, and which one each submodule has."""
     graphs: list[GraphRecord] = []
     index_of: dict[str, int] = {}

@@ -49,13 +49,19 @@ class Parts(Protocol):
     """Where a program is read from: a file that was opened, or a compile of this process."""
 
     @property
-    def path(self) -> str: ...
-    @property
-    def manifest(self) -> dict[str, Any]: ...
-    @property
-    def timings(self) -> dict[str, float]: ...
+    def path(self) -> str:
+        """What messages call it."""
 
-    def read(self, name: str) -> bytes: ...
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """`manifest.json` as data."""
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds spent so far: ``read`` and ``verify``."""
+
+    def read(self, name: str) -> bytes:
+        """The verified content of a member."""
 
 
 class LoadedFunction:
@@ -190,9 +196,7 @@ def load(
             f"via is {via!r}, which is no reload path.", f"Use one of {', '.join(PATHS)}."
         )
     if on_mismatch not in ("error", "recompile"):
-        raise FastCompileError(
-            f"on_mismatch is {on_mismatch!r}.", 'Use "error" or "recompile".'
-        )
+        raise FastCompileError(f"on_mismatch is {on_mismatch!r}.", 'Use "error" or "recompile".')
     return load_parts(open_artifact(file, trust=trust), model, via=via, on_mismatch=on_mismatch)
 
 
@@ -290,7 +294,7 @@ class _Loader:
         self.warn(f"The kernels of {self.parts.path} are recompiled: {listed}.")
 
     def check_ops(self) -> None:
-        """Refuse when an op that a library registers is not registered here; names all of them."""
+        """Refuse when an op that a library registers is not registered here, naming all."""
         missing = []
         for op, module in self.program.ops.items():
             namespace, _, name = op.partition("::")
@@ -299,7 +303,7 @@ class _Loader:
         if missing:
             raise OpMissing(
                 f"{self.parts.path} calls ops that are not registered here: {', '.join(missing)}.",
-                "Import the modules that register them before loading; nothing is imported for you.",
+                "Import the modules that register them first; nothing is imported for you.",
                 ops=tuple(missing),
             )
 
@@ -330,7 +334,7 @@ class _Loader:
         }
         clock.mark("exec")
         if self.via == "fx":
-            return function.check_inputs, self._stitch(kernels, parameters, stored), {}
+            return function.check_inputs, self._stitch(kernels, parameters), {}
         return function.check_inputs, function.forward, by_size
 
     def _stored_tensors(self) -> dict[str, torch.Tensor]:
@@ -436,7 +440,6 @@ class _Loader:
         self,
         kernels: Sequence[Callable[..., Any]],
         parameters: Sequence[torch.Tensor],
-        stored: Mapping[str, torch.Tensor],
     ) -> Callable[..., tuple[Any, ...]]:
         """Run the deserialized split graph, its compiled children replaced by kernels."""
         from .stitched import stitched_forward

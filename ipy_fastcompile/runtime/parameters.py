@@ -31,7 +31,7 @@ def find_parameters(
         Constants and non-persistent buffers that the artifact holds; used for constants, and for
         what a mapping (a state dict, say) does not have.
 
-    Raises ParameterError naming the tensor that is missing or does not fit, with expected and found.
+    Raises ParameterError naming the tensor that is missing or does not fit, and both sides.
     """
     lookup = _Lookup(source, stored)
     dtypes: dict[str, torch.dtype] = {}

@@ -84,7 +84,7 @@ def test_a_size_no_input_has_is_refused_by_name() -> None:
     ids=str,
 )
 def test_what_is_no_arithmetic_on_sizes_is_refused(expression: Any) -> None:
-    with pytest.raises(CodegenError, match="Size .* has "):
+    with pytest.raises(CodegenError, match=r"Size .* has "):
         size_text(expression, NAMES)
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ipy_fastcompile import errors
-from ipy_fastcompile.engine.capture import capture
 from ipy_fastcompile.engine.boundaries import SplitReason, op_name
+from ipy_fastcompile.engine.capture import capture
 from ipy_fastcompile.engine.split import split
 from ipy_fastcompile.engine.twins import describe, explain_difference
 

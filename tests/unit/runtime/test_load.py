@@ -104,7 +104,7 @@ def test_kernels_are_mapped_once_and_each_is_its_own(tiny_artifact: Path, tiny_m
     }
     functions = {kernels._LOADED[d] for d in digests}
     assert len(functions) == len(digests)
-    with open("/proc/self/maps") as file:
+    with Path("/proc/self/maps").open() as file:
         mapped = {
             line.split("/")[-1].split(".so")[0] for line in file if "ipy_fastcompile_" in line
         }
