@@ -80,7 +80,7 @@ def write_value(
         return f"torch.device({str(value)!r})"
     if isinstance(value, torch.Tensor) and constant is not None:
         return constant(value)
-    if type(value).__module__ == "numpy" and callable(getattr(value, "item", None)):
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
         plain = value.item()  # a NumPy scalar is the Python number of the same value
         if isinstance(plain, (bool, int, float, complex, str, bytes)):
             return write(plain)
