@@ -106,7 +106,7 @@ def load_cubin(path: str, symbol: str, shared: int, device: int) -> tuple[Any, A
 
     2.11 returns (function, registers, spills), 2.13 the owning module before them.
     """
-    loaded = torch._C._StaticCudaLauncher._load_kernel(path, symbol, shared, device)
+    loaded: Any = torch._C._StaticCudaLauncher._load_kernel(path, symbol, shared, device)
     return (loaded[0], loaded[1]) if len(loaded) == 4 else (None, loaded[0])
 
 
