@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": ("ipy_fastcompile.demo", "compile a Llama of toy width, and show what became of it"),
     "inspect": ("ipy_fastcompile.artifact.inspect_command", "read an artifact, or compare two"),
     "cache": ("ipy_fastcompile.artifact.cache_command", "list, explain and clean the cache"),
+    "bench": ("ipy_fastcompile.bench", "measure cold compiles and reloads, and PyTorch's own ways"),
 }
 
 _REFUSED = 2

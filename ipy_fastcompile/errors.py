@@ -83,7 +83,7 @@ class ArtifactCorrupt(ArtifactError, ValueError):
 
 
 class ContainerCorrupt(ArtifactCorrupt):
-    """The file is not one strict ZIP: cut, prefixed, suffixed, with gaps, doubles or other names."""
+    """The file is not one strict ZIP: cut, prefixed, suffixed, with gaps or doubles."""
 
 
 class ManifestCorrupt(ArtifactCorrupt):
@@ -119,7 +119,7 @@ class GrammarError(ArtifactCorrupt):
 
 
 class ParameterError(FastCompileError, ValueError):
-    """A parameter or buffer that the artifact needs is missing or has another dtype, shape or device."""
+    """A parameter or buffer is missing, or has another dtype, shape or device."""
 
 
 class OpMissing(FastCompileError, LookupError):
@@ -136,6 +136,13 @@ class InputError(FastCompileError, ValueError):
 
 class KernelError(FastCompileError, RuntimeError):
     """A kernel failed while it was loaded or run."""
+
+
+# --- bench ---------------------------------------------------------------------------------------
+
+
+class BenchError(FastCompileError, ValueError):
+    """The bench was asked for something that does not exist, or its results cannot be written."""
 
 
 # --- cache ---------------------------------------------------------------------------------------
