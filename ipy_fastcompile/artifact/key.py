@@ -17,9 +17,11 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import CacheKeyError, ManifestCorrupt
+from . import limits
 from .manifest import is_digest
+from .squeeze import squeeze, unsqueeze
 
-KEY_MEMBER = "key.json"
+KEY_MEMBER = "key.json.z"
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,13 @@ class Key:
     def members(self) -> dict[str, bytes]:
         """The member an artifact carries, so that a later miss can be explained by the line."""
         text = json.dumps(dict(self.components), indent=0, sort_keys=True)
-        return {KEY_MEMBER: text.encode("ascii")}
+        return {KEY_MEMBER: squeeze(text.encode("ascii"))}
 
     @staticmethod
     def from_member(data: bytes, path: str) -> Key:
         """The key that `members` wrote. Raises `ManifestCorrupt` when it is something else."""
         try:
-            components = json.loads(data)
+            components = json.loads(unsqueeze(data, KEY_MEMBER, limit=limits.MAX_KEY_BYTES))
             if not isinstance(components, dict):
                 raise TypeError("it is not an object")
             return Key(components)

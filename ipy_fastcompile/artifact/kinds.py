@@ -33,6 +33,8 @@ def kind_of(name: str, content: memoryview) -> str:
         return TEXT
     if name == "report.json.z":
         return REPORT_KIND
+    if name == "key.json.z":
+        return TEXT
     if name.endswith(".safetensors"):
         return CONSTANTS
     if is_native(content):

@@ -23,6 +23,8 @@ MAX_NAME_BYTES = 200
 SIGNATURE_BYTES = 94
 
 KEY_BYTES = 32
+# The texts of a cache key before compression; those of a model from transformers are 0.5 MB.
+MAX_KEY_BYTES = 64 * 2**20
 
 CACHE_CAP_BYTES = 5 * 10**9
 TEMPORARY_SECONDS = 3600

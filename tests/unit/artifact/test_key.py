@@ -7,6 +7,7 @@ from hypothesis import given, strategies as st
 
 from ipy_fastcompile.artifact.changes import Change, diff_components
 from ipy_fastcompile.artifact.key import KEY_MEMBER, Key, recorded_digests, section
+from ipy_fastcompile.artifact.squeeze import squeeze
 from ipy_fastcompile.errors import CacheKeyError, ManifestCorrupt
 
 texts = st.dictionaries(st.text(max_size=5), st.text(max_size=30), max_size=5)
@@ -53,8 +54,9 @@ def test_components_are_text(components: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"[]", b'{"a":1}', b"\xff", b"[" * 100_000])
 def test_members_that_are_no_key(data: bytes) -> None:
-    with pytest.raises(ManifestCorrupt, match="is not a key"):
-        Key.from_member(data, "it")
+    for member in (data, squeeze(data)):
+        with pytest.raises(ManifestCorrupt, match="is not a key"):
+            Key.from_member(member, "it")
 
 
 @pytest.mark.parametrize(
