@@ -14,6 +14,7 @@ from ..records import Source
 
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)')
 _TORCH_DIRECTORY = str(Path(torch.__file__).parent) + "/"
+_FX_TEXT = "<eval_with_key>"  # code that FX generated while tracing
 _COMMENT_WIDTH = 140
 
 
@@ -31,7 +32,7 @@ def read_source(trace: str | None) -> Source | None:
             text = lines[position + 1].strip() if position + 1 < len(lines) else ""
             text = "" if _FRAME.search(text) else text
             found.append(Source(frame["file"], int(frame["line"]), frame["function"], text))
-    users = [s for s in found if not s.file.startswith(_TORCH_DIRECTORY)]
+    users = [s for s in found if not s.file.startswith((_TORCH_DIRECTORY, _FX_TEXT))]
     found = users or found
     return found[-1] if found else None
 

@@ -14,7 +14,8 @@ from ipy_fastcompile.runtime.grammar_terms import BUILTINS, Refused, check_plain
 HOSTILE = [
     "", " ", "1", "x; import os", "__import__", "__class__", "_", "__", "___", "def", "lambda",
     "match", "None", "print", "exec", "torch", "check", "bind", "forward", "kernels", "kernel_0",
-    "inlined_12", "constant_3", "submod_1", "mark", "math", "ünïcode", "\u202e", "a\nb", "x-y", "x.y", "\0",
+    "inlined_12", "constant_3", "submod_1", "mark", "math", "ünïcode", "\u202e", "a\nb", "x-y",
+    "x.y", "\0",
 ]  # fmt: skip
 
 
