@@ -11,6 +11,7 @@ width) on tensors made from the manifest's specifications, numbers being checked
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import subprocess
 import sys
@@ -136,6 +137,7 @@ def check_llama(options: argparse.Namespace) -> None:
         size = compiled.report.artifact.size
         error = check_against_eager(compiled, model, (), call, file=path)
         print(f"artifact {size} bytes; max error {error:.4g}")
+        print(_against_float32(model, compiled, call))
         print(_calls(model, compiled, call))
         torch.cuda.empty_cache()
         for record in measure_reloads(path, runs=options.runs):
@@ -146,6 +148,20 @@ def check_llama(options: argparse.Namespace) -> None:
                 [(n, round(v * 1e3, 2)) for n, v in record.stages],
                 record.error,
             )
+
+
+def _against_float32(
+    model: nn.Module, compiled: fc.CompiledModel, call: dict[str, torch.Tensor]
+) -> str:
+    """How far eager and compiled are from the same weights in float32: ||out - ref|| / ||ref||."""
+    with torch.no_grad():
+        eager, fast = model(**call).logits.float(), compiled(**call).logits.float()
+        reference = copy.deepcopy(model).float()(**call).logits
+    scale = reference.norm()
+    return (
+        f"relative to float32: eager {float((eager - reference).norm() / scale):.3g}, "
+        f"compiled {float((fast - reference).norm() / scale):.3g}"
+    )
 
 
 def _calls(model: nn.Module, compiled: fc.CompiledModel, call: dict[str, torch.Tensor]) -> str:
