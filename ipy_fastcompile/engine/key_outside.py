@@ -63,8 +63,8 @@ def outside_module(module: str, names: Collection[str] = ()) -> str:
     """Why using these names of a module reads something outside of the key, else ""."""
     top = module.partition(".")[0]
     if module in _PURE_NAMES:
-        known = {**vars(os.path), **vars(os)} if module == "os" else vars(sys.modules[module])
-        others = [n for n in names if n in known and n not in _PURE_NAMES[module]]
+        public = {*os.__all__, *os.path.__all__} if module == "os" else dir(sys.modules[module])
+        others = [n for n in names if n in public and n not in _PURE_NAMES[module]]
         return f"it uses {module}.{others[0]}, which is not in the key" if others else ""
     if top in sys.stdlib_module_names:
         return "" if top in _PURE else f"it uses {module}, whose answers are not in the key"

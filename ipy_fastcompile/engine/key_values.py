@@ -140,7 +140,8 @@ def inline_text(value: Value, walker: Walker, depth: int = 0) -> str | None:
         return f"class {class_name(value)}"
     if isinstance(value, enum.Enum):
         walker.reach_class(kind)
-        return f"{class_name(kind)}.{value.name or value.value!r}"
+        content = inline_text(value.value, walker, depth + 1)
+        return None if content is None else f"{class_name(kind)}.{value.name} ({content})"
     if isinstance(value, np.generic) and kind is not np.void:
         return f"{kind.__name__}({value.item()!r})"
     if isinstance(value, np.dtype):

@@ -9,6 +9,7 @@ the standard library by their versions, except where somebody patched them.
 from __future__ import annotations
 
 import builtins
+import enum
 import importlib
 import sys
 import types
@@ -190,8 +191,9 @@ class Walk:
             bases = ", ".join(map(class_name, cls.__bases__))
             with self.component(VALUES):
                 self.line(class_name(cls), f"class({bases})")
+        knows_all = self._knows_all(where) or issubclass(cls, enum.Enum)
         for name, value in list(vars(cls).items()):
-            if name in self._mentioned or _is_implicit(name) or self._knows_all(where):
+            if name in self._mentioned or knows_all or _is_implicit(name):
                 self._reach_attribute(cls, name, where)
             else:
                 self._waiting.setdefault(name, []).append((cls, name))
