@@ -125,7 +125,6 @@ def _pack_kernel(
 def _pack_one(
     kernel: Kernel, folder: str, members: dict[str, bytes], codes: dict[str, Any]
 ) -> dict[str, Any]:
-    members[f"{folder}/output_code.py"] = kernel.parts.output_code.encode()
     entry: dict[str, Any] = {
         "name": f"kernel_{kernel.index}",
         "digest": kernel.digest,
@@ -147,6 +146,9 @@ def _pack_one(
             record["cubin"] = _add_blob(members, cubin.cubin)
             bind.compile_text(launch_text(record), "launcher", kernel=True)
             entry["launches"].append(_as_json(record))
+    else:
+        # A native kernel's text says what runs; the report has Inductor's, C++ included.
+        members[f"{folder}/output_code.py"] = kernel.parts.output_code.encode()
     return entry
 
 

@@ -179,7 +179,9 @@ for path in sys.argv[1:]:
         except ArtifactError as error:
             print(type(error).__name__, end=" ")
 print()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+# Not ru_maxrss: a child starts with its parent's.
+status = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
+print(int(status["VmHWM"].split()[0]) // 1024)
 """
 
 
