@@ -94,7 +94,7 @@ def _check_expression(node: ast.AST) -> None:
     if isinstance(node, ast.Name):
         if isinstance(node.ctx, (ast.Store, ast.Del)):
             check_plain_name(node, node.id)
-        if node.id.startswith("__") or node.id in _NO_BUILTINS or not node.id.isascii():
+        if _is_hidden(node.id):
             raise Refused(node, f"the name {node.id}")
     elif isinstance(node, ast.Constant):
         check_literal(node)
@@ -104,6 +104,10 @@ def _check_expression(node: ast.AST) -> None:
     elif isinstance(node, ast.Call):
         if not isinstance(node.func, (ast.Name, ast.Attribute)):
             raise Refused(node, "a call of a computed function")
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith("__") or name in _NO_BUILTINS or not name.isascii()
 
 
 def _check_path(node: ast.Attribute, path: list[str]) -> None:
@@ -116,5 +120,5 @@ def _check_path(node: ast.Attribute, path: list[str]) -> None:
     elif path[0] == "math":
         if len(path) != 2 or path[1] not in MATH:
             raise Refused(node, ".".join(path))
-    elif len(path) != 2 or path[1] not in METHODS or path[0].startswith("__"):
+    elif len(path) != 2 or path[1] not in METHODS or _is_hidden(path[0]):
         raise Refused(node, f"the attribute {'.'.join(path)}")

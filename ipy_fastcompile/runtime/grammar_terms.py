@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import functools
 import keyword
 import re
@@ -81,7 +82,7 @@ def check_plain_name(node: ast.AST, name: str) -> None:
         raise Refused(node, f"the name {name}")
 
 
-_TAKEN = frozenset({"torch", "math", *BUILTINS})
+_TAKEN = frozenset({"torch", "math", *dir(builtins)})
 
 
 def argument_names(function: ast.FunctionDef) -> list[str]:
