@@ -79,13 +79,8 @@ class LoadedFunction:
         What happened that a user should know: kernels that took another way, and why.
     kernel_ways:
         For every kernel, ``"native"``, ``"torch"`` or ``"recompiled"``.
-    parts, check:
-        What `bind` and `check_inputs` of the execution code take, so that the text runs by itself
-        when it is saved as a file and imported::
-
-            fn = fc.load("llama.fastcompile", model)
-            forward = code.bind(*fn.parts)
-            outputs = forward(*code.check_inputs(fn.check, input_ids))
+    check:
+        What ``check_inputs`` of the execution code takes; see `parts`.
     """
 
     def __init__(
@@ -108,8 +103,8 @@ class LoadedFunction:
         self.timings: dict[str, float] = {}
         self.notes: tuple[str, ...] = ()
         self.kernel_ways: tuple[str, ...] = ()
-        self.parts = bind.ExecutionParts((), (), ())
         self.check = Check
+        self._bound = bind.ExecutionParts((), (), ())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the model; raises InputError naming an argument that does not fit."""
@@ -125,6 +120,20 @@ class LoadedFunction:
         except Exception as error:
             add_note(error)
             raise
+
+    @property
+    def parts(self) -> bind.ExecutionParts:
+        """What ``bind`` of the execution code takes: kernels, parameters and constants.
+
+        With them the text runs by itself, saved as a file and imported::
+
+            fn = fc.load("llama.fastcompile", model)
+            forward = code.bind(*fn.parts)
+            outputs = forward(*code.check_inputs(fn.check, input_ids))
+        """
+        kernels, parameters, constants = self._bound
+        # Kernels write into buffers of their own, which autograd does not allow for leaves.
+        return bind.ExecutionParts(kernels, [p.detach() for p in parameters], constants)
 
     def check_flat(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         """What the execution code's ``forward`` takes: the checked leaves and symbolic sizes."""
@@ -224,7 +233,7 @@ def load_parts(
     function.timings = clock.finish()
     function.notes = tuple(loader.notes)
     function.kernel_ways = tuple(loader.ways)
-    function.parts = loader.bound
+    function._bound = loader.bound
     return function
 
 
