@@ -135,6 +135,8 @@ def _home_without_file(file: str, module: str) -> Home:
     """Of code that was generated, or typed in: its module decides."""
     if module == "__main__":
         return Home(USER, CELLS, file)
+    if top_level(module) in _TORCH_PACKAGES:
+        return _TORCH
     known = sys.modules.get(module)
     origin = getattr(known, "__file__", None)
     if isinstance(origin, str) and Path(origin).is_absolute():

@@ -40,6 +40,8 @@ def describe_tree(walker: Walker, root: nn.Module, path: str = "model") -> None:
     for name, module in modules:
         walker.known(module, name)
     for name, module in modules:
+        if isinstance(module, torch.jit.ScriptModule):
+            walker.miss(name, "it is compiled by TorchScript, and its code cannot be seen")
         walker.reach_class(type(module))
         walker.line(name, class_name(type(module)))
         for attribute, value in sorted(vars(module).items()):

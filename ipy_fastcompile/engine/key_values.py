@@ -93,6 +93,9 @@ class Walker(Protocol):
     def known(self, value: Value, path: str) -> str | None:
         """Where a mutable value was described before; if nowhere, ``path`` is where it is now."""
 
+    def label(self, function: types.FunctionType) -> str:
+        """The name of a function, with a number if another one has the same name."""
+
     def reach_function(self, function: types.FunctionType, path: str) -> None:
         """A function was found at ``path``."""
 
@@ -117,6 +120,10 @@ def describe(walker: Walker, path: str, value: Value, depth: int = 0) -> None:
         return
     if depth > _DEEP:
         walker.miss(path, f"it is nested more than {_DEEP} levels deep")
+        return
+    if isinstance(value, types.FunctionType) and not _carries(value):
+        walker.line(path, f"function {walker.label(value)}")
+        walker.reach_function(value, path)
         return
     earlier = walker.known(value, path)
     if earlier is not None:
@@ -230,7 +237,7 @@ def _shortened(text: str) -> str:
 def _describe_code(walker: Walker, path: str, value: Value, depth: int) -> bool:
     """Functions and whatever wraps them."""
     if isinstance(value, types.FunctionType):
-        walker.line(path, f"function {function_name(value)}")
+        walker.line(path, f"function {walker.label(value)}")
         walker.reach_function(value, path)
     elif isinstance(value, types.MethodType):
         walker.line(path, "method")
@@ -285,6 +292,12 @@ def _describe_code(walker: Walker, path: str, value: Value, depth: int) -> bool:
     return True
 
 
+def _carries(function: types.FunctionType) -> bool:
+    """Whether there is more to a function than its code and its module."""
+    extras = (function.__closure__, function.__defaults__, function.__kwdefaults__)
+    return any(extras) or bool(function.__dict__)
+
+
 def _describe_builtin(walker: Walker, path: str, value: Any, depth: int) -> None:
     owner = value.__self__
     if owner is None or isinstance(owner, (types.ModuleType, type)):
@@ -329,6 +342,10 @@ def _describe_data(walker: Walker, path: str, value: Value, depth: int) -> bool:
         walker.line(path, "picker")
         for position, part in enumerate(value.__reduce__()[:2]):
             describe(walker, f"{path}.{position}", part, depth + 1)
+    elif isinstance(value, torch.export.Dim) and type(value) is torch.export.Dim:
+        walker.line(path, f"Dim {value.__name__} {value.min} {value.max}")
+    elif any(base.__module__ == "sympy.core.basic" for base in type(value).__mro__):
+        walker.line(path, f"sympy {value!r}")
     elif type(value).__module__ == "typing":
         walker.line(path, f"typing {value!r}")
     elif isinstance(value, torch.fx.Graph):

@@ -69,7 +69,8 @@ class Walk:
         self._component = VALUES
         self._known: dict[int, str] = {}
         self._alive: list[Any] = []  # so that no id is given twice
-        self._queue: deque[tuple[types.FunctionType, Home, str]] = deque()
+        self._queue: deque[tuple[types.FunctionType, Home]] = deque()
+        self._labels: dict[str, list[types.CodeType]] = {}
         self._functions: set[tuple[int, int]] = set()
         self._globals: set[tuple[int, str]] = set()
         self._classes: set[type] = set()
@@ -148,18 +149,26 @@ class Walk:
             self._alive.append(value)
         return earlier
 
+    def label(self, function: types.FunctionType) -> str:
+        """The name of a function, with a number if another one has the same name."""
+        name = function_name(function)
+        codes = self._labels.setdefault(name, [])
+        for position, code in enumerate(codes):
+            if code is function.__code__:
+                return name if position == 0 else f"{name} ({position + 1})"
+        codes.append(function.__code__)
+        return name if len(codes) == 1 else f"{name} ({len(codes)})"
+
     def reach_function(self, function: types.FunctionType, path: str) -> None:
         """Describe what a function carries, and follow its code later."""
         where = home_of_function(function.__code__, function.__globals__)
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
         ):
-            try:
-                content = cell.cell_contents
-            except ValueError:
+            if cell_is_set(cell):
+                describe(self, f"{path}, {name}", cell.cell_contents)
+            else:
                 self.line(f"{path}, {name}", "an empty cell")
-                continue
-            describe(self, f"{path}, {name}", content)
         if where.owner != home.LIBRARY:
             for position, default in enumerate(function.__defaults__ or ()):
                 describe(self, f"{path}, default {position}", default)
@@ -216,7 +225,8 @@ class Walk:
         functions, unseen = torch_internals.op_python_functions(packet)
         if unseen:
             self.miss(path, unseen)
-        for position, function in enumerate(f for f in functions if is_foreign(f)):
+        foreign = [inner for function in functions for inner in _foreign_inside(function)]
+        for position, function in enumerate(foreign):
             describe(self, f"{path}, implementation {position}", function)
 
     # --- functions ---------------------------------------------------------------------------
@@ -227,11 +237,12 @@ class Walk:
             return
         self._functions.add(identity)
         self._alive.append((function.__code__, function.__globals__))
-        self._queue.append((function, where, function_name(function)))
+        self._queue.append((function, where))
 
     def _drain(self) -> None:
         while self._queue and self._count < _MOST_VALUES:
-            function, where, name = self._queue.popleft()
+            function, where = self._queue.popleft()
+            name = self.label(function)
             if where.owner == home.USER:
                 with self.component(VALUES):
                     self._follow_user(function, where, name)
@@ -259,7 +270,7 @@ class Walk:
             return ""
         label = where.name if where.name != home.CELLS else f"cell, {function.__qualname__}"
         digest = code_digest(function.__code__)
-        key = (label, function.__code__.co_firstlineno, function_name(function), digest)
+        key = (label, function.__code__.co_firstlineno, self.label(function), digest)
         sections = self._sections.setdefault(f"source:{where.name}", {})
         if key not in sections:
             sections[key] = source_section(function, label)
@@ -454,6 +465,25 @@ class Walk:
 def is_foreign(function: types.FunctionType) -> bool:
     """Whether the code of a function comes neither from torch nor from Python."""
     return home_of_function(function.__code__, function.__globals__).owner != home.LIBRARY
+
+
+def _foreign_inside(function: Any) -> list[types.FunctionType]:
+    """The functions that are neither torch's nor Python's below the wrappers around them."""
+    if not isinstance(function, types.FunctionType):
+        return []
+    if is_foreign(function):
+        return [function]
+    inner = [cell.cell_contents for cell in function.__closure__ or () if cell_is_set(cell)]
+    return [found for content in inner for found in _foreign_inside(content)]
+
+
+def cell_is_set(cell: types.CellType) -> bool:
+    """Whether a closure's cell holds something by now."""
+    try:
+        _ = cell.cell_contents
+    except ValueError:
+        return False
+    return True
 
 
 def _is_layer_class(cls: type) -> bool:

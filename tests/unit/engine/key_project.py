@@ -169,7 +169,7 @@ class Model(nn.Module):
 
     def forward(self, x):
         x = self.gate(-self.first(x)) + GLOBAL
-        x = TABLE["double"](x) * WEIGHTS[2][1] + CONSTANT + float(ARRAY[1])
+        x = TABLE["double"](x) * WEIGHTS[2][1] + CONSTANT + float(np.log1p(ARRAY[1]))
         x = scaled(x) * self.mode.value + cached(2) + Pair(1.0).b
         with scope() as factor:
             x = x * factor
