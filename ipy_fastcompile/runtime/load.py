@@ -92,6 +92,7 @@ class LoadedFunction:
         *,
         via: str,
         model: str,
+        parts: bind.ExecutionParts,
     ) -> None:
         self._tree = tree
         self._check = check
@@ -104,7 +105,7 @@ class LoadedFunction:
         self.notes: tuple[str, ...] = ()
         self.kernel_ways: tuple[str, ...] = ()
         self.check = Check
-        self._bound = bind.ExecutionParts((), (), ())
+        self._parts = parts
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the model; raises InputError naming an argument that does not fit."""
@@ -131,7 +132,7 @@ class LoadedFunction:
             forward = code.bind(*fn.parts)
             outputs = forward(*code.check_inputs(fn.check, input_ids))
         """
-        kernels, parameters, constants = self._bound
+        kernels, parameters, constants = self._parts
         # Kernels write into buffers of their own, which autograd does not allow for leaves.
         return bind.ExecutionParts(kernels, [p.detach() for p in parameters], constants)
 
@@ -227,13 +228,18 @@ def load_parts(
     check, bound, by_size = loader.load(model, clock)
     signature = program.signature if with_tree else {**program.signature, "out_kind": "tuple"}
     function = LoadedFunction(
-        CallTree(signature), check, bound, by_size, via=via, model=program.model
+        CallTree(signature),
+        check,
+        bound,
+        by_size,
+        via=via,
+        model=program.model,
+        parts=loader.bound,
     )
     clock.mark("bind")
     function.timings = clock.finish()
     function.notes = tuple(loader.notes)
     function.kernel_ways = tuple(loader.ways)
-    function._bound = loader.bound
     return function
 
 
