@@ -115,7 +115,8 @@ def _reloads(results: Mapping[str, Any], imports: Mapping[str, float]) -> Table:
          "native: times less than torch", "published: % less", "published for"),
         tuple(rows),
         (
-            (f"Medians of {runs} fresh processes for each path, which alternate; `import torch` "
+            (f"Medians of up to {runs} fresh processes for each path (two for what takes seconds), "
+            "which alternate; `import torch` "
             "and the making of the weights are excluded."),
             ("The fx and torch paths import torch._dynamo and torch._inductor, "
             f"{seconds(imported)} on this machine; columns 'imports not counted' take that off."),

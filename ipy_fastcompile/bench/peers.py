@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .answers import first_error, median
+from .answers import enough, first_error, median
 from .families import Spec
 from .peer_scripts import OURS, PEERS, SERVE
 from .run import Run
@@ -17,9 +17,6 @@ LAYERS = 16
 # How a load is run: with the Inductor cache of the cold run, with an empty one and a compiler, or
 # with an empty one and none.
 MODES = ("kept", "empty", "shipped")
-# (seconds, runs): a load that takes longer is run so many times at most. The median of a slow one
-# moves little, and would cost minutes.
-_SLOW = ((40.0, 1), (5.0, 2), (2.0, 3))
 
 
 def measure(
@@ -72,9 +69,7 @@ def measure_loads(run: Run, name: str, spec: Spec, *, runs: int, mode: str) -> l
             cache = _cache(run, folder) if mode == "kept" else None
             answer = run.child(_program(name), request, cache=cache)
         answers.append(answer)
-        taken = answer.get("load", 0.0) + answer.get("first_call", 0.0)
-        most = next((count for limit, count in _SLOW if taken > limit), runs)
-        if "error" in answer or len(answers) >= most:
+        if enough(answers, runs):
             break
     return answers
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..artifact import open_artifact
+from .answers import enough
 from .children import run_child
 from .families import Spec
 from .machine import describe, load_average
@@ -145,8 +146,8 @@ class Run:
         """Fresh processes that load an artifact: mode -> path -> the answers of its runs.
 
         The ways alternate, so that a machine that gets slower does it to all of them; each is
-        first in its turn. A way that fails once is not tried again; its last answer has an
-        ``error``.
+        first in its turn. A way that fails is not tried again, and its last answer has an
+        ``error``; one that takes seconds is run twice.
         """
         path = cold["path"]
         modules = _op_modules(path)
@@ -157,7 +158,7 @@ class Run:
             turn = number % len(ways)
             for mode, via in (*ways[turn:], *ways[:turn]):
                 answers = found[mode][via]
-                if any("error" in answer for answer in answers):
+                if enough(answers, runs):
                     continue
                 self.say(f"{Path(path).stem}: reload {via}, {mode}, {number + 1} of {runs}")
                 request = {"path": path, "via": via, "trust": None, "modules": modules}
