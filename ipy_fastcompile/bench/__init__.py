@@ -5,7 +5,9 @@ sets PyTorch's own ways of keeping a compiled model beside ours, ``native`` chec
 path promises, ``growth`` finds what grows worse than the graph; ``all`` does all of it in one run,
 and ``show`` prints a saved result again.
 
-Every measurement is made in a process of its own. What fails is a row that says why.
+Every measurement is made in a process of its own. What fails is a row that says why. On a machine
+that others use, set ``OMP_WAIT_POLICY=passive``: with fewer free cores than threads, OpenMP's
+waiting threads keep the working ones from the processor, and a call takes seconds.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ from .children import run_child
 if TYPE_CHECKING:
     from .run import Options
 
+# Environment variables that change what is measured start with these.
+_TELLING = ("OMP_", "GOMP_", "MKL_", "KMP_", "TORCH_", "TORCHINDUCTOR_", "CUDA_VISIBLE")
 PACKAGES = ("torch", "transformers", "triton", "safetensors", "numpy", "ipy_fastcompile")
 
 # Text, because no module of the package may import these private modules of torch.
@@ -71,6 +73,10 @@ def describe(options: Options) -> dict[str, Any]:
             "commit": _first_line("git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"),
         },
         "imports": probed.get("seconds", {}),
+        # Inherited by every child; OMP_WAIT_POLICY decides what a busy machine does to calls.
+        "environment": {
+            name: value for name, value in sorted(os.environ.items()) if name.startswith(_TELLING)
+        },
     }
 
 

@@ -130,6 +130,9 @@ def heading(document: Mapping[str, Any]) -> list[str]:
         f"Load average at start and end: {', '.join(map(str, load))}",
         "Versions: " + ", ".join(f"{k} {v}" for k, v in versions.items() if v),
     ]
+    environment = document.get("environment", {})
+    if environment:
+        facts.append("Environment: " + ", ".join(f"{k}={v}" for k, v in environment.items()))
     imports = document.get("imports", {})
     if imports:
         facts.append(
