@@ -144,8 +144,8 @@ def main() -> None:
         graph = split(captured)
         count = len(graph.submodules)
         found = measure(ways(captured, graph, model, [x]), options.runs)
-        print(f"{title} ({count} submodules; the ops alone take {alone * 1e6:.0f} us)")
         alone = found.pop("ops alone")
+        print(f"{title} ({count} submodules; the ops alone take {alone * 1e6:.0f} us)")
         best = found["execution code"]
         for name, seconds in found.items():
             each = (seconds - alone) * 1e6 / count
