@@ -62,12 +62,13 @@ def _cold(results: Mapping[str, Any]) -> Table:
             )
         )
     return Table(
-        "Cold compile, Inductor cache empty",
+        "Cold compile",
         ("model", "nodes", "submodules", "native kernels", *STAGES, "report", "all", "save",
          "artifact", "without FX bytes", "max error"),
         tuple(rows),
         (
             "From `transformers` configurations with random weights: real depth, toy width.",
+            "The Inductor cache is empty at the start, unless the heading names one.",
             ("In a fresh process, from a finished `import torch` and a finished model; the stage "
             "lower imports Inductor, probes the processor and runs the C++ compiler."),
             ("max error: largest absolute difference from eager, reloaded with the real weights, "

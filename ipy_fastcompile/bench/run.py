@@ -66,6 +66,7 @@ class Run:
             "finished": None,
             "load average": [load_average()],
             **describe(self.options),
+            "inductor cache": str(self.options.inductor_cache or ""),
             "results": {},
         }
         self.write(self)

@@ -130,6 +130,8 @@ def heading(document: Mapping[str, Any]) -> list[str]:
         f"Load average at start and end: {', '.join(map(str, load))}",
         "Versions: " + ", ".join(f"{k} {v}" for k, v in versions.items() if v),
     ]
+    if document.get("inductor cache"):
+        facts.append(f"Inductor cache: {document['inductor cache']}; cold compiles are not cold")
     environment = document.get("environment", {})
     if environment:
         facts.append("Environment: " + ", ".join(f"{k}={v}" for k, v in environment.items()))

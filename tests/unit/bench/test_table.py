@@ -108,6 +108,7 @@ def test_the_heading_says_where_when_and_how() -> None:
         "machine": {"processor": "CPU, 2 threads", "cores": 2, "memory": 8_000_000_000},
         "versions": {"torch": "2.13.0", "triton": ""},
         "imports": {"import torch": 1.5},
+        "inductor cache": "/cache",
         "environment": {"OMP_WAIT_POLICY": "passive"},
     }
     text = render_document(document, [TABLE], markdown=False)
@@ -116,6 +117,7 @@ def test_the_heading_says_where_when_and_how() -> None:
     assert "CPU, 2 threads; 2 cores, 8 GB memory" in text
     assert "Versions: torch 2.13.0\n" in text
     assert "Imports: torch 1.5 s" in text
+    assert "Inductor cache: /cache; cold compiles are not cold\n" in text
     assert "Environment: OMP_WAIT_POLICY=passive\n" in text
     assert "\nLoads\n" in text
     assert render_document(document, [], markdown=True).startswith("- Command: ")
