@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from ..errors import CacheError
 from .entries import Entry
@@ -20,11 +21,19 @@ _UNITS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 def main(arguments: list[str]) -> int:
     """Print what the sub-command says; 0."""
-    options = _parser().parse_args(arguments)
-    store = Store(options.directory)
-    for line in _COMMANDS[options.command](store, options):
+    for line in answer(_parser().parse_args(arguments)):
         sys.stdout.write(f"{line}\n")
     return 0
+
+
+def answer_words(words: list[str]) -> Iterator[str]:
+    """What a sub-command says, for a caller without a command line. Raises `CacheError`."""
+    return answer(_parser(_Quiet).parse_args(words))
+
+
+def answer(options: argparse.Namespace) -> Iterator[str]:
+    """The lines of a sub-command."""
+    return _COMMANDS[options.command](Store(options.directory), options)
 
 
 def list_lines(entries: tuple[Entry, ...], cap_bytes: int) -> Iterator[str]:
@@ -48,10 +57,20 @@ def pruned_lines(pruned: Pruned) -> Iterator[str]:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m ipy_fastcompile cache", description="See and clean the cache."
-    )
+class _Quiet(argparse.ArgumentParser):
+    """Raises instead of printing and ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CacheError(
+            f"The cache has no such command: {message}.",
+            "It knows ls, show KEY, why [KEY], diff A B, prune [--cap SIZE], clear and path.",
+        )
+
+
+def _parser(
+    kind: type[argparse.ArgumentParser] = argparse.ArgumentParser,
+) -> argparse.ArgumentParser:
+    parser = kind(prog="python -m ipy_fastcompile cache", description="See and clean the cache.")
     parser.add_argument("--directory", help="another cache than this user's")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("ls", help="list the entries, the most recently used first")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import uuid
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from ..errors import (
 )
 from ..records import Report
 from ..runtime.load import LoadedFunction, load_parts
-from .key import CallKey, make_key
+from .key import UNCOVERED, CallKey, make_key
 from .pipeline import CompiledModel, OnProgress, compile
 from .reloadable import ReloadableModel
 
@@ -118,7 +119,8 @@ def compile_cached(
             "force asks for a compile, and assert_warm forbids one.", "Leave one of them out."
         )
     store = store or Store()
-    wanted = make_key(model, args, kwargs, dynamic=dynamic, split_at=split_at, sizes=sizes)
+    options: dict[str, Any] = {"dynamic": dynamic, "split_at": split_at, "sizes": sizes}
+    wanted = _key_of(model, args, kwargs, options)
     why = _why_not(wanted, force=force)
     if not why:
         found = _look_up(store, wanted.key, model)
@@ -133,7 +135,6 @@ def compile_cached(
         )
 
     def build() -> CompiledModel:
-        options = {"dynamic": dynamic, "split_at": split_at, "sizes": sizes}
         compiled = compile(model, args, kwargs, **options, progress=progress)
         _note_key(compiled, wanted.key, why)
         return compiled
@@ -149,6 +150,21 @@ def compile_cached(
         compiled = build()
         store.put(wanted.key, lambda path: _write_entry(compiled, wanted.key, path))
     return CachedResult(compiled, wanted.key.digest, hit=False, why_miss=why)
+
+
+def _key_of(
+    model: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+) -> CallKey:
+    """The key of a call, or one that matches nothing where the user's objects resist."""
+    try:
+        return make_key(model, args, kwargs, **options)
+    except Exception as error:  # noqa: BLE001 - an object may do anything when it is looked at
+        what = f"{type(error).__name__} while its objects were looked at: {error}"
+        warnings.warn(f"This call is not cached: {inert(what)}", FastCompileWarning, stacklevel=4)
+        return CallKey(Key({UNCOVERED: f"{what}\n{uuid.uuid4()}"}), (what,))
 
 
 def _why_not(wanted: CallKey, *, force: bool) -> tuple[str, ...]:

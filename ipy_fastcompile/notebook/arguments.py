@@ -26,6 +26,8 @@ class Options:
     split_at: tuple[str, ...] | None = None
     sizes: Mapping[str, list[int]] | None = None
     model: str | None = None
+    force: bool = False
+    assert_warm: bool = False
     runs: int | None = None
     warm: bool = True
     explorer: bool = True
@@ -104,6 +106,8 @@ def read_options(parser: argparse.ArgumentParser, line: str, *, is_cell: bool) -
     found = parser.parse_args(words)
     if found.runs is not None and found.runs < 1:
         raise UsageError(f"--runs is {found.runs}, and at least 1 process is needed.")
+    if found.force and found.assert_warm:
+        raise UsageError("--force asks for a compile, and --assert-warm forbids one.")
     return Options(
         code=code,
         output=check_name(found.output),
@@ -112,6 +116,8 @@ def read_options(parser: argparse.ArgumentParser, line: str, *, is_cell: bool) -
         split_at=tuple(found.split_at) if found.split_at else None,
         sizes=read_sizes(found.sizes or ()),
         model=found.model,
+        force=found.force,
+        assert_warm=found.assert_warm,
         runs=found.runs,
         warm=not found.no_warm,
         explorer=not found.no_explorer,

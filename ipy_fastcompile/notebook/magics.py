@@ -1,6 +1,6 @@
 """Magic -> one call of the public API, its result shown.
 
-``%%fastcompile`` is `ipy_fastcompile.compile`, ``%fastcompile_load`` is `load`,
+``%%fastcompile`` is `engine.cached.compile_cached`, ``%fastcompile_load`` is `load`,
 ``%fastcompile_inspect`` is `inspect`. torch is imported when the first of them needs it.
 """
 
@@ -29,6 +29,7 @@ from .. import errors
 from ..measure import measure
 from ..records import Progress
 from .arguments import Options, check_name, near, read_options, read_words
+from .cache_magic import CacheMagics
 from .cell import name_cells, run_last_call
 from .completion import option_matcher
 from .intercept import MISSING, look_up, run_first_call, split_name
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 # What a user can mend: shown as one sentence. Everything else keeps its traceback.
 BAD_INPUT = (
     errors.ArtifactError,
+    errors.CacheError,
+    errors.CacheMiss,
     errors.CallError,
     errors.CaptureError,
     errors.InputError,
@@ -61,8 +64,10 @@ class Api:
     """The calls that the magics make; torch is imported by the first of them that needs it."""
 
     def compile(self, *args: Any, **kwargs: Any) -> Any:
-        """`ipy_fastcompile.compile`."""
-        return ipy_fastcompile.compile(*args, **kwargs)
+        """`engine.cached.compile_cached`: the model, from the cache if it is there."""
+        from ..engine.cached import compile_cached
+
+        return compile_cached(*args, **kwargs).model
 
     def measure(self, *args: Any, **kwargs: Any) -> Report:
         """`ipy_fastcompile.measure.measure`."""
@@ -107,8 +112,9 @@ class FastCompileMagics(Magics):
 
         The cell runs as usual. Its last statement is a call, ``model(x)`` or ``out = model(x)``:
         the model is captured with these arguments, split, lowered, written as execution code and
-        packed as an artifact. The value of the call is that of the compiled model. Shown are a
-        report, and in a notebook the explorer.
+        packed as an artifact. A call that was compiled before comes from the cache; the report
+        says so, or what differs. The value of the call is that of the compiled model. Shown are
+        a report, and in a notebook the explorer.
 
         Examples::
 
@@ -234,6 +240,8 @@ class FastCompileMagics(Magics):
                 split_at=options.split_at,
                 sizes=options.sizes,
                 progress=bar.update,
+                force=options.force,
+                assert_warm=options.assert_warm,
             )
             if options.output is not None:
                 self._give(compiled, options.output)  # kept, whatever happens from here on
@@ -290,7 +298,7 @@ class FastCompileMagics(Magics):
 def register(ipython: InteractiveShell) -> FastCompileMagics:
     """Add the magics and their completion to a shell."""
     magics = FastCompileMagics(ipython)
-    ipython.register_magics(magics)
+    ipython.register_magics(magics, CacheMagics(ipython))
     ipython.Completer.custom_matchers.append(magics.matcher)
     return magics
 
@@ -305,5 +313,6 @@ def unregister(ipython: InteractiveShell) -> None:
             kind.pop(name, None)
     ipython.Completer.custom_matchers.remove(magics.matcher)
     ipython.configurables.remove(magics)
+    ipython.configurables.remove(ipython.magics_manager.registry.pop(CacheMagics.__name__))
     for widget in magics.explorers.values():
         widget.close()

@@ -83,6 +83,13 @@ COMPILE_OPTIONS = (
         "instead of the call in its last statement",
     ),
     _option(
+        "-f",
+        "--force",
+        action="store_true",
+        help="compile even if the cache has it, and replace what it has",
+    ),
+    _option("--assert-warm", action="store_true", help="fail, and say why, instead of compiling"),
+    _option(
         "--runs", type=int, metavar="N", help="fresh processes for each reload path (default: 3)"
     ),
     _option(
@@ -131,11 +138,23 @@ INSPECT_OPTIONS = (
     _HELP,
 )
 
+CACHE_OPTIONS = (
+    _option(
+        "command",
+        nargs="*",
+        metavar="COMMAND",
+        help="ls, show KEY, why [KEY], diff A B, prune, clear or path",
+    ),
+    _option("--cap", metavar="SIZE", help="for prune: keep at most this much, as in 500MB or 2GB"),
+    _HELP,
+)
+
 # What each magic takes.
 OPTIONS = {
     "fastcompile": COMPILE_OPTIONS,
     "fastcompile_load": LOAD_OPTIONS,
     "fastcompile_inspect": INSPECT_OPTIONS,
+    "fastcompile_cache": CACHE_OPTIONS,
 }
 
 

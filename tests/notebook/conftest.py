@@ -66,6 +66,7 @@ class FakeApi:
         default_factory=list
     )
     results: list[FakeCompiled] = field(default_factory=list)
+    cache: list[tuple[bool, bool]] = field(default_factory=list)  # (force, assert_warm)
     measured: list[dict[str, Any]] = field(default_factory=list)
     loaded: list[tuple[Path, Any, dict[str, Any]]] = field(default_factory=list)
     error: Exception | None = None
@@ -73,6 +74,7 @@ class FakeApi:
 
     def compile(self, model: Any, args: Any, kwargs: Any, **options: Any) -> FakeCompiled:
         progress = options.pop("progress")
+        self.cache.append((options.pop("force"), options.pop("assert_warm")))
         progress(Progress("capture", 0, 1))
         progress(Progress("lower", 1, 3, "submod_4"))
         if self.error is not None:

@@ -14,6 +14,7 @@ from ipy_fastcompile.notebook.arguments import (
     read_words,
     split_line,
 )
+from ipy_fastcompile.notebook.cache_magic import CacheMagics
 from ipy_fastcompile.notebook.magics import FastCompileMagics
 from ipy_fastcompile.notebook.options import COMPILE_OPTIONS, LOAD_OPTIONS, OPTIONS
 
@@ -39,7 +40,7 @@ def test_every_option_is_read() -> None:
     line = (
         "-o result --save 'my file.fastcompile' --dynamic ids:1=seq(2,512) --split-at aten::mm"
         " --split-at my::attn --sizes seq=1,16 -m model.layers[0] --runs 5 --no-warm"
-        " --no-explorer -q"
+        " --no-explorer -f -q"
     )
     assert read(line, is_cell=True) == Options(
         output="result",
@@ -51,15 +52,17 @@ def test_every_option_is_read() -> None:
         runs=5,
         warm=False,
         explorer=False,
+        force=True,
         quiet=True,
     )
+    assert read("--assert-warm f(x)") == Options(code="f(x)", assert_warm=True)
 
 
 def test_no_option_is_missing_above() -> None:
     flags = {option.flags[0] for option in COMPILE_OPTIONS}
     assert flags == {
         *("-o", "--save", "--dynamic", "--split-at", "--sizes", "-m", "--runs", "--no-warm"),
-        *("--no-explorer", "-q", "-h", "call"),
+        *("--no-explorer", "-q", "-h", "call", "-f", "--assert-warm"),
     }
 
 
@@ -186,7 +189,8 @@ def test_options_and_names_of_load_may_be_mixed() -> None:
 
 @pytest.mark.parametrize("magic", OPTIONS)
 def test_usage_lists_every_option(magic: str) -> None:
-    usage = getattr(FastCompileMagics, magic).__doc__
+    owner = next(c for c in (FastCompileMagics, CacheMagics) if hasattr(c, magic))
+    usage = getattr(owner, magic).__doc__
     assert f"%{magic}" in usage
     for option in OPTIONS[magic]:
         assert all(flag in usage or flag.upper() in usage for flag in option.flags)
