@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import linecache
@@ -43,6 +44,7 @@ class Call:
     kwargs: dict[str, Any]
     options: dict[str, Any]
     project: Project
+    undo: contextlib.ExitStack = dataclasses.field(default_factory=contextlib.ExitStack)
 
     def key(self) -> Any:
         return make_key(self.model, self.args, self.kwargs, **self.options)
@@ -86,13 +88,14 @@ def _flags(call: Call, patch: Patch) -> None:
 def _inductor(call: Call, patch: Patch) -> None:
     import torch._inductor.config
 
-    patch.setattr(torch._inductor.config, "epilogue_fusion", False)
+    # torch's own patch: its config modules do not come back from monkeypatch's.
+    call.undo.enter_context(torch._inductor.config.patch(epilogue_fusion=False))
 
 
 def _export(call: Call, patch: Patch) -> None:
     import torch._dynamo.config
 
-    patch.setattr(torch._dynamo.config, "assume_static_by_default", False)
+    call.undo.enter_context(torch._dynamo.config.patch(assume_static_by_default=False))
 
 
 def _environment(call: Call, patch: Patch) -> None:
@@ -168,8 +171,9 @@ def test_a_changed_factor_is_named_and_no_other(
 ) -> None:
     before = call.key().key
     change, said = FACTORS[component]
-    change(call, monkeypatch)
-    changes = changes_between(before, call.key().key)
+    with call.undo:
+        change(call, monkeypatch)
+        changes = changes_between(before, call.key().key)
     assert [change.component for change in changes] == [component]
     assert said in str(changes[0])
 
