@@ -206,7 +206,7 @@ def _without_kernels(native: NativeKernel) -> Callable[..., Any]:
     return kernel
 
 
-def _nothing(*_: Any) -> None:
+def _nothing(*_: Any, **__: Any) -> None:
     """In the place of what computes."""
 
 
