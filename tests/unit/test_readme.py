@@ -20,7 +20,7 @@ def test_the_table_of_options_is_complete_and_has_none_that_does_not_exist() -> 
     rows = re.findall(r"^\| `(-[^ `]*)", README, re.MULTILINE)
     flags = {flag for option in COMPILE_OPTIONS for flag in option.flags}
     help_is_said_elsewhere = {"-h", "--help", "call"}
-    shorter = {"--output": "-o", "--model": "-m", "--quiet": "-q"}
+    shorter = {"--output": "-o", "--model": "-m", "--quiet": "-q", "--force": "-f"}
     assert {shorter.get(f, f) for f in flags - help_is_said_elsewhere} == set(rows)
 
 
