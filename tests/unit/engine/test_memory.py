@@ -11,6 +11,8 @@ from torch import nn
 import ipy_fastcompile as fc
 from ipy_fastcompile.engine.boundaries import SplitReason
 from ipy_fastcompile.engine.liveness import line_liveness
+from ipy_fastcompile.engine.memory import CallMemory, _measure, _without_kernels
+from ipy_fastcompile.engine.native import NativeKernel
 from tests.unit.engine.test_codegen import everything, stitched
 
 
@@ -145,3 +147,25 @@ def test_a_call_that_cannot_run_without_data_is_known_by_its_values_and_said_so(
     found = line_liveness(code.lowered, code.code, {}, str)
     assert found.unknown == ("submod_0: RuntimeError: needs the data",)
     assert found.peak == 16
+
+
+KERNEL = """def kernel_0(arg0_1, arg1_1):
+    s0 = arg1_1
+    with device_guard(0):
+        stream0 = get_raw_stream(0)
+        buf0 = empty_strided_cpu((s0, 100), (100, 1), torch.float32)
+        triton_poi_fused_0(arg0_1, buf0, s0, stream=stream0)
+        buf1 = empty_strided_cpu((s0, 10), (10, 1), torch.float64)
+        triton_poi_fused_0(buf0, buf1, s0, stream=stream0)
+        del buf0
+        buf2 = reinterpret_tensor(buf1, (s0, 5), (10, 1), 5)
+    return (buf1, buf2, arg0_1, s0)
+"""
+
+
+def test_a_kernels_buffers_count_while_they_are_alive() -> None:
+    native = NativeKernel("kernel_0", KERNEL, (("triton_poi_fused_0", b""),), (), ())
+    found = _measure(_without_kernels(native), [torch.ones(3), 7], {})
+    assert found == CallMemory(
+        peak=7 * 100 * 4 + 7 * 10 * 8, outputs=(0, 0, -1, None), storages=(7 * 10 * 8,)
+    )
