@@ -172,19 +172,18 @@ HARMLESS = (
 
 
 def test_the_oracle_sees_what_must_not_happen() -> None:
-    for line in ("open('/dev/null')", "import this", "exec('1')", "compile('1', 'f', 'exec')"):
+    for line in ("open('/dev/null')", "import no_such_module", "exec('1')", "compile('1', 'f', 'exec')"):
         with watched() as events, contextlib.suppress(ImportError):
             exec(line, {})
         assert [e for e in events if e != "exec"] or line.startswith("exec"), line
 
 
-@pytest.mark.filterwarnings("ignore::SyntaxWarning")
 @seed(SEED)
 @settings(
     max_examples=3000, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )  # fmt: skip
 @given(st.integers(0, 2**32 - 1))
-def test_nothing_outside_the_grammar_executes(number: int) -> None:
+def check_random_text(number: int) -> None:
     fuzz = Fuzz(number)
     tree = copy.deepcopy(ORIGINAL)
     for _ in range(fuzz.choose.choice((1, 1, 1, 2, 3))):
@@ -203,9 +202,11 @@ def test_nothing_outside_the_grammar_executes(number: int) -> None:
 ORIGINAL = ast.parse(EXECUTION)
 
 
-def test_enough_was_accepted_for_the_oracle_to_mean_something() -> None:
-    """Runs last. The unchanged text is accepted, and runs without an event."""
-    execute(EXECUTION)
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+def test_nothing_outside_the_grammar_executes() -> None:
+    execute(EXECUTION)  # the unchanged text is accepted, and runs without an event
+    check_random_text()
     assert COUNTS["texts"] >= 3000
     assert COUNTS["executed"] == COUNTS["accepted"]
-    assert COUNTS["accepted"] > 60, COUNTS
+    assert COUNTS["accepted"] > 60, COUNTS  # or the oracle would mean nothing
+    print(f"{COUNTS}; FASTCOMPILE_SEED={SEED} replays them")
