@@ -172,7 +172,12 @@ HARMLESS = (
 
 
 def test_the_oracle_sees_what_must_not_happen() -> None:
-    for line in ("open('/dev/null')", "import no_such_module", "exec('1')", "compile('1', 'f', 'exec')"):
+    for line in (
+        "open('/dev/null')",
+        "import no_such_module",
+        "exec('1')",
+        "compile('1', 'f', 'exec')",
+    ):
         with watched() as events, contextlib.suppress(ImportError):
             exec(line, {})
         assert [e for e in events if e != "exec"] or line.startswith("exec"), line
