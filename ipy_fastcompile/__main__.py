@@ -15,6 +15,10 @@ from .errors import FastCompileError, FastCompileWarning
 COMMANDS = {
     "demo": ("ipy_fastcompile.demo", "compile a Llama of toy width, and show what became of it"),
     "inspect": ("ipy_fastcompile.artifact.inspect_command", "read an artifact, or compare two"),
+    "verify": (
+        "ipy_fastcompile.verify",
+        "check that an artifact loads and computes without a compiler",
+    ),
     "cache": ("ipy_fastcompile.artifact.cache_command", "list, explain and clean the cache"),
     "bench": ("ipy_fastcompile.bench", "measure cold compiles and reloads, and PyTorch's own ways"),
 }

@@ -160,5 +160,9 @@ class CacheMiss(FastCompileError, LookupError):
     """A warm start was demanded, and no entry has the key; the message explains the miss."""
 
 
+class VerifyError(FastCompileError, ValueError):
+    """A verification cannot be made as asked, for instance because its reference is none."""
+
+
 class FastCompileWarning(UserWarning):
     """Something was handled, and the user should know: a fallback, a miss, a quarantined file."""

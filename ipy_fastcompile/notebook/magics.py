@@ -37,11 +37,14 @@ from .options import COMPILE_OPTIONS, INSPECT_OPTIONS, LOAD_OPTIONS, OPTIONS, ta
 from .outputs import cell_key, has_frontend, report_bundle, show_explorer
 from .progress import make_bar
 from .saving import check_save_path
+from .verify_magic import VerifyMagics
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ..records import Report
+
+OTHER_MAGICS = (CacheMagics, VerifyMagics)
 
 # What a user can mend: shown as one sentence. Everything else keeps its traceback.
 BAD_INPUT = (
@@ -298,7 +301,7 @@ class FastCompileMagics(Magics):
 def register(ipython: InteractiveShell) -> FastCompileMagics:
     """Add the magics and their completion to a shell."""
     magics = FastCompileMagics(ipython)
-    ipython.register_magics(magics, CacheMagics(ipython))
+    ipython.register_magics(magics, *(kind(ipython) for kind in OTHER_MAGICS))
     ipython.Completer.custom_matchers.append(magics.matcher)
     return magics
 
@@ -313,6 +316,7 @@ def unregister(ipython: InteractiveShell) -> None:
             kind.pop(name, None)
     ipython.Completer.custom_matchers.remove(magics.matcher)
     ipython.configurables.remove(magics)
-    ipython.configurables.remove(ipython.magics_manager.registry.pop(CacheMagics.__name__))
+    for other in OTHER_MAGICS:
+        ipython.configurables.remove(ipython.magics_manager.registry.pop(other.__name__))
     for widget in magics.explorers.values():
         widget.close()

@@ -149,12 +149,32 @@ CACHE_OPTIONS = (
     _HELP,
 )
 
+VERIFY_OPTIONS = (
+    _option("path", nargs="?", metavar="PATH", help="the artifact"),
+    _OUTPUT,
+    _option(
+        "--sizes",
+        action="append",
+        metavar="NAME=N[,N]",
+        help="call at these sizes: seq=2,64; may be repeated",
+    ),
+    _option("--reference", metavar="FILE", help="compare with these saved outputs, too"),
+    _option("--write-reference", metavar="FILE", help="save the outputs of eager"),
+    _option(
+        "--trust",
+        metavar="DIGEST",
+        help="verify a file that somebody else made, if its digest is exactly this sha256:...",
+    ),
+    _HELP,
+)
+
 # What each magic takes.
 OPTIONS = {
     "fastcompile": COMPILE_OPTIONS,
     "fastcompile_load": LOAD_OPTIONS,
     "fastcompile_inspect": INSPECT_OPTIONS,
     "fastcompile_cache": CACHE_OPTIONS,
+    "fastcompile_verify": VERIFY_OPTIONS,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,18 +12,26 @@ from .program import Program
 
 
 def example_inputs(
-    program: Program, sizes: Mapping[str, int] | None = None, seed: int = 0
+    program: Program,
+    sizes: Mapping[str, int] | None = None,
+    seed: int = 0,
+    shapes: Sequence[Sequence[int] | None] | None = None,
+    largest_integer: int = 0,
 ) -> list[Any]:
-    """The leaves of a call like the example's: same dtypes and, unless ``sizes`` differ, shapes.
+    """The leaves of a call like the example's: same dtypes and, unless told otherwise, shapes.
 
-    Integers are zero, which every index and token id allows; booleans are true, as in a mask that
-    keeps everything; floating-point values are random in [-1, 1).
+    ``sizes`` replace symbolic sizes by name; ``shapes`` are whole shapes, one a leaf.
+
+    Integers are zero, which every index and token id allows, or random up to ``largest_integer``;
+    booleans are true, as in a mask that keeps everything; floating-point values are random in
+    [-1, 1).
 
     Raises InputError for a leaf that is neither a tensor nor a plain constant.
     """
     generator = torch.Generator().manual_seed(seed)
     leaves: list[Any] = []
-    for row, entry in zip(program.example, program.signature["inputs"], strict=True):
+    wanted = shapes or [None] * len(program.example)
+    for row, entry, given in zip(program.example, program.signature["inputs"], wanted, strict=True):
         if row[0] == "float":
             leaves.append(float(row[1]))
             continue
@@ -43,6 +51,9 @@ def example_inputs(
                 for d, n in zip(dims, shape, strict=True)
             ]
             stride = _like(stride, row[2], shape)
+        if given is not None:
+            shape = list(given)
+            stride = _like(stride, row[2], shape)
         dtype = getattr(torch, dtype_name)
         tensor = torch.empty_strided(shape, stride, dtype=dtype, device=device)
         if dtype is torch.bool:
@@ -51,7 +62,7 @@ def example_inputs(
             noise = torch.rand(shape, generator=generator) * 2 - 1
             tensor.copy_(noise)
         else:
-            tensor.zero_()
+            tensor.copy_(torch.randint(0, largest_integer + 1, shape, generator=generator))
         leaves.append(tensor)
     return leaves
 

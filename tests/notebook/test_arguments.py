@@ -14,8 +14,7 @@ from ipy_fastcompile.notebook.arguments import (
     read_words,
     split_line,
 )
-from ipy_fastcompile.notebook.cache_magic import CacheMagics
-from ipy_fastcompile.notebook.magics import FastCompileMagics
+from ipy_fastcompile.notebook.magics import OTHER_MAGICS, FastCompileMagics
 from ipy_fastcompile.notebook.options import COMPILE_OPTIONS, LOAD_OPTIONS, OPTIONS
 
 PARSER = FastCompileMagics.fastcompile.parser
@@ -189,7 +188,7 @@ def test_options_and_names_of_load_may_be_mixed() -> None:
 
 @pytest.mark.parametrize("magic", OPTIONS)
 def test_usage_lists_every_option(magic: str) -> None:
-    owner = next(c for c in (FastCompileMagics, CacheMagics) if hasattr(c, magic))
+    owner = next(c for c in (FastCompileMagics, *OTHER_MAGICS) if hasattr(c, magic))
     usage = getattr(owner, magic).__doc__
     assert f"%{magic}" in usage
     for option in OPTIONS[magic]:
