@@ -674,6 +674,7 @@ _SILENT_ENTRIES = (
     "log_file_name",
     "verbose",
     "base_dir",
+    "xpu.cutlass_dir",  # where it is not set, the working directory at the time of the import
 )
 
 

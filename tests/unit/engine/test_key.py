@@ -641,6 +641,23 @@ def test_an_environment_variable_is_part_of_the_key(monkeypatch: Patch) -> None:
 
 # --- equal in other processes --------------------------------------------------------------------
 
+
+def test_the_working_directory_is_no_part_of_the_key(tmp_path: Path) -> None:
+    # Inductor's configuration holds the directory it was imported in.
+    asked = (
+        "import os, sys\n"
+        "import torch._dynamo.config, torch._functorch.config, torch._inductor.config\n"
+        "from ipy_fastcompile import torch_internals\n"
+        "os.chdir(sys.argv[1])\n"
+        "for part in ('dynamo', 'functorch', 'inductor'):\n"
+        "    print(torch_internals.changed_configuration(f'torch._{part}.config'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asked, str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.stdout.split("\n") == ["{}", "{}", "{}", ""], done.stderr
+
+
 _CHILD = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
