@@ -1,10 +1,11 @@
-"""A Chromium, pages that fail on console errors, and a JupyterLab with a home of its own.
+"""A Chromium, pages that fail on console errors, and Jupyter servers with a home of their own.
 
 Without Chromium the browser tests are skipped, saying so; where CI is set they fail instead.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from ipy_fastcompile.records import Report
@@ -128,12 +130,45 @@ def violations(page: Any, context: str = ".fc-root") -> list[str]:
     ]
 
 
-# --- JupyterLab ----------------------------------------------------------------------------------
+# --- Jupyter -------------------------------------------------------------------------------------
+
+# A made-up report, so that nothing has to be compiled; `rerun` stands for the measurement.
+CELL = """
+import dataclasses, time
+from tests.unit.show.sample import sample_report
+from ipy_fastcompile.show.explorer import Explorer
+from ipy_fastcompile.show.html import ReportView
+
+report = sample_report(80, near_twin=True)
+
+def rerun(shipped):
+    if shipped:
+        raise OSError("no process could be started")
+    time.sleep(0.5)
+    return tuple(dataclasses.replace(r, load=r.load / 2) for r in report.reloads if not r.shipped)
+
+explorer = Explorer(report, rerun)
+display(ReportView(report))
+display(explorer)
+"""
+
+
+def write_notebook(path: Path, cells: list[str]) -> Any:
+    notebook = nbformat.v4.new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+    )
+    nbformat.write(notebook, path)
+    return notebook
+
+
+def list_of(page: Any) -> Any:
+    return page.get_by_role("treegrid", name="Submodules")
 
 
 @dataclass(frozen=True)
 class Lab:
-    """A running JupyterLab: address, token, folder of notebooks, settings, environment."""
+    """A running JupyterLab or Notebook: address, token, notebooks, settings, environment."""
 
     url: str
     token: str
@@ -142,7 +177,7 @@ class Lab:
     environment: dict[str, str]
 
     def open(self, page: Any, notebook: str, theme: str = "JupyterLab Light") -> None:
-        """Open a notebook and wait for its kernel."""
+        """Open a notebook in JupyterLab and wait for its kernel."""
         setting = json.dumps({"theme": theme})
         (self.settings / "themes.jupyterlab-settings").write_text(setting)
         page.goto(f"{self.url}/doc/tree/{notebook}?reset&token={self.token}")
@@ -156,13 +191,15 @@ class Lab:
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
 
-@pytest.fixture(scope="session")
-def lab(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    if importlib.util.find_spec("jupyterlab") is None:
-        _missing("JupyterLab (pip install jupyterlab)")
-    root, config = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("config")
+@contextlib.contextmanager
+def serve(module: str, folder: Path) -> Iterator[Lab]:
+    """Run ``python -m MODULE``, with notebooks, configuration and data in a folder of its own."""
+    if importlib.util.find_spec(module) is None:
+        _missing(f"{module} (pip install {module})")
+    root, config = folder / "notebooks", folder / "config"
     settings = config / "lab/user-settings/@jupyterlab/apputils-extension"
-    settings.mkdir(parents=True)
+    for path in (root, settings):
+        path.mkdir(parents=True)
     quiet = json.dumps({"fetchNews": "false", "checkForUpdates": False})
     (settings / "notification.jupyterlab-settings").write_text(quiet)
     environment = os.environ | {
@@ -178,10 +215,10 @@ def lab(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[La
     token = secrets.token_hex(8)
     arguments = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
     arguments += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
-    log = config / "lab.log"
+    log = config / "server.log"
     with log.open("w") as stream:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *arguments, f"--ServerApp.root_dir={root}"],
+            [sys.executable, "-m", module, *arguments, f"--ServerApp.root_dir={root}"],
             stdout=stream,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -197,6 +234,12 @@ def lab(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[La
             server.kill()
 
 
+@pytest.fixture(scope="session")
+def lab(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with serve("jupyterlab", tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
 def _wait_for(address: str, log: Path, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -206,4 +249,4 @@ def _wait_for(address: str, log: Path, seconds: float = 60) -> None:
             time.sleep(0.25)
         else:
             return
-    raise RuntimeError(f"JupyterLab did not start: {log.read_text()}")
+    raise RuntimeError(f"The server did not start: {log.read_text()}")

@@ -8,48 +8,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
 
-from tests.browser.conftest import Lab, OpenPage, violations
+from tests.browser.conftest import CELL, Lab, OpenPage, list_of, violations, write_notebook
 
 pytestmark = pytest.mark.browser
 
-# A made-up report, so that nothing has to be compiled; `rerun` stands for the measurement.
-CELL = """
-import dataclasses, time
-from tests.unit.show.sample import sample_report
-from ipy_fastcompile.show.explorer import Explorer
-from ipy_fastcompile.show.html import ReportView
-
-report = sample_report(80, near_twin=True)
-
-def rerun(shipped):
-    if shipped:
-        raise OSError("no process could be started")
-    time.sleep(0.5)
-    return tuple(dataclasses.replace(r, load=r.load / 2) for r in report.reloads if not r.shipped)
-
-explorer = Explorer(report, rerun)
-display(ReportView(report))
-display(explorer)
-"""
 THEMES = ("JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast")
-
-
-def write_notebook(path: Path, cells: list[str]) -> Any:
-    notebook = nbformat.v4.new_notebook(
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-        cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-    )
-    nbformat.write(notebook, path)
-    return notebook
-
-
-def list_of(page: Any) -> Any:
-    return page.get_by_role("treegrid", name="Submodules")
 
 
 def own_errors(errors: list[str]) -> list[str]:
