@@ -62,7 +62,10 @@ RULES = (
 # Public objects offer a view of themselves as a method (`compiled.explore()`, `report.to_html()`).
 # Only inside that method, so that nobody who does not ask for a view loads one.
 DOORS = {
-    "engine/reloadable.py": (f"{PACKAGE}.show.explorer.Explorer", f"{PACKAGE}.show.text.render_text"),
+    "engine/reloadable.py": (
+        f"{PACKAGE}.show.explorer.Explorer",
+        f"{PACKAGE}.show.text.render_text",
+    ),
     "records.py": (f"{PACKAGE}.show.html.render_page",),
 }
 # The one file that knows private names of torch ...

@@ -1,8 +1,8 @@
 """The execution code of six models, as text: a change of the generator shows as a diff.
 
 ``REFRESH_GOLDEN=1 python -m pytest tests/unit/engine/test_codegen_golden.py`` writes the files
-anew; review the diff. No compiler is needed: kernels are only called by name. Line numbers of the models'
-files are left out, so that the files do not change with them.
+anew; review the diff. No compiler is needed: kernels are only called by name. Line numbers of the
+models' files are left out, so that the files do not change with them.
 """
 
 from __future__ import annotations
