@@ -451,6 +451,31 @@ def cpu_vector_isa() -> str:
     return str(pick_vec_isa())
 
 
+# --- graphs whose code is written when it is asked for (torch.fx._lazy_graph_module; 2.11, 2.13) --
+
+
+def lazy_graph_module(
+    root: torch.nn.Module, graph: torch.fx.Graph, name: str
+) -> torch.fx.GraphModule:
+    """A GraphModule that writes its code when that is asked for, or when it is called.
+
+    An ordinary one writes it when it is made, each time it changes, and each time that a parent is
+    made or changes.
+    """
+    from torch.fx._lazy_graph_module import _LazyGraphModule
+
+    return _LazyGraphModule(root, graph, name)
+
+
+@contextlib.contextmanager
+def lazy_graph_modules() -> Iterator[None]:
+    """The same for what torch makes meanwhile: export's passes change a graph a dozen times."""
+    from torch.fx._lazy_graph_module import _use_lazy_graph_module
+
+    with _use_lazy_graph_module(True):
+        yield
+
+
 # --- the serialized FX graph (torch.fx._graph_pickler; seen on 2.11 and 2.13) ---------------------
 
 

@@ -119,7 +119,7 @@ def _export(
     module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic_shapes: Any
 ) -> torch.export.ExportedProgram:
     """`torch.export`; guards on sizes that it cannot prove become assertions in the graph."""
-    with torch.no_grad(), _without_partial_graph():
+    with torch.no_grad(), torch_internals.lazy_graph_modules(), _without_partial_graph():
         try:
             return torch.export.export(
                 module, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False

@@ -266,4 +266,4 @@ def _without_traces(graph_module: torch.fx.GraphModule) -> torch.fx.GraphModule:
     for node in graph_module.graph.nodes:
         copies[node] = graph.node_copy(node, lambda n: copies[n])
         copies[node].meta = {"val": node.meta["val"]} if "val" in node.meta else {}
-    return torch.fx.GraphModule(root, graph, type(graph_module).__name__)
+    return torch_internals.lazy_graph_module(root, graph, type(graph_module).__name__)

@@ -5,6 +5,7 @@ capture -> split -> lower -> codegen -> pack -> (save ->) load
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,18 +65,36 @@ def compile(
         Each names the argument, the node or the line of the model that it is about.
     """
     clock = _Stages(progress)
-    with clock.stage("capture"):
-        captured = capture(model, args, kwargs, dynamic=dynamic)
-    with clock.stage("split"):
-        split_graph = split(captured, split_at)
-    with clock.stage("lower"):
-        wanted = {name: list(values) for name, values in (sizes or {}).items()}
-        lowered = lower(split_graph, sizes=wanted, on_kernel=clock.on_kernel)
-    with clock.stage("codegen"):
-        code = generate_execution_code(lowered)
-    with clock.stage("pack"):
-        packed = pack(lowered, code)
-    return CompiledModel(model, captured, split_graph, lowered, code, packed, clock.records)
+    with _settled_heap():
+        with clock.stage("capture"):
+            captured = capture(model, args, kwargs, dynamic=dynamic)
+        with clock.stage("split"):
+            split_graph = split(captured, split_at)
+        with clock.stage("lower"):
+            wanted = {name: list(values) for name, values in (sizes or {}).items()}
+            lowered = lower(split_graph, sizes=wanted, on_kernel=clock.on_kernel)
+        with clock.stage("codegen"):
+            code = generate_execution_code(lowered)
+        with clock.stage("pack"):
+            packed = pack(lowered, code)
+        return CompiledModel(model, captured, split_graph, lowered, code, packed, clock.records)
+
+
+@contextmanager
+def _settled_heap() -> Iterator[None]:
+    """Keep the garbage collector from walking what was there before, again and again.
+
+    A capture makes millions of objects beside those of torch, the model and the notebook. The
+    collector goes on with what is new. Someone else's `gc.freeze` is left as it is.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class CompiledModel(ReloadableModel):

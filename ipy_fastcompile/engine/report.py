@@ -110,18 +110,27 @@ class _Describer:
 
         self._symbols = {symbol: sympy.Symbol(name) for symbol, name in names.items()}
         self._examples = {symbol: examples[name] for symbol, name in names.items()}
+        # A graph has few distinct sizes, and sympy is slow to print and to substitute.
+        self._sizes: dict[Any, str] = {}
+        self._numbers: dict[Any, int] = {}
 
     def size(self, value: Any) -> Size:
         if not torch_internals.is_symbolic_int(value):
             return int(value)
-        return str(torch_internals.symbolic_expression(value).xreplace(self._symbols))
+        expression = torch_internals.symbolic_expression(value)
+        if expression not in self._sizes:
+            self._sizes[expression] = str(expression.xreplace(self._symbols))
+        return self._sizes[expression]
 
     def example(self, value: Any) -> int:
         """The number at the example sizes; 0 where a size is only known while running."""
         if not torch_internals.is_symbolic_int(value):
             return int(value)
-        number = torch_internals.symbolic_expression(value).subs(self._examples)
-        return int(number) if number.is_number else 0
+        expression = torch_internals.symbolic_expression(value)
+        if expression not in self._numbers:
+            number = expression.subs(self._examples)
+            self._numbers[expression] = int(number) if number.is_number else 0
+        return self._numbers[expression]
 
     def value(self, node: Node, name: str | None = None) -> Value:
         return self.of(node.meta.get("val"), node.name if name is None else name)

@@ -327,7 +327,8 @@ def _extract(
     # A tuple is never passed between submodules: its items are.
     results = [n for n in results if not isinstance(n.meta.get("val"), (list, tuple))]
     graph.output(tuple(copies[n] for n in results))
-    return GraphModule(root, graph, f"submod_{number}"), arguments, results
+    graph_module = torch_internals.lazy_graph_module(root, graph, f"submod_{number}")
+    return graph_module, arguments, results
 
 
 def _copy_attribute(source: GraphModule, root: torch.nn.Module, target: str) -> None:
