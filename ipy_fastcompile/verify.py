@@ -93,7 +93,11 @@ def verify(
         attempts = Attempts(request, folder, timeout)
         shapes = [_shapes(report, size) if size else None for size in wanted]
         runs = attempts.run([Run(s, integers=1) for s in shapes])
-        again = [position for position, run in enumerate(runs) if run.problem]
+        again = [
+            position
+            for position, (size, run) in enumerate(zip(wanted, runs, strict=True))
+            if run.problem and not _unasked(size, sizes)
+        ]
         if again and (attempts.crashed or not attempts.failure):
             retried = attempts.run([Run(shapes[position], integers=0) for position in again])
             runs = [*runs]
@@ -103,8 +107,7 @@ def verify(
         outputs: dict[str, torch.Tensor] = {}
         notes: list[str] = []
         for size, run in zip(wanted, runs, strict=True):
-            if run.problem and sizes is None and 0 in size.values():
-                # Nobody asked for an empty dimension.
+            if run.problem and _unasked(size, sizes):
                 notes.append(f"{size_label(size)} is not compared: {run.problem}")
             elif run.problem:
                 results.append(SizeVerdict(tuple(size.items()), problems=(run.problem,)))
@@ -118,6 +121,11 @@ def verify(
 
 
 # --- what to call it with ------------------------------------------------------------------------
+
+
+def _unasked(size: Mapping[str, int], wanted: Mapping[str, Sequence[int]] | None) -> bool:
+    """Whether an empty dimension is tried of our own accord; many a model cannot be run with it."""
+    return wanted is None and 0 in size.values()
 
 
 def _choose_sizes(

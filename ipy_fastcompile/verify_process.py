@@ -87,7 +87,8 @@ class Attempts:
                 [sys.executable, "-m", module, json.dumps({**self._request, "runs": runs})],
                 capture_output=True,
                 text=True,
-                env=child_environment(str(empty)),
+                # Threads that wait for work by spinning make every call crawl on a busy machine.
+                env={"OMP_WAIT_POLICY": "passive", **child_environment(str(empty))},
                 timeout=self._timeout,
                 check=False,
             )
