@@ -1,7 +1,8 @@
 """Two stamps -> every way in which this machine is not the one an artifact needs.
 
 A stamp is a flat mapping of names to JSON values. Most must be equal; ``cpu_flags`` lists what
-the kernels require, and a machine that has more is fine; ``info.*`` is for reading only.
+the kernels require, and a machine that has more is fine; ``vector_isa`` is what Inductor wrote C++
+for, and matters only to a load that compiles it again; ``info.*`` is for reading only.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 CPU_FLAGS = "cpu_flags"
+VECTOR_ISA = "vector_isa"
 INFORMATION = "info."
 
 
@@ -31,11 +33,12 @@ def compare_stamps(
 ) -> tuple[Difference, ...]:
     """All differences at once, in the order of ``recorded``.
 
-    Entries that only ``current`` has are nothing that the artifact needs.
+    Entries that only ``current`` has are nothing that the artifact needs; a ``vector_isa`` that it
+    lacks is none that this load needs.
     """
     found = []
     for name, needed in recorded.items():
-        if name.startswith(INFORMATION):
+        if name.startswith(INFORMATION) or (name == VECTOR_ISA and name not in current):
             continue
         present = current.get(name)
         if name == CPU_FLAGS:
@@ -54,9 +57,10 @@ def explain(differences: tuple[Difference, ...]) -> str:
     lines = []
     for difference in differences:
         if difference.name == CPU_FLAGS:
+            has = ", ".join(map(_text, difference.machine)) or "none"
             lines.append(
                 f"{CPU_FLAGS}: needs {', '.join(map(_text, difference.artifact))}, "
-                "which this CPU does not have"
+                f"which this CPU does not have (it has {has})"
             )
         else:
             here = _text(difference.machine)

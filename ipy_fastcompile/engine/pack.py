@@ -13,6 +13,7 @@ from torch.fx import Node
 from .. import torch_internals
 from ..artifact import blob_name
 from ..artifact.squeeze import squeeze
+from ..artifact.stamp import VECTOR_ISA
 from ..errors import ArtifactCorrupt
 from ..runtime import bind
 from ..runtime.cuda import launch_text
@@ -77,15 +78,18 @@ def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
     }
     has_cubins = any(k.native and k.native.cubins for k in lowered.kernels)
     has_libraries = any(k.native and k.native.libraries for k in lowered.kernels)
+    stamp = machine_stamp(
+        cpu_binaries=has_libraries, cuda=has_cubins or _device(captured).type == "cuda"
+    )
+    if any(_writes_cpp(k) for kernel in lowered.kernels for k in (kernel, *kernel.sizes.values())):
+        stamp[VECTOR_ISA] = torch_internals.cpu_vector_isa()
     manifest = {
         "model": {
             "name": captured.model_name,
             "parameters": len(captured.parameters),
             "submodules": len(lowered.split.submodules),
         },
-        "stamp": machine_stamp(
-            cpu_binaries=has_libraries, cuda=has_cubins or _device(captured).type == "cuda"
-        ),
+        "stamp": stamp,
         "program": program,
         "ops_called": ops,
     }
@@ -101,6 +105,10 @@ def _add_blob(members: dict[str, bytes], data: bytes) -> str:
 def _native_ops(kernel: Kernel) -> list[str]:
     every = (kernel, *kernel.sizes.values())
     return [op for k in every if k.native for op in k.native.ops]
+
+
+def _writes_cpp(kernel: Kernel) -> bool:
+    return "async_compile.cpp" in kernel.parts.output_code
 
 
 # --- kernels -------------------------------------------------------------------------------------

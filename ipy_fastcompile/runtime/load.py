@@ -22,13 +22,14 @@ from safetensors.torch import load as load_tensors
 from .. import torch_internals
 from ..artifact import open_artifact
 from ..artifact.squeeze import unsqueeze
-from ..artifact.stamp import compare_stamps, explain
+from ..artifact.stamp import CPU_FLAGS, VECTOR_ISA, compare_stamps, explain
 from ..errors import (
     ArtifactIncompatible,
     FastCompileError,
     FastCompileWarning,
     InputError,
     KernelError,
+    LowerError,
     OpMissing,
 )
 from . import bind
@@ -200,6 +201,8 @@ def load(
         It does not fit this machine; the message lists all differences.
     ParameterError, OpMissing, TreeTypeMissing
         The model or the process lacks something that the artifact needs, by name.
+    KernelError, LowerError
+        A kernel cannot be loaded here, or not be recompiled; the message names it.
     """
     if via not in PATHS:
         raise FastCompileError(
@@ -222,6 +225,9 @@ def load_parts(
     clock = _Clock(parts)
     program = read_program(parts.manifest, parts.path)
     loader = _Loader(parts, program, via, on_mismatch)
+    clock.mark("manifest")
+    if loader.probe_vector_isa():
+        clock.mark("vector isa")
     loader.check_machine()
     loader.check_ops()
     clock.mark("manifest")
@@ -278,6 +284,7 @@ class _Loader:
         self._codes: dict[str, Any] | None = None
         self._known: frozenset[str] | None = None
         self._graph: Any = None
+        self._vector_isa: dict[str, str] = {}
         self.bound = bind.ExecutionParts((), (), ())
 
     def warn(self, text: str) -> None:
@@ -289,12 +296,28 @@ class _Loader:
 
     # --- does it fit -----------------------------------------------------------------------------
 
+    def probe_vector_isa(self) -> bool:
+        """Ask what Inductor would compile C++ for, where PyTorch's loader may; whether it did.
+
+        That loader compiles C++ again where its cache does not have it, for whatever this machine
+        prefers. Text written for another vector width then gives wrong numbers, or worse.
+        """
+        kernels = [e for k in self.program.kernels for e in (k, *(entry for _, entry in k.sizes))]
+        if VECTOR_ISA not in self.program.stamp:
+            return False
+        if self.via == "native" and all(kernel.native for kernel in kernels):
+            return False
+        try:
+            self._vector_isa = {VECTOR_ISA: torch_internals.cpu_vector_isa()}
+        except RuntimeError:  # no compiler: nothing is compiled, and PyTorch's loader says so
+            return False
+        return True
+
     def check_machine(self) -> None:
         """Compare the artifact's stamp with this machine's; all differences at once."""
         recorded = self.program.stamp
-        differences = compare_stamps(
-            recorded, machine_stamp(cpu_binaries="cpu_flags" in recorded, cuda="gpu" in recorded)
-        )
+        current = machine_stamp(cpu_binaries=CPU_FLAGS in recorded, cuda="gpu" in recorded)
+        differences = compare_stamps(recorded, {**current, **self._vector_isa})
         if not differences:
             return
         listed = explain(differences).replace("\n", "; ")
@@ -332,7 +355,7 @@ class _Loader:
         stored = self._stored_tensors()
         clock.mark("read")
         if self.via == "fx":
-            self._graph = torch_internals.deserialize_graph(self._unsqueezed(program.fx))
+            self._decode_graph()
             clock.mark("graph")
         kernels = [self._kernel(entry) for entry in program.kernels]
         variants = self._variants()
@@ -446,10 +469,30 @@ class _Loader:
         from .fallback import recompile
 
         if self._graph is None:
-            self._graph = torch_internals.deserialize_graph(self._unsqueezed(self.program.fx))
-        return recompile(self._graph, entry)
+            self._decode_graph()
+        try:
+            return recompile(self._graph, entry)
+        except Exception as error:  # Inductor runs a compiler: anything comes
+            raise LowerError(
+                f"{entry.name} cannot be compiled on this machine: {type(error).__name__}: "
+                f"{str(error).strip():.300}.",
+                "Install the compiler, or load where the artifact was made.",
+                kernel=entry.name,
+            ) from error
 
     # --- the fx path -----------------------------------------------------------------------------
+
+    def _decode_graph(self) -> None:
+        data = self._unsqueezed(self.program.fx)
+        try:
+            self._graph = torch_internals.deserialize_graph(data)
+        except Exception as error:  # it imports what the model's libraries had when it was saved
+            raise ArtifactIncompatible(
+                f"The FX graph of {self.parts.path} cannot be decoded here: "
+                f"{type(error).__name__}: {str(error).strip():.300}.",
+                "Load along the native path, or compile again here.",
+                path=self.parts.path,
+            ) from error
 
     def _stitch(
         self,

@@ -57,7 +57,7 @@ def machine_stamp(*, cpu_binaries: bool = True, cuda: bool = False) -> dict[str,
     if cpu_binaries:
         stamp["cpu_flags"] = list(cpu_flags())
     if cuda:
-        stamp["cuda"] = str(torch.version.cuda)
+        stamp["cuda"] = str(torch.version.cuda or "none")
         stamp["gpu"] = gpu_architecture()
     return stamp
 

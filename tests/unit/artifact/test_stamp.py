@@ -33,6 +33,14 @@ def test_what_only_the_machine_has_is_not_needed() -> None:
     assert compare_stamps(STAMP, {**STAMP, "triton": "3.7"}) == ()
 
 
+def test_a_wider_vector_is_not_more_of_the_same_where_cpp_is_compiled_again() -> None:
+    needed = {"vector_isa": "avx2"}
+    assert compare_stamps(needed, {}) == ()  # a load that compiles nothing
+    assert compare_stamps(needed, {"vector_isa": "avx2"}) == ()
+    (found,) = compare_stamps(needed, {"vector_isa": "avx512"})
+    assert explain((found,)) == "vector_isa: made with avx2, here avx512"
+
+
 def test_every_difference_is_listed_at_once() -> None:
     current = {"torch": "2.11.0", "cpu_flags": ["sse4_2", "fma"], "gpu": "H100", "sizes": (1, 16)}
     differences = compare_stamps(STAMP, current)
@@ -46,7 +54,7 @@ def test_every_difference_is_listed_at_once() -> None:
     assert explain(differences).splitlines() == [
         "torch: made with 2.13.0, here 2.11.0",
         "python: made with 3.11, here nothing",
-        "cpu_flags: needs avx2, which this CPU does not have",
+        "cpu_flags: needs avx2, which this CPU does not have (it has fma, sse4_2)",
         "gpu: made with nothing, here H100",
         "vector_bits: made with 256, here nothing",
     ]
