@@ -48,7 +48,7 @@ def count(name):
     counts[name] = counts.get(name, 0) + 1
 
 def listen(event, arguments):
-    if event == "import" and arguments[1] is not None and arguments[1].endswith(".so"):
+    if event == "import" and "ipy_fastcompile_" in (arguments[1] or ""):  # our directory for them
         count("libraries")
     # Python itself decodes what it imports.
     if event in watched and not sys._getframe(1).f_code.co_filename.startswith("<frozen"):
