@@ -24,7 +24,8 @@ class FastCompileError(Exception):
     """
 
     def __init__(self, what: str, hint: str = "", **facts: Any) -> None:
-        super().__init__(f"{what} {hint}".strip())
+        # A list of facts has a line each, and so has what to do about them.
+        super().__init__(("\n" if "\n" in what else " ").join(filter(None, [what, hint])))
         self.what = what
         self.hint = hint
         self.facts = facts

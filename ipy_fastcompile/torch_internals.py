@@ -60,7 +60,7 @@ def load_tree_spec(text: str) -> Any:
     return _pytree.treespec_loads(text)
 
 
-# --- what Inductor's output code calls (torch._C; seen on 2.11 and 2.13) -------------------------
+# --- what Inductor's output code calls (torch._C; seen on 2.11 to 2.14) --------------------------
 
 
 def output_code_functions() -> dict[str, Any]:
@@ -71,10 +71,14 @@ def output_code_functions() -> dict[str, Any]:
     guards = torch._C._dynamo.guards
     functions = {
         "assert_size_stride": guards.assert_size_stride,
+        "assert_tensor_metadata": assert_tensor_metadata,
         "assert_alignment": guards.assert_alignment,
         "empty_strided_cpu": guards._empty_strided_cpu,
         "reinterpret_tensor": guards._reinterpret_tensor,
     }
+    for name in ("copy_if_misaligned", "assert_size_stride_grouped"):  # from 2.13; from 2.14
+        if hasattr(guards, name):
+            functions[name] = getattr(guards, name)
     if hasattr(guards, "_empty_strided_cpu_pinned"):
         functions["empty_strided_cpu_pinned"] = guards._empty_strided_cpu_pinned
     if hasattr(guards, "_empty_strided_cuda"):
@@ -84,6 +88,27 @@ def output_code_functions() -> dict[str, Any]:
     if hasattr(torch.cuda, "_DeviceGuard"):
         functions["device_guard"] = torch.cuda._DeviceGuard
     return functions
+
+
+def assert_tensor_metadata(
+    tensor: torch.Tensor | None,
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
+    dtype: torch.dtype,
+    op: str | None = None,
+) -> None:
+    """Raise RuntimeError when what an op returned is not what its meta function promised.
+
+    As Inductor's from 2.14 on, which lives in a module that a native load does not import.
+    """
+    if tensor is None:
+        return
+    if tensor.dtype != dtype:
+        raise RuntimeError(
+            f"expected dtype {dtype} but got {tensor.dtype}{f' from {op}' if op else ''}: "
+            "what the op says about its output is wrong; torch.library.opcheck tests it."
+        )
+    torch._C._dynamo.guards.assert_size_stride(tensor, size, stride, op)
 
 
 def provide_data_pointer_function() -> None:

@@ -12,6 +12,8 @@ from .inert import inert
 
 _SECTION = re.compile(r"@@ (.*?)(?::([0-9]{1,9}))?")
 _FLAG = re.compile(r"\s*([\w.:/\[\]-]+)\s*=\s*(.*)")
+# The section with the digests of code objects; what a reader wants are the lines they came from.
+_CODE = "compiled code"
 _SHOWN_LINES = 20
 _SHOWN_CHARACTERS = 160
 # SequenceMatcher takes quadratic time; past this the blocks are compared line against line.
@@ -59,6 +61,7 @@ def _describe(name: str, old: Mapping[str, str | None], new: Mapping[str, str | 
     if "\n" not in before and "\n" not in after:
         return [f"{_shown(before)} -> {_shown(after)}"]
     lines = list(_line_changes(before, after))
+    lines = [line for line in lines if not line.startswith(f"{_CODE}:")] or lines
     rest = len(lines) - _SHOWN_LINES
     return lines if rest <= 0 else [*lines[:_SHOWN_LINES], f"and {rest} more lines"]
 
@@ -75,9 +78,10 @@ def _line_changes(before: str, after: str) -> Iterator[str]:
                 yield f"{places[0][i]}removed {_shown(old[i].strip())}"
             elif _is_flag(places[1][j], old[i], new[j]):
                 flag, value = new[j].split("=", 1)
+                prefix = f"{_CODE}: " if places[1][j].startswith(_CODE) else ""
                 yield (
-                    f"{_shown(flag.strip())}: {_shown(old[i].split('=', 1)[1].strip())} -> "
-                    f"{_shown(value.strip())}"
+                    f"{prefix}{_shown(flag.strip())}: "
+                    f"{_shown(old[i].split('=', 1)[1].strip())} -> {_shown(value.strip())}"
                 )
             else:
                 # Indentation matters only where nothing else differs.
@@ -121,7 +125,8 @@ def _places(lines: list[str]) -> list[str]:
 def _is_flag(place: str, old: str, new: str) -> bool:
     """Whether both are ``name=value`` of one name, outside of any source text."""
     a, b = _FLAG.fullmatch(old), _FLAG.fullmatch(new)
-    return place.startswith("line ") and a is not None and b is not None and a[1] == b[1]
+    is_text = not place.startswith(("line ", f"{_CODE}:"))
+    return not is_text and a is not None and b is not None and a[1] == b[1]
 
 
 def _shown(text: str) -> str:

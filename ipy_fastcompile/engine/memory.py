@@ -192,8 +192,11 @@ def _without_kernels(native: NativeKernel) -> Callable[..., Any]:
     functions |= {launch.name: _nothing for launch in native.cubins}
     namespace = kernel_namespace(functions) | {
         "assert_size_stride": _nothing,
+        "assert_size_stride_grouped": _nothing,
+        "assert_tensor_metadata": _nothing,
         "assert_alignment": _nothing,
         "aligned": lambda tensor: tensor,
+        "copy_if_misaligned": lambda tensor: tensor,
         "empty_strided_cpu": _allocator("cpu"),
         "empty_strided_cpu_pinned": _allocator("cpu"),
         "empty_strided_cuda": _allocator("cuda"),

@@ -26,6 +26,8 @@ from .sources import kernel_lines
 RUNTIME_FUNCTIONS = frozenset(
     {
         "assert_size_stride",
+        "assert_size_stride_grouped",
+        "assert_tensor_metadata",
         "assert_alignment",
         "empty_strided_cpu",
         "empty_strided_cpu_pinned",
@@ -33,6 +35,7 @@ RUNTIME_FUNCTIONS = frozenset(
         "reinterpret_tensor",
         "get_raw_stream",
         "aligned",
+        "copy_if_misaligned",
     }
 )
 # Names that stand for themselves.

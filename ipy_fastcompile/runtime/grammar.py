@@ -60,7 +60,8 @@ def check_grammar(
 # Names of the generators and of the runtime that code refers to as globals or attributes.
 _OWN_WORDS = frozenset(
     {"__doc__", "torch", "math", "ops", "device", "autocast", "check_inputs", "bind", "default",
-    "launch", "launch_kernel", "function", "assert_size_stride", "assert_alignment",
+    "launch", "launch_kernel", "function", "assert_size_stride", "assert_size_stride_grouped",
+    "assert_tensor_metadata", "assert_alignment", "copy_if_misaligned",
     "empty_strided_cpu", "empty_strided_cpu_pinned", "empty_strided_cuda", "reinterpret_tensor",
     "get_raw_stream", "aligned", "device_guard", "inf", "nan", "nanj"}
 )  # fmt: skip

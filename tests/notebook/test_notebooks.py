@@ -14,6 +14,7 @@ from nbclient import NotebookClient
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
+DYNAMIC = "--dynamic input_ids:1=seq(2,512)"
 
 
 def outputs(notebook: Any, start: str) -> list[Any]:
@@ -47,6 +48,14 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return execute
 
 
+@pytest.fixture(params=["stored", pytest.param("executed", marks=pytest.mark.slow)])
+def shown(request: pytest.FixtureRequest, executed: Any) -> Any:
+    """A notebook with its outputs: those that a reader finds in it, and those of a run here."""
+    if request.param == "executed":
+        return executed
+    return lambda name: nbformat.read(FOLDER / name, as_version=4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [path.name for path in NOTEBOOKS])
 def test_the_notebook_runs_and_says_nothing_unasked(executed: Any, name: str) -> None:
@@ -62,9 +71,8 @@ def test_the_notebook_runs_and_says_nothing_unasked(executed: Any, name: str) ->
     assert outputs(notebook, "%load_ext ipy_fastcompile") == []
 
 
-@pytest.mark.slow
-def test_see_inside_shows_what_it_says(executed: Any) -> None:
-    notebook = executed("01_see_inside.ipynb")
+def test_see_inside_shows_what_it_says(shown: Any) -> None:
+    notebook = shown("01_see_inside.ipynb")
     report, explorer = outputs(notebook, "%%fastcompile")
     assert "LlamaForCausalLM" in report.data["text/plain"]
     assert "Warm reload" in report.data["text/html"]
@@ -89,6 +97,177 @@ def test_see_inside_shows_what_it_says(executed: Any) -> None:
     assert float(race[0][1]) < float(race[1][1])
 
 
+def test_warm_reload_shows_what_it_says(shown: Any) -> None:
+    notebook = shown("02_warm_reload.ipynb")
+    (report,) = outputs(notebook, "%%fastcompile")
+    assert "Warm reload" in report.data["text/plain"]
+
+    # The race: every path loads, the steps are named, and native is far ahead.
+    race = text_of(outputs(notebook, "def show(reloads)"))
+    loads = {
+        path: float(ms) for path, ms in re.findall(r"^(\w+) +([\d.]+) ms$", race, re.MULTILINE)
+    }
+    assert list(loads) == ["native", "torch", "fx"]
+    assert 10 * loads["native"] < min(loads["torch"], loads["fx"])
+    assert race.count("    verify ") == race.count("    kernels ") == 3
+    assert race.count("    graph ") == 1
+
+    # As shipped: one path is left, and the others say what they lack.
+    shipped = text_of(outputs(notebook, "show(compiled.time_reloads(shipped=True))"))
+    assert re.findall(r"^(\w+) +(?:[\d.]+ (ms)|(failed))$", shipped, re.MULTILINE) == [
+        *(("native", "ms", ""), ("torch", "", "failed"), ("fx", "", "failed"))
+    ]
+    assert shipped.count("No working C++ compiler found") == 2
+
+    # By hand: no compiler of PyTorch is imported, nothing is written, the numbers are right.
+    run = text_of(outputs(notebook, "import os"))
+    imported = dict(
+        re.findall(
+            r"^(torch\.\w+|triton|transformers) +(\w.*imported|imported)$", run, re.MULTILINE
+        )
+    )
+    assert imported == dict.fromkeys(
+        ["torch._dynamo", "torch._inductor", "triton", "transformers"], "not imported"
+    )
+    assert float(re.search(r"^in all +([\d.]+) ms$", run, re.MULTILINE)[1]) < 1000
+    assert "files in Inductor's cache: 0" in run
+    assert "Traceback" not in run
+    eager = text_of(outputs(notebook, "from safetensors.torch import load_file"))
+    assert float(eager.split()[-1]) < 1e-4
+
+    sizes = text_of(outputs(notebook, "import ipy_fastcompile as fc"))
+    kinds = {
+        kind: float(kb) for kb, kind in re.findall(r"^ *([\d.]+) kB  (.+)$", sizes, re.MULTILINE)
+    }
+    assert {"native binaries", "FX graph", "kernels for the torch path"} < kinds.keys()
+    in_all = kinds.pop("in all")
+    assert 0.9 * in_all < sum(kinds.values()) < in_all
+    assert text_of(outputs(notebook, 'print("\\n".join')).rstrip().endswith("return forward")
+
+
+def test_near_twins_shows_what_it_says(shown: Any) -> None:
+    notebook = shown("03_near_twins.ipynb")
+    before, after = (
+        outputs(notebook, f"%%fastcompile {DYNAMIC} --save {name}.fastcompile")[0].data
+        for name in ("baked", "shared")
+    )
+    assert "near-twin" in before["text/plain"]
+    assert "near-twin" in before["text/html"]
+    assert "near-twin" not in after["text/html"]
+
+    # Named: the kernel that would do, the first node that differs, its line in the model.
+    named = text_of(outputs(notebook, "near_twins = "))
+    found = re.findall(r"kernel (\d): same ops as kernel 1 \(submod_2\), but node (\w+)", named)
+    assert [kernel for kernel, _ in found] == ["2", "3", "4", "5"]
+    for layer in range(2, 6):
+        assert f"float {1 / layer**0.5!r:.6}" in named
+    lines = text_of(outputs(notebook, "import re"))
+    for layer in range(1, 5):
+        norm = f"model.layers.{layer}.post_attention_layernorm"
+        assert f"{norm}: return self.norm(x) * self.scale" in lines
+
+    # Counted: what it costs.
+    cost = text_of(outputs(notebook, "missed = "))
+    seconds, kilobytes = re.search(r"4 kernels too many: ([\d.]+) s .*, ([\d,]+) kB", cost).groups()
+    assert float(seconds) > 0
+    assert int(kilobytes.replace(",", "")) > 100
+
+    # Mended: fewer kernels, less time, a smaller file, the same numbers (asserted in the cell).
+    table = text_of(outputs(notebook, "def lowering"))
+    rows = {
+        name: (float(old), float(new))
+        for name, old, new in re.findall(r"^(\w[\w ]+?) +([\d.]+) +([\d.]+)", table, re.MULTILINE)
+    }
+    assert rows["distinct kernels"] == (7, 3)
+    for name in ("lowering", "cold compile", "artifact"):
+        old, new = rows[name]
+        assert new < old, name
+    assert "near-twins left: 0" in text_of(outputs(notebook, "torch.testing.assert_close"))
+    assert WIDGET in outputs(notebook, "baked.explore()")[0].data
+
+
+def test_your_own_splitting_shows_what_it_says(shown: Any) -> None:
+    notebook = shown("04_your_own_splitting.ipynb")
+    default = text_of(outputs(notebook, "dynamic = "))
+    assert default.count("inlined") == default.count(" splitting op aten::scaled_dot") == 4
+    assert "mylib" not in default
+    inside = text_of(outputs(notebook, "for kernel in at_attention"))
+    assert inside.count("mylib::fake_quantize") == 2
+
+    # By name: the op has submodules of its own, called in the open.
+    report = outputs(notebook, "%%fastcompile")[0].data["text/plain"]
+    assert "splitting op mylib::fake_quantize" in report
+    code = text_of(outputs(notebook, "lines = at_both"))
+    assert re.search(
+        r"# submod_3: .*\(splitting op mylib::fake_quantize\)\n +fake_quantize, = ", code
+    )
+    wrong = text_of(outputs(notebook, "try:\n    fc.compile"))
+    assert "'mylib::fake_quantise'" in wrong
+    assert "Did you mean mylib::fake_quantize?" in wrong
+
+    # By a function: its own words are the reasons.
+    own = text_of(outputs(notebook, "from ipy_fastcompile.engine.boundaries"))
+    assert re.search(r"inlined +1 nodes +\S+gate_proj large product 256x64", own)
+
+    table = text_of(outputs(notebook, "def row"))
+    counts = [
+        [int(n) for n in numbers]
+        for numbers in re.findall(
+            r"^attention.*? (\d+) +(\d+) +(\d+) +[\d.]+ s$", table, re.MULTILINE
+        )
+    ]
+    assert [kernels for _, _, kernels in counts] == [3, 4, 7]
+    assert counts == sorted(counts)
+    errors = text_of(outputs(notebook, "eager = "))
+    differences = re.findall(r"difference from eager: (\S+)", errors)
+    assert len(differences) == 3
+    assert all(float(difference) < 1e-4 for difference in differences)
+
+    missing, loaded = text_of(outputs(notebook, "import subprocess")).splitlines()
+    assert "own.fastcompile calls ops that are not registered here: mylib::fake_quantize" in missing
+    assert "Import the modules that register them" in missing
+    assert loaded == "<NextToken, loaded along the native path>"
+
+
+def test_ship_it_shows_what_it_says(shown: Any) -> None:
+    notebook = shown("05_ship_it.ipynb")
+    assert text_of(outputs(notebook, 'print(f"cache')).strip() == "cache hit"
+    miss = text_of(outputs(notebook, "from ipy_fastcompile.engine.cached"))
+    assert "model.llama.model.norm.variance_epsilon: 1e-06 -> 1e-05" in miss
+
+    verdict = text_of(outputs(notebook, "%fastcompile_verify"))
+    assert "kernels 3 native; no compiler imported" in verdict
+    assert len(re.findall(r"^  pass seq=\d+: largest error", verdict, re.MULTILINE)) == 3
+    assert verdict.splitlines()[-1] == "pass"
+    assert "FAIL" not in verdict
+
+    # A plain script, then on another account, then with the digest pinned.
+    served, eager = re.findall(
+        r"(?:next token|in eager:) (\d+)", text_of(outputs(notebook, "import os"))
+    )
+    assert served == eager
+    refused = text_of(outputs(notebook, "elsewhere = "))
+    assert refused.startswith("ArtifactUntrusted: llama.fastcompile is not trusted")
+    (digest,) = set(re.findall(r"sha256:[0-9a-f]{64}", refused))
+    assert f"trust='{digest}'" in refused
+    inspected = text_of(outputs(notebook, "command = "))
+    assert digest in inspected
+    assert re.search(r"^  trusted +no: ", inspected, re.MULTILINE)
+    pinned = text_of(outputs(notebook, "digest = "))
+    assert pinned == f"<NextToken, loaded along the native path>: next token {served}\n"
+
+    # Damaged: the file and the member are named, and what to do; it is one line.
+    (damaged,) = text_of(outputs(notebook, "from pathlib import Path")).splitlines()
+    assert re.match(
+        r"MemberCorrupt: Member \S+ of damaged.fastcompile is not what was saved", damaged
+    )
+    assert damaged.endswith("Copy the file again, or save the artifact again.")
+    short, other = filter(None, text_of(outputs(notebook, 'Path("short')).splitlines())
+    assert short.startswith("ContainerCorrupt: short.fastcompile is not a whole artifact")
+    assert other.startswith("ArtifactUntrusted: damaged.fastcompile has the digest sha256:")
+    assert f"not the pinned {digest}" in other
+
+
 @pytest.mark.parametrize("name", [path.name for path in NOTEBOOKS])
 def test_a_reader_who_runs_nothing_sees_the_results(name: str) -> None:
     text = (FOLDER / name).read_text(encoding="utf-8")
@@ -107,4 +286,7 @@ def test_a_reader_who_runs_nothing_sees_the_results(name: str) -> None:
 
 
 def test_there_are_notebooks() -> None:
-    assert "01_see_inside.ipynb" in [path.name for path in NOTEBOOKS]
+    assert [path.stem for path in NOTEBOOKS] == [
+        *("01_see_inside", "02_warm_reload", "03_near_twins"),
+        *("04_your_own_splitting", "05_ship_it"),
+    ]

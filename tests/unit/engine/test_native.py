@@ -103,6 +103,31 @@ def test_what_is_not_known_is_refused_by_name(body: str, why: str) -> None:
     assert why in reason
 
 
+def test_an_op_that_returns_another_dtype_than_it_said_is_an_error() -> None:
+    body = "assert_tensor_metadata(arg0_1, (s70, 4), (4, 1), torch.float32, 'aten::sort')"
+    x = torch.ones(2, 4)
+    assert run(body, x).shape == x.shape
+    with pytest.raises(RuntimeError, match=r"expected dtype torch.float32 .* from aten::sort"):
+        run(body, x.double())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "assert_size_stride_grouped((arg0_1, buf0), ((s70, 4), (s70, 4)), ((4, 1), (4, 1)), 'op')",
+        "arg0_1 = copy_if_misaligned(arg0_1)",
+    ],
+)
+def test_what_later_releases_of_torch_write_is_known(body: str) -> None:
+    native, why = rewrite_kernel(parts(body), "kernel_0")
+    assert native is not None, why
+    compile_text(native.code, "kernel_0", kernel=True)  # within the grammar
+    name = next(n for n in ("assert_size_stride_grouped", "copy_if_misaligned") if n in body)
+    if name in kernel_namespace({}):  # this torch has it, so it runs
+        x = torch.randn(3, 4)
+        assert run(body, x).shape == x.shape
+
+
 def test_output_code_without_a_call_is_refused() -> None:
     assert rewrite_kernel(parts(output_code="x = 1"), "kernel_0")[1].endswith("no function 'call'")
 
