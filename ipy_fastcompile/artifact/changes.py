@@ -11,7 +11,7 @@ from itertools import zip_longest
 from .inert import inert
 
 _SECTION = re.compile(r"@@ (.*?)(?::([0-9]{1,9}))?")
-_FLAG = re.compile(r"\s*([\w.:/\[\]-]+)\s*=\s*(.*)")
+_FLAG = re.compile(r"\s*([\w.:/\[\]-]+(?: [\w.:/\[\]-]+)*)\s*=\s*(.*)")
 # The section with the digests of code objects; what a reader wants are the lines they came from.
 _CODE = "compiled code"
 _SHOWN_LINES = 20

@@ -88,6 +88,22 @@ def test_flags_are_named() -> None:
     assert lines_of(old, new) == ("max_autotune: False -> True", "freezing: True -> False")
 
 
+def test_flags_of_several_words_are_named() -> None:
+    old, new = (f"a = 1\nmatmul precision = {value!r}" for value in ("highest", "medium"))
+    assert lines_of(old, new) == ("matmul precision: 'highest' -> 'medium'",)
+
+
+def test_digests_of_code_are_shown_only_without_a_line_that_differs() -> None:
+    def component(text: str, digest: str) -> str:
+        return section("helper.py", text, 4) + f"@@ compiled code\nhelper.scale = {digest}"
+
+    before = component("return x * 2", "1f")
+    edited = component("return x * 3", "2e")
+    assert lines_of(before, edited) == ("helper.py:4: return x * 2 -> return x * 3",)
+    same_text = component("return x * 2", "2e")
+    assert lines_of(before, same_text) == ("compiled code: helper.scale: 1f -> 2e",)
+
+
 def test_source_lines_are_numbered_from_where_the_function_starts() -> None:
     source = "def f(x):\n    y = x\n    return y\n"
     old = section("helper.py", source, 43) + section("cell 3", "f(1)\n")
