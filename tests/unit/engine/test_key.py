@@ -125,7 +125,7 @@ FACTORS: dict[str, tuple[Callable[[Call, Patch], None], str]] = {
     "structure": (_structure, "model.first.linear.training: False -> True"),
     "parameters": (_parameters, "torch.float64[4, 4]"),
     "values": (_values, "keyed_late.FACTOR: 1.25 -> 9.0"),
-    "flags": (_flags, "float32 matmul precision = 'highest' -> float32 matmul precision = 'high'"),
+    "flags": (_flags, "float32 matmul precision: 'highest' -> 'high'"),
     "inductor config": (_inductor, "_inductor.config.epilogue_fusion = False"),
     "export config": (_export, "_dynamo.config.assume_static_by_default = False"),
     "environment": (_environment, "OMP_PROC_BIND = 'true'"),
