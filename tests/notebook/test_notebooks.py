@@ -31,6 +31,13 @@ def text_of(found: list[Any]) -> str:
     return "".join(o.get("text", "") or o.get("data", {}).get("text/plain", "") for o in found)
 
 
+def find(pattern: str, text: str) -> tuple[str, ...]:
+    """The groups of the first match of a pattern; fails where there is none."""
+    match = re.search(pattern, text, re.MULTILINE)
+    assert match is not None, pattern
+    return match.groups()
+
+
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Execute a notebook in a folder of its own; raises when a cell does."""
@@ -76,18 +83,16 @@ def test_see_inside_shows_what_it_says(shown: Any) -> None:
     report, explorer = outputs(notebook, "%%fastcompile")
     assert "LlamaForCausalLM" in report.data["text/plain"]
     assert "Warm reload" in report.data["text/html"]
-    error = re.search(r"max error ([\d.e+-]+)", report.data["text/plain"])
-    assert error is not None
-    assert float(error.group(1)) < 1e-4
+    (error,) = find(r"max error ([\d.e+-]+)", report.data["text/plain"])
+    assert float(error) < 1e-4
     # Two outputs: the report does not depend on the widget.
     assert WIDGET not in report.data
     assert WIDGET in explorer.data
     assert WIDGET in outputs(notebook, "compiled.explore()")[0].data
 
     kernels = text_of(outputs(notebook, "report = compiled.report")).splitlines()
-    assert [re.match(r"kernel \d: +(\d+) submodules", line).group(1) for line in kernels] == [
-        *("1", "15", "1")
-    ]
+    shared = [find(r"^kernel \d: +(\d+) submodules", line) for line in kernels]
+    assert shared == [("1",), ("15",), ("1",)]
     assert "def forward(input_ids" in text_of(outputs(notebook, "lines = compiled"))
     assert 'extern "C"' in text_of(outputs(notebook, "source = report"))
     assert "512" in text_of(outputs(notebook, "import ipy_fastcompile"))
@@ -129,7 +134,8 @@ def test_warm_reload_shows_what_it_says(shown: Any) -> None:
     assert imported == dict.fromkeys(
         ["torch._dynamo", "torch._inductor", "triton", "transformers"], "not imported"
     )
-    assert float(re.search(r"^in all +([\d.]+) ms$", run, re.MULTILINE)[1]) < 1000
+    (in_all,) = find(r"^in all +([\d.]+) ms$", run)
+    assert float(in_all) < 1000
     assert "files in Inductor's cache: 0" in run
     assert "Traceback" not in run
     eager = text_of(outputs(notebook, "from safetensors.torch import load_file"))
@@ -140,8 +146,8 @@ def test_warm_reload_shows_what_it_says(shown: Any) -> None:
         kind: float(kb) for kb, kind in re.findall(r"^ *([\d.]+) kB  (.+)$", sizes, re.MULTILINE)
     }
     assert {"native binaries", "FX graph", "kernels for the torch path"} < kinds.keys()
-    in_all = kinds.pop("in all")
-    assert 0.9 * in_all < sum(kinds.values()) < in_all
+    size = kinds.pop("in all")
+    assert 0.9 * size < sum(kinds.values()) < size
     assert text_of(outputs(notebook, 'print("\\n".join')).rstrip().endswith("return forward")
 
 
@@ -168,7 +174,7 @@ def test_near_twins_shows_what_it_says(shown: Any) -> None:
 
     # Counted: what it costs.
     cost = text_of(outputs(notebook, "missed = "))
-    seconds, kilobytes = re.search(r"4 kernels too many: ([\d.]+) s .*, ([\d,]+) kB", cost).groups()
+    seconds, kilobytes = find(r"4 kernels too many: ([\d.]+) s .*, ([\d,]+) kB", cost)
     assert float(seconds) > 0
     assert int(kilobytes.replace(",", "")) > 100
 
@@ -178,7 +184,7 @@ def test_near_twins_shows_what_it_says(shown: Any) -> None:
         name: (float(old), float(new))
         for name, old, new in re.findall(r"^(\w[\w ]+?) +([\d.]+) +([\d.]+)", table, re.MULTILINE)
     }
-    assert rows["distinct kernels"] == (7, 3)
+    assert rows["distinct kernels"] == (7.0, 3.0)
     for name in ("lowering", "cold compile", "artifact"):
         old, new = rows[name]
         assert new < old, name
@@ -189,7 +195,9 @@ def test_near_twins_shows_what_it_says(shown: Any) -> None:
 def test_your_own_splitting_shows_what_it_says(shown: Any) -> None:
     notebook = shown("04_your_own_splitting.ipynb")
     default = text_of(outputs(notebook, "dynamic = "))
-    assert default.count("inlined") == default.count(" splitting op aten::scaled_dot") == 4
+    cuts = [line for line in default.splitlines() if " inlined " in line]
+    assert len(cuts) == 4
+    assert all(line.endswith(" splitting op aten::scaled_dot_product_attention") for line in cuts)
     assert "mylib" not in default
     inside = text_of(outputs(notebook, "for kernel in at_attention"))
     assert inside.count("mylib::fake_quantize") == 2
