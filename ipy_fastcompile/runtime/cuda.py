@@ -66,14 +66,14 @@ def launch_text(launch: Mapping[str, Any]) -> str:
 
 
 def _load_cubin(data: bytes, symbol: str, shared: int, device: int) -> tuple[Any, Any]:
-    with tempfile.TemporaryDirectory(prefix="ipy_fastcompile_") as directory:
-        path = os.path.join(directory, "kernel.cubin")
-        with open(path, "wb") as file:
-            file.write(data)
-        try:
+    try:
+        with tempfile.TemporaryDirectory(prefix="ipy_fastcompile_") as directory:
+            path = os.path.join(directory, "kernel.cubin")
+            with open(path, "wb") as file:
+                file.write(data)
             return torch_internals.load_cubin(path, symbol, shared, device)
-        except RuntimeError as error:
-            raise KernelError(
-                f"The cubin of {symbol} cannot be loaded: {error}.",
-                'Load with on_mismatch="recompile".',
-            ) from error
+    except (OSError, RuntimeError) as error:
+        raise KernelError(
+            f"The cubin of {symbol} cannot be loaded: {error}.",
+            'Load with on_mismatch="recompile".',
+        ) from error

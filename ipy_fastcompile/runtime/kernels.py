@@ -53,9 +53,15 @@ def load_libraries(binaries: Mapping[str, bytes]) -> dict[str, Callable[..., Any
             try:
                 _load_all(missing, parent)
                 break
-            except (OSError, KernelError):
+            except KernelError:
                 if parent is None:
                     raise
+            except OSError as error:
+                if parent is None:
+                    raise KernelError(
+                        f"The binaries cannot be written to a temporary directory: {error}.",
+                        "Make room for them, or name another directory in TMPDIR.",
+                    ) from error
     return {digest: _LOADED[digest] for digest in binaries}
 
 
@@ -69,10 +75,9 @@ def _load_all(missing: Mapping[str, bytes], parent: str | None) -> None:
 def _load_library(directory: str, digest: str, data: bytes) -> Callable[..., Any]:
     path = os.path.join(directory, f"{digest}.so")
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(descriptor, data)
-    finally:
-        os.close(descriptor)
+    # `os.write` may write less without an error, and a mapped file that is cut kills the process.
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
     name = f"{digest}.kernel"
     loader = importlib.machinery.ExtensionFileLoader(name, path)
     spec = importlib.machinery.ModuleSpec(name, loader, origin=path)

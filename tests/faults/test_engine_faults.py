@@ -1,4 +1,4 @@
-"""Faults 29 to 31, 7 and 8, end to end: real artifacts on machines that they do not fit.
+"""Faults 29 to 31, and 3, 4, 7 and 8 at a load: real artifacts where they do not fit, end to end.
 
 The machine is another one where the child process says so, or the artifact where its stamp does.
 """
@@ -295,6 +295,23 @@ def test_hidden_gpus_are_named(own: Path) -> None:
     assert (outcome.error, outcome.own, outcome.decoded) == ("ArtifactIncompatible", True, 0)
     assert "gpu: made with sm_90, here none." in outcome.message
     assert "cuda" not in outcome.message
+
+
+# --- 3 and 4: no room for the binaries of a load -------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", [0, 1000, 10_000])
+def test_binaries_that_cannot_be_written_are_named(own: Path, limit: int) -> None:
+    """A library that was cut while it was written, once mapped, would kill the process."""
+    full = (
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+    )
+    (outcome,) = load_all([(own, "native", None)], before=full)
+    assert (outcome.error, outcome.own, outcome.libraries) == ("KernelError", True, 0)
+    assert "cannot be written to a temporary directory" in outcome.message
+    assert "TMPDIR" in outcome.message
 
 
 # --- 7 and 8: damage to an artifact with kernels -------------------------------------------------
