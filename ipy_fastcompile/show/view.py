@@ -245,5 +245,5 @@ def report_facts(report: Report) -> tuple[str, ...]:
     if report.key:
         cache = f" · cache {report.cache}" if report.cache else ""
         lines.append(f"key {report.key[:12]}…{cache}")
-    lines += [f"miss because of {why}" for why in report.why_miss]
+    lines += [f"why a miss: {why}" for why in report.why_miss]
     return tuple(inert(line) for line in (*lines, *report.notes))

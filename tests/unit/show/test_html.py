@@ -104,7 +104,7 @@ def test_everything_promised_is_in_it(report: Report) -> None:
         "made from the artifact's parameter specifications",
         "Warm reload as shipped",
         "failed: InvalidCxxCompiler",
-        "miss because of configuration: hidden_size 32 -> 64",
+        "why a miss: configuration: hidden_size 32 -> 64",
         "aten::_weight_int8pack_mm has no public twin",
     ):
         assert words in text
