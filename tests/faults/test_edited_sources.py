@@ -137,10 +137,10 @@ def test_a_helper_file_deleted_before_its_import_is_named(files: Files) -> None:
     assert type(caught.value).__module__ == errors.__name__
 
 
-def test_a_changed_object_is_a_miss(files: Files) -> None:
+def test_a_changed_object_is_a_miss(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     model = files.start()
     files.ask(model)
-    sys.modules["edited_helper"].FACTOR = 5.0
+    monkeypatch.setattr("edited_helper.FACTOR", 5.0)
     result = files.ask(model)
     assert not result.hit
     torch.testing.assert_close(result.model(X), model(X))
@@ -179,7 +179,7 @@ def run(
 
     def run_cell(text: str) -> tuple[Any, BaseException | None, str]:
         with capture_output() as io:
-            result = shell.run_cell(text)
+            result = shell.run_cell(text)  # type: ignore[no-untyped-call]
         shown = "\n".join(output.data.get("text/plain", "") for output in io.outputs)
         return result.result, result.error_before_exec or result.error_in_exec, shown + io.stdout
 
