@@ -31,6 +31,7 @@ from .view import (
 
 _BAR = 20
 _LONGEST_CELL = 72
+_LONGEST_LAST_CELL = 200  # nothing is to its right, and a reason should keep its middle
 _LONGEST_CODE = 150
 
 
@@ -60,16 +61,20 @@ def _width(text: str) -> int:
     )
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell, longest: int = _LONGEST_CELL) -> str:
     badge = f"{cell.badge.shape} {cell.badge.label}" if cell.badge else ""
     text = "  " * cell.indent + " ".join(part for part in (badge, cell.text) if part)
     if cell.bar:
         text = f"{block_bar(sum(share for share, _ in cell.bar), _BAR)} {text}"
-    return shorten(text, _LONGEST_CELL)
+    return shorten(text, longest)
 
 
 def _table(table: Table) -> list[str]:
-    grid = [list(table.heads), *([_cell(cell) for cell in row] for row in table.rows)]
+    grid = [list(table.heads)]
+    grid += [
+        [*map(_cell, row[:-1]), *(_cell(last, _LONGEST_LAST_CELL) for last in row[-1:])]
+        for row in table.rows
+    ]
     widths = [max(map(_width, column)) for column in zip(*grid, strict=True)]
     lines = []
     for row in grid:
