@@ -221,7 +221,7 @@ def test_your_own_splitting_shows_what_it_says(shown: Any) -> None:
     counts = [
         [int(n) for n in numbers]
         for numbers in re.findall(
-            r"^attention.*? (\d+) +(\d+) +(\d+) +[\d.]+ s$", table, re.MULTILINE
+            r"^attention.*? (\d+) +(\d+) +(\d+) +[\d.]+ s +[\d.]+ s$", table, re.MULTILINE
         )
     ]
     assert [kernels for _, _, kernels in counts] == [3, 4, 7]
