@@ -1,8 +1,9 @@
 """See what compiling a PyTorch model really does, and reload the result in milliseconds.
 
-``compile`` turns a model and its example inputs into a `CompiledModel`; ``load`` turns a saved
-artifact back into a callable; ``inspect`` reads an artifact without torch. In IPython or Jupyter,
-``%load_ext ipy_fastcompile`` adds ``%%fastcompile`` and its relatives.
+``compile`` turns a model and its example inputs into a `CompiledModel`, ``compile_cached`` asks the
+cache first; ``load`` turns a saved artifact back into a callable; ``inspect`` reads an artifact
+without torch; ``verify`` checks one before it is shipped. In IPython or Jupyter, ``%load_ext
+ipy_fastcompile`` adds ``%%fastcompile`` and its relatives.
 """
 
 from __future__ import annotations
@@ -10,20 +11,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["CompiledModel", "__version__", "compile", "errors", "inspect", "load"]
+__all__ = [
+    "CompiledModel",
+    "SplitReason",
+    "__version__",
+    "compile",
+    "compile_cached",
+    "errors",
+    "inspect",
+    "load",
+    "verify",
+]
 
 if TYPE_CHECKING:
     from . import errors
     from .artifact.inspect import inspect
+    from .engine.boundaries import SplitReason
+    from .engine.cached import compile_cached
     from .engine.pipeline import CompiledModel, compile
     from .runtime.load import load
+    from .verification.verify import verify
 
 # Where each public name lives: imported on first use, so that `%load_ext` needs no torch.
 _HOMES = {
     "CompiledModel": "engine.pipeline",
+    "SplitReason": "engine.boundaries",
     "compile": "engine.pipeline",
+    "compile_cached": "engine.cached",
     "inspect": "artifact.inspect",
     "load": "runtime.load",
+    "verify": "verification.verify",
 }
 
 

@@ -16,7 +16,7 @@ COMMANDS = {
     "demo": ("ipy_fastcompile.demo", "compile a Llama of toy width, and show what became of it"),
     "inspect": ("ipy_fastcompile.artifact.inspect_command", "read an artifact, or compare two"),
     "verify": (
-        "ipy_fastcompile.verify",
+        "ipy_fastcompile.verification.verify",
         "check that an artifact loads and computes without a compiler",
     ),
     "cache": ("ipy_fastcompile.artifact.cache_command", "list, explain and clean the cache"),

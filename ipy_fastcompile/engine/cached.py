@@ -65,6 +65,12 @@ class CachedModel(ReloadableModel):
         super().__init__(model, artifact, report)
         self._function = function
 
+    def __getattr__(self, name: str) -> Any:
+        hint = ""
+        if name in ("captured", "split_graph", "lowered", "code"):
+            hint = "; a model from the cache has none, compile it anew (--force, force=True)"
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+
     def write(self, file: str | os.PathLike[str]) -> SavedArtifact:
         """Write the entry's own bytes, which this user signed when it was compiled."""
         path = os.fsdecode(file)

@@ -93,6 +93,9 @@ def capture(
     check_devices(module, args, kwargs)
     check_gradients(args, kwargs)
     bound = _bind(module, args, kwargs)
+    if dynamic:
+        module = _with_named_keywords(module, kwargs)
+        bound = _bind(module, args, kwargs)
     dynamic_shapes, given = dynamic_shapes_of(module, bound, dynamic or {})
     try:
         program = _export(module, args, kwargs, dynamic_shapes)
@@ -172,6 +175,24 @@ class _MethodOwner(torch.nn.Module):
     def __init__(self, owner: torch.nn.Module) -> None:
         super().__init__()
         self.__dict__.update(owner.__dict__)
+
+
+def _with_named_keywords(module: torch.nn.Module, kwargs: dict[str, Any]) -> torch.nn.Module:
+    """The module with a name in its signature for each keyword that falls into ``**kwargs``.
+
+    `torch.export` counts those twice when it is given dynamic shapes, up to 2.14 at least.
+    """
+    parameters = inspect.signature(module.forward).parameters
+    extra = [name for name in kwargs if name not in parameters]
+    if not extra:
+        return module
+    named = [p for p in parameters.values() if p.kind is not p.VAR_KEYWORD]
+    named += [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in extra]
+    wrapper = _MethodOwner(module)
+    call = functools.wraps(module.forward)(functools.partial(_call, module.forward))
+    call.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+    wrapper.forward = call
+    return wrapper
 
 
 def model_name(model: Callable[..., Any]) -> str:

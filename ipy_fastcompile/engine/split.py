@@ -58,11 +58,12 @@ class SplitGraph:
 
     def __str__(self) -> str:
         lines = [f"{self.captured.model_name}: {len(self.submodules)} submodules"]
+        width = max((len(sub.module_path or "-") for sub in self.submodules), default=0)
         for sub in self.submodules:
             how = "inlined" if sub.inlined else "compiled"
             place = sub.module_path or "-"
             lines.append(
-                f"  {sub.name:<12} {how:<9} {sub.n_nodes:>4} nodes  {place:<28} {sub.reason}"
+                f"  {sub.name:<12} {how:<9} {sub.n_nodes:>4} nodes  {place:<{width}}  {sub.reason}"
             )
         return "\n".join(lines)
 

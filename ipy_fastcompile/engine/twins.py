@@ -142,7 +142,7 @@ def explain_difference(one: Description, other: Description) -> str:
     for name, mine, its in zip(one.names, one.lines, other.lines, strict=True):
         if mine != its:
             left, right = _first_difference(mine, its)
-            return f"node {name}: {left} instead of {right}"
+            return f"node {name}: {left} instead of {right}."
     return ""
 
 
@@ -151,6 +151,10 @@ def _first_difference(mine: str, its: str) -> tuple[str, str]:
     left, right = mine.split(" "), its.split(" ")
     for position, (a, b) in enumerate(zip(left, right, strict=False)):
         if a != b:
-            start = max(0, position - 1)
-            return " ".join(left[start : position + 2]), " ".join(right[start : position + 2])
+            start, end = max(0, position - 1), position + 2
+            return _words(left[start:end]), _words(right[start:end])
     return mine, its
+
+
+def _words(words: list[str]) -> str:
+    return " ".join(words).strip(" ,)")

@@ -45,7 +45,7 @@ class VerifyMagics(Magics):
         if found.path is None:
             raise UsageError("The path of an artifact is needed: %fastcompile_verify PATH.")
         output = check_name(found.output)
-        from ..verify import read_sizes, verify
+        from ..verification.verify import read_sizes, verify
 
         try:
             report = verify(

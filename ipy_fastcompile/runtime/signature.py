@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -117,9 +118,16 @@ def _load_tree(text: str) -> Any:
     except (NotImplementedError, KeyError, ImportError, AttributeError) as error:
         raise TreeTypeMissing(
             f"The outputs or inputs use a container type that is not registered in this process: "
-            f"{error}.",
-            "Import the module that defines it before loading.",
+            f"{str(error).rstrip('.')}.",
+            f"Import {' and '.join(_tree_modules(text)) or 'the module that defines it'} before "
+            "loading; nothing is imported for you.",
         ) from error
+
+
+def _tree_modules(text: str) -> list[str]:
+    """The modules whose types a tree's JSON names, except Python's own."""
+    names = re.findall(r'"type": "([\w.]+)\.\w+"', text)
+    return sorted({name for name in names if name not in ("builtins", "collections")})
 
 
 def describe_call(

@@ -8,8 +8,9 @@ import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from ipy_fastcompile import errors, verify as verify_module
-from ipy_fastcompile.verify_report import SizeVerdict, SubmoduleVerdict, VerifyReport
+from ipy_fastcompile import errors
+from ipy_fastcompile.verification import verify as verify_module
+from ipy_fastcompile.verification.report import SizeVerdict, SubmoduleVerdict, VerifyReport
 
 
 @pytest.fixture

@@ -200,6 +200,7 @@ def test_every_part_of_the_package_is_walked() -> None:
         "notebook",
         "runtime",
         "show",
+        "verification",
     }
 
 

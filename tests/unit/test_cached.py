@@ -226,6 +226,14 @@ def test_a_hit_can_be_looked_at_like_a_compile(ask: Any) -> None:
     assert different == {"cache", "why", "facts"}
 
 
+def test_what_a_hit_does_not_have_is_said(ask: Any) -> None:
+    assert ask().model.split_graph is not None
+    with pytest.raises(AttributeError, match=r"no attribute 'split_graph'; .* force=True"):
+        ask().model.split_graph  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'nonsense'$"):
+        ask().model.nonsense  # noqa: B018
+
+
 def test_a_saved_compile_knows_its_key_but_not_its_texts(ask: Any, tmp_path: Path) -> None:
     result = ask()
     result.model.save(tmp_path / "kept.fastcompile")

@@ -23,8 +23,8 @@ from ipy_fastcompile.errors import (
     InputError,
     VerifyError,
 )
-from ipy_fastcompile.verify import read_sizes, verify
-from ipy_fastcompile.verify_report import SizeVerdict, SubmoduleVerdict, VerifyReport
+from ipy_fastcompile.verification.report import SizeVerdict, SubmoduleVerdict, VerifyReport
+from ipy_fastcompile.verification.verify import read_sizes, verify
 
 slow = pytest.mark.slow
 

@@ -180,6 +180,31 @@ def test_equal_names_are_equal_sizes() -> None:
     assert (symbol.name, symbol.min, symbol.max, symbol.example) == ("rows", 2, 64, 6)
 
 
+class AnyKeywords(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor, **options: Any) -> Any:
+        y = self.linear(x)
+        if "bias" in options:
+            y = y + options["bias"]
+        return (y,) if options.get("as_tuple") else y
+
+
+@pytest.mark.parametrize("options", [{"as_tuple": True}, {"bias": True, "as_tuple": False}])
+def test_keywords_without_a_name_of_their_own_may_stand_beside_dynamic_sizes(options: Any) -> None:
+    model, x = AnyKeywords().eval(), torch.ones(3, 4)
+    options = {k: torch.ones(3, 4) if k == "bias" else v for k, v in options.items()}
+    dynamic = {name: {0: "rows"} for name in ("x", "bias") if name == "x" or name in options}
+    captured = capture(model, (x,), options, dynamic=dynamic)
+    assert [symbol.name for symbol in captured.symbols] == ["rows"]
+    assert [spec.name for spec in captured.parameters] == ["linear.weight", "linear.bias"]
+    assert [spec.path for spec in captured.inputs] == ["x", *options]
+    assert captured.model_name == "AnyKeywords"
+    assert "forward" not in vars(model)
+
+
 def test_a_dimension_may_be_torch_exports_own() -> None:
     dim = torch.export.Dim("rows", min=2, max=9)
     captured = capture(

@@ -22,13 +22,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from .artifact import OpenArtifact, open_artifact
-from .artifact.inspect import ArtifactInfo
-from .errors import ArtifactStale, InputError, VerifyError
-from .records import Report, Size
-from .runtime.program import Program, read_program
-from .verify_process import Attempts, Run
-from .verify_report import SizeVerdict, SubmoduleVerdict, VerifyReport, size_label
+from ..artifact import OpenArtifact, open_artifact
+from ..artifact.inspect import ArtifactInfo
+from ..errors import ArtifactStale, InputError, VerifyError
+from ..records import Report, Size
+from ..runtime.program import Program, read_program
+from .process import Attempts, Run
+from .report import SizeVerdict, SubmoduleVerdict, VerifyReport, size_label
 
 __all__ = ["SizeVerdict", "SubmoduleVerdict", "VerifyReport", "main", "verify"]
 
@@ -223,7 +223,7 @@ def _verdict(
     found: Mapping[str, torch.Tensor] | None,
     saved: Mapping[str, torch.Tensor] | None,
 ) -> SizeVerdict:
-    from .engine.reference import END_TO_END, compare
+    from ..engine.reference import END_TO_END, compare
 
     kernels = {name: int(k) for name, _, k in (e.partition(" ") for e in program.stitched)}
     problems = []

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from .runtime.fresh import child_environment
+from ..runtime.fresh import child_environment
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from .artifact.inert import inert, inert_lines
+from ..artifact.inert import inert, inert_lines
 
 
 @dataclass(frozen=True)
