@@ -215,7 +215,7 @@ def test_your_own_splitting_shows_what_it_says(shown: Any) -> None:
 
     # By a function: its own words are the reasons.
     own = text_of(outputs(notebook, "from ipy_fastcompile.engine.boundaries"))
-    assert re.search(r"inlined +1 nodes +\S+gate_proj large product 256x64", own)
+    assert re.search(r"inlined +1 nodes +\S+gate_proj +large product 256x64", own)
 
     table = text_of(outputs(notebook, "def row"))
     counts = [
