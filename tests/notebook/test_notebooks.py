@@ -40,8 +40,15 @@ def find(pattern: str, text: str) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Execute a notebook in a folder of its own; raises when a cell does."""
+    """Execute a notebook in a folder of its own; raises when a cell does.
+
+    A configuration file, as a user's own, asks for one fresh process for each reload path.
+    """
     done: dict[str, Any] = {}
+    ipython = tmp_path_factory.mktemp("ipython")
+    (ipython / "profile_default").mkdir()
+    configuration = ipython / "profile_default" / "ipython_config.py"
+    configuration.write_text("c = get_config()\nc.FastCompileMagics.runs = 1\n", encoding="utf-8")
 
     def execute(name: str) -> Any:
         if name not in done:
@@ -49,7 +56,9 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             shutil.copy(FOLDER / name, folder)
             notebook = nbformat.read(folder / name, as_version=4)
             client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": folder}})
-            done[name] = client.execute()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("IPYTHONDIR", str(ipython))
+                done[name] = client.execute()
         return done[name]
 
     return execute
