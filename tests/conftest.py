@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import os
 from collections.abc import Iterator
@@ -72,3 +73,26 @@ def tiny_artifact(tiny_compiled: Any, tmp_path_factory: pytest.TempPathFactory) 
     path = tmp_path_factory.mktemp("artifact") / "tiny.fastcompile"
     tiny_compiled.save(path)
     return path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    """An empty cache."""
+    from ipy_fastcompile.artifact.store import Store
+
+    return Store(tmp_path / "cache")
+
+
+@pytest.fixture
+def compiles(monkeypatch: pytest.MonkeyPatch, tiny_compiled: Any) -> list[Any]:
+    """Compiling through the cache gives copies of `tiny_compiled`, and is counted."""
+    from ipy_fastcompile.engine import cached
+
+    made: list[Any] = []
+
+    def compile(*args: Any, **options: Any) -> Any:
+        made.append(copy.copy(tiny_compiled))
+        return made[-1]
+
+    monkeypatch.setattr(cached, "compile", compile)
+    return made

@@ -7,8 +7,6 @@ it is made, not where it ends up.
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +16,7 @@ from torch.fx import GraphModule, Interpreter, Node
 from .. import torch_internals
 from ..artifact import open_artifact
 from ..artifact.squeeze import unsqueeze
+from ..runtime.child import answer
 from ..runtime.program import Program, read_program
 from ..runtime.recording import copied, made_up_inputs, made_up_parameters
 
@@ -222,8 +221,4 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    try:
-        result = main(json.loads(sys.argv[1]))
-    except Exception as error:  # noqa: BLE001 - the parent shows it, whatever it is
-        result = {"error": f"{type(error).__name__}: {str(error).strip()[:600]}"}
-    sys.stdout.write(f"{json.dumps(result)}\n")
+    answer(main)

@@ -41,6 +41,7 @@ def _option(*flags: str, **settings: Any) -> Option:
     return Option(flags, settings)
 
 
+_PATH = _option("path", nargs="?", metavar="PATH", help="the artifact")
 _OUTPUT = _option("-o", "--output", metavar="NAME", help="store the result object under NAME")
 _HELP = _option("-h", "--help", action="store_true", help="show this text and do nothing else")
 
@@ -103,7 +104,7 @@ COMPILE_OPTIONS = (
 )
 
 LOAD_OPTIONS = (
-    _option("path", nargs="?", metavar="PATH", help="the artifact"),
+    _PATH,
     _option(
         "model",
         nargs="?",
@@ -132,7 +133,7 @@ LOAD_OPTIONS = (
 )
 
 INSPECT_OPTIONS = (
-    _option("path", nargs="?", metavar="PATH", help="the artifact"),
+    _PATH,
     _option("other", nargs="?", metavar="PATH2", help="another one, to compare it with"),
     _OUTPUT,
     _HELP,
@@ -150,7 +151,7 @@ CACHE_OPTIONS = (
 )
 
 VERIFY_OPTIONS = (
-    _option("path", nargs="?", metavar="PATH", help="the artifact"),
+    _PATH,
     _OUTPUT,
     _option(
         "--sizes",

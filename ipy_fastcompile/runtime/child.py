@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -88,9 +89,14 @@ def _steady_call(function: Any, leaves: Any, torch: Any) -> float:
     return statistics.median(seconds)
 
 
-if __name__ == "__main__":
+def answer(main: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Print what ``main`` makes of the request in ``argv``, or its error, as a line of JSON."""
     try:
         result = main(json.loads(sys.argv[1]))
-    except Exception as error:  # noqa: BLE001 - the parent shows it in the table, whatever it is
+    except Exception as error:  # noqa: BLE001 - the parent shows it, whatever it is
         result = {"error": f"{type(error).__name__}: {str(error).strip()[:600]}"}
-    print(json.dumps(result))
+    sys.stdout.write(f"{json.dumps(result)}\n")
+
+
+if __name__ == "__main__":
+    answer(main)

@@ -6,8 +6,6 @@ can compute what should have come out; see `ipy_fastcompile.verification`.
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -19,6 +17,7 @@ from safetensors.torch import load as load_tensors
 from .. import torch_internals
 from ..artifact import OpenArtifact, open_artifact
 from . import bind
+from .child import answer
 from .inputs import example_inputs
 from .load import load_parts
 from .parameters import find_parameters, tensors_for
@@ -155,8 +154,4 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    try:
-        result = main(json.loads(sys.argv[1]))
-    except Exception as error:  # noqa: BLE001 - the parent shows it, whatever it is
-        result = {"error": f"{type(error).__name__}: {str(error).strip()[:600]}"}
-    sys.stdout.write(f"{json.dumps(result)}\n")
+    answer(main)

@@ -21,7 +21,6 @@ from ipy_fastcompile.artifact.keyfile import make_key
 from ipy_fastcompile.artifact.squeeze import squeeze
 from ipy_fastcompile.artifact.store import Store
 from ipy_fastcompile.artifact.trust import sign
-from ipy_fastcompile.engine import cached
 from ipy_fastcompile.engine.cached import compile_cached
 from ipy_fastcompile.engine.check import largest_difference
 from ipy_fastcompile.errors import FastCompileWarning
@@ -222,25 +221,6 @@ def test_code_objects_that_are_not_their_text_are_refused(
 
 
 # --- through the cache ---------------------------------------------------------------------------
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "cache")
-
-
-@pytest.fixture
-def compiles(monkeypatch: pytest.MonkeyPatch, tiny_compiled: Any) -> list[Any]:
-    import copy
-
-    made: list[Any] = []
-
-    def compile(*args: Any, **options: Any) -> Any:
-        made.append(copy.copy(tiny_compiled))
-        return made[-1]
-
-    monkeypatch.setattr(cached, "compile", compile)
-    return made
 
 
 def test_a_hostile_entry_of_the_cache_is_a_miss_and_replaced(

@@ -58,11 +58,6 @@ def names(directory: Path) -> set[str]:
     return {path.name for path in directory.iterdir()}
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "cache")
-
-
 def test_hit_and_miss(store: Store) -> None:
     key = Key(COMPONENTS)
     miss = store.lookup(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 import os
@@ -29,24 +28,6 @@ from tests.unit.engine.key_project import inputs, open_project, replaced
 
 pytestmark = pytest.mark.slow
 DYNAMIC = {"ids": {1: "seq"}}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "cache")
-
-
-@pytest.fixture
-def compiles(monkeypatch: pytest.MonkeyPatch, tiny_compiled: Any) -> list[Any]:
-    """Compiling gives copies of `tiny_compiled`, and is counted."""
-    made: list[Any] = []
-
-    def compile(*args: Any, **options: Any) -> Any:
-        made.append(copy.copy(tiny_compiled))
-        return made[-1]
-
-    monkeypatch.setattr(cached, "compile", compile)
-    return made
 
 
 @pytest.fixture

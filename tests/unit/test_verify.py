@@ -13,7 +13,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ipy_fastcompile import __main__ as command_line, torch_internals
-from ipy_fastcompile.artifact import open_artifact, save_artifact
 from ipy_fastcompile.artifact.squeeze import squeeze, unsqueeze
 from ipy_fastcompile.engine.reference import compare
 from ipy_fastcompile.errors import (
@@ -25,23 +24,9 @@ from ipy_fastcompile.errors import (
 )
 from ipy_fastcompile.verification.report import SizeVerdict, SubmoduleVerdict, VerifyReport
 from ipy_fastcompile.verification.verify import read_sizes, verify
+from tests.faults.loads import resave
 
 slow = pytest.mark.slow
-
-
-def resave(
-    source: Path,
-    target: Path,
-    change: Callable[[dict[str, Any], dict[str, bytes]], None],
-) -> Path:
-    """The artifact with other parts, signed by this user as if they had come out so."""
-    artifact = open_artifact(source)
-    added = {"format", "package", "created", "members"}
-    manifest = {k: v for k, v in artifact.manifest.items() if k not in added}
-    members = {name: artifact.read(name) for name in artifact.names}
-    change(manifest, members)
-    save_artifact(target, manifest, members)
-    return target
 
 
 def rewrite_graph(name: str, old: Any, new: Any) -> Callable[[Any, Any], None]:
