@@ -30,6 +30,7 @@ from ..errors import (
 )
 from ..records import Report
 from ..runtime.load import LoadedFunction, load_parts
+from .keepable import keepable
 from .key import UNCOVERED, CallKey, make_key
 from .pipeline import CompiledModel, OnProgress, compile
 from .reloadable import ReloadableModel
@@ -118,7 +119,8 @@ def compile_cached(
     Warns
     -----
     FastCompileWarning
-        When an entry is damaged, foreign or does not load, or the result cannot be kept.
+        When an entry is damaged, foreign or does not load, or the result is not kept: the
+        directory does not take it, or a submodule runs uncompiled (see `keepable`).
     """
     if force and assert_warm:
         raise CallError(
@@ -154,7 +156,13 @@ def compile_cached(
             if isinstance(found, CachedModel):
                 return CachedResult(found, wanted.key.digest, hit=True)
         compiled = build()
-        store.put(wanted.key, lambda path: _write_entry(compiled, wanted.key, path))
+        refusal = keepable(compiled)
+        if refusal:
+            warnings.warn(
+                f"The result is not cached: {inert(refusal)}.", FastCompileWarning, stacklevel=2
+            )
+        else:
+            store.put(wanted.key, lambda path: _write_entry(compiled, wanted.key, path))
     return CachedResult(compiled, wanted.key.digest, hit=False, why_miss=why)
 
 

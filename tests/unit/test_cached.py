@@ -18,7 +18,7 @@ import torch
 import ipy_fastcompile as fc
 from ipy_fastcompile.artifact.key import KEY_MEMBER
 from ipy_fastcompile.artifact.store import Store
-from ipy_fastcompile.engine import cached
+from ipy_fastcompile.engine import cached, lower
 from ipy_fastcompile.engine.cached import CachedModel, CachedResult, compile_cached
 from ipy_fastcompile.engine.check import largest_difference
 from ipy_fastcompile.engine.pipeline import CompiledModel
@@ -278,3 +278,37 @@ def test_a_hit_in_a_fresh_process_imports_no_compiler(ask: Any, store: Store) ->
     assert hit
     assert error < 1e-4
     assert modules == []
+
+
+# --- degraded results ----------------------------------------------------------------------------
+
+_PASSING = [
+    RuntimeError("InvalidCxxCompiler: No working C++ compiler found"),
+    OSError(28, "No space left on device"),
+    MemoryError("out of memory"),
+    TimeoutError("the compiler took too long"),
+]
+
+
+def test_what_runs_uncompiled_is_not_kept_and_says_so_each_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, x = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.GELU()).eval(), inputs()
+    for error in _PASSING:
+
+        def refuse(*args: Any, error: Exception = error) -> Any:
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(lower, "compile_kernel", refuse)
+            with pytest.warns(FastCompileWarning) as said:
+                result = compile_cached(model, (x,), store=store)
+        assert not result.hit
+        assert store.entries() == ()
+        text = "\n".join(str(warning.message) for warning in said)
+        assert "not cached: 1 of 1 submodules runs uncompiled, submod_0 because of" in text
+        assert text.count(f"{type(error).__name__}: {str(error).splitlines()[0]}") >= 1
+        torch.testing.assert_close(result.model(x), model(x))
+    recovered = compile_cached(model, (x,), store=store)
+    assert (recovered.hit, len(recovered.model.lowered.kernels)) == (False, 1)
+    assert compile_cached(model, (x,), store=store).hit
