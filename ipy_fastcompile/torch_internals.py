@@ -186,29 +186,38 @@ def _inference() -> Iterator[None]:
         yield
 
 
-def compile_submodule(graph_module: torch.fx.GraphModule, inputs: Sequence[Any]) -> bytes:
+def compile_submodule(
+    graph_module: torch.fx.GraphModule, inputs: Sequence[Any], digest: str = ""
+) -> bytes:
     """Compile a submodule by `standalone_compile(aot=True)`; the serialized artifact.
 
     The placeholders' and nodes' fake values are in ``node.meta["val"]``, where export puts them;
-    Inductor looks for them under ``"example_value"``.
+    Inductor looks for them under ``"example_value"``. ``digest`` stands for the whole graph, see
+    `_cacheable_branches`.
     """
     from torch._inductor import standalone_compile
 
     for node in graph_module.graph.nodes:
         if "val" in node.meta:
-            node.meta["example_value"] = node.meta["val"]
-    with _inference():
+            node.meta["example_value"] = _named_by_its_symbol(node.meta["val"])
+    with _inference(), _cacheable_branches(graph_module, digest):
         artifact = standalone_compile(
-            graph_module, list(inputs), dynamic_shapes="from_graph", options={}, aot=True
+            graph_module,
+            list(map(_named_by_its_symbol, inputs)),
+            dynamic_shapes="from_graph",
+            options={},
+            aot=True,
         )
         return artifact.serialize()
 
 
-def compile_at_size(graph_module: torch.fx.GraphModule, inputs: Sequence[Any]) -> bytes:
+def compile_at_size(
+    graph_module: torch.fx.GraphModule, inputs: Sequence[Any], digest: str = ""
+) -> bytes:
     """The same for example inputs of fixed sizes; the graph is traced again for them."""
     from torch._inductor import standalone_compile
 
-    with _inference():
+    with _inference(), _cacheable_branches(graph_module, digest):
         artifact = standalone_compile(
             graph_module,
             list(inputs),
@@ -217,6 +226,49 @@ def compile_at_size(graph_module: torch.fx.GraphModule, inputs: Sequence[Any]) -
             aot=True,
         )
         return artifact.serialize()
+
+
+def _named_by_its_symbol(value: Any) -> Any:
+    """A size that is one symbol, as a number that says so.
+
+    A number that was computed keeps the expression it came from, ``4*s0 // 4``, and Inductor binds
+    no symbol from that (`_get_placeholder_expr`; seen on 2.13).
+    """
+    if not isinstance(value, torch.SymInt):
+        return value
+    node: Any = value.node
+    expression = node.expr
+    if not expression.is_Symbol or expression == node._expr:
+        return value
+    hint = node.hint if node.has_hint() else None
+    return node.shape_env.create_symintnode(expression, hint=hint)
+
+
+# Ops that take graphs, which Inductor lowers to branches and loops but takes for uncacheable; and
+# only what it could cache can be serialized (seen on 2.13).
+_BRANCHES = ("cond", "while_loop", "scan", "map_impl", "associative_scan")
+
+
+@contextlib.contextmanager
+def _cacheable_branches(graph_module: torch.fx.GraphModule, digest: str) -> Iterator[None]:
+    """Let Inductor cache graphs with branches and loops, under a key with a digest of their own."""
+    import torch.compiler.config
+
+    targets: list[Any] = [node.target for node in graph_module.graph.nodes]
+    branches = any(is_higher_order(t) and t.name() in _BRANCHES for t in targets)
+    if not branches or not digest:
+        yield
+        return
+    ops: list[Any] = [getattr(torch.ops.higher_order, name) for name in _BRANCHES]
+    before = [op._cacheable for op in ops]
+    for op in ops:
+        op._cacheable = True
+    try:
+        with torch.compiler.config.patch(cache_key_tag=digest):
+            yield
+    finally:
+        for op, cacheable in zip(ops, before, strict=True):
+            op._cacheable = cacheable
 
 
 def deserialize_kernel(data: bytes) -> Callable[..., Any]:

@@ -123,9 +123,11 @@ def compile_kernel(
     """Compile one submodule; also what the fallback does with a submodule read from FX bytes."""
     started = time.perf_counter()
     inputs = [n.meta["val"] for n in graph_module.graph.nodes if n.op == "placeholder"]
-    data = torch_internals.compile_submodule(graph_module, inputs)
+    data = torch_internals.compile_submodule(graph_module, inputs, digest)
     if settle_outputs(graph_module, torch_internals.output_strides(data)):
-        data = torch_internals.compile_submodule(graph_module, inputs)
+        data = torch_internals.compile_submodule(
+            graph_module, inputs, describe(graph_module).digest
+        )
     return _finish(
         data, lambda: list(map(at_size, inputs)), index, digest, submodules, near_twin, started
     )
@@ -222,7 +224,7 @@ def _compile_variant(
     inputs = [
         at_size(n.meta["val"], by_symbol) for n in graph_module.graph.nodes if n.op == "placeholder"
     ]
-    data = torch_internals.compile_at_size(graph_module, inputs)
+    data = torch_internals.compile_at_size(graph_module, inputs, kernel.digest)
     suffix = "_".join(f"{name}{size}" for name, size in variant)
     return _finish(
         data,

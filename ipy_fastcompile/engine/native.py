@@ -1,16 +1,16 @@
-"""Inductor output code -> a plain function over bundled binaries, or the reason why not.
+"""Inductor output code -> plain functions over bundled binaries, or the reason why not.
 
 The output code is Python text. On its syntax tree, calls that would build a C++ kernel become
 references to an extension module built once and bundled; ``extern_kernels.NAME`` becomes the
 public op it stands for; everything else must come from a short list of names, else the kernel is
-left to PyTorch's own loader.
+left to PyTorch's own loader. Branches and loops of a model are functions beside the kernel's own.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,13 @@ from typing import Any
 import torch
 
 from .. import torch_internals
+from ..errors import GrammarError
+from ..runtime.grammar import check_grammar
+from ..runtime.grammar_kernel import TORCH_FUNCTIONS
 from ..torch_internals import CudaLaunch
 from .annotate import annotate
 from .sources import kernel_lines
+from .statements import plain_statement
 
 # Names of the output code that the runtime provides; torch_internals.output_code_functions.
 RUNTIME_FUNCTIONS = frozenset(
@@ -36,6 +40,7 @@ RUNTIME_FUNCTIONS = frozenset(
         "get_raw_stream",
         "aligned",
         "copy_if_misaligned",
+        "refuse_size",
     }
 )
 # Names that stand for themselves.
@@ -52,6 +57,11 @@ _INDUCTOR_OPS = frozenset(
 )
 # Inductor's own helpers that stand for a public op: the same product, laid out for its inputs.
 _EXTERN_TWINS = {"bias_addmm": "torch.addmm"}
+# Functions that torch has for symbolic sizes; sizes are plain numbers when a kernel runs.
+_OF_NUMBERS = {
+    "torch.sym_float": "float", "torch.sym_int": "int", "torch.sym_max": "max",
+    "torch.sym_min": "min", "torch.sym_sqrt": "math.sqrt", "torch._sym_sqrt": "math.sqrt",
+}  # fmt: skip
 _NAMESPACE_ALIASES = {
     "aten": "torch.ops.aten",
     "inductor_ops": "torch.ops.inductor",
@@ -63,7 +73,8 @@ _NAMESPACE_ALIASES = {
 class NativeKernel:
     """A kernel that needs nothing but torch, bundled binaries and registered ops.
 
-    ``code`` defines the function ``name``; ``libraries`` are (name in the code, extension module),
+    ``code`` defines the function ``name``, and before it those of the model's branches and loops,
+    ``subgraph_0`` and so on. ``libraries`` are (name in the code, extension module),
     ``cubins`` the same for launches on a GPU. ``ops`` are the registered ops it calls.
     """
 
@@ -97,22 +108,53 @@ def _rewrite(parts: torch_internals.CompiledParts, name: str) -> NativeKernel:
     call = _find_call(tree)
     cpp = dict(_cpp_kernels(tree))
     launches = dict(_triton_kernels(tree, parts))
-    function = _as_function(call, name, parts)
-    rewriter = _Rewriter(set(cpp) | set(launches))
-    function = ast.fix_missing_locations(rewriter.visit(function))
-    _check_names(function, set(cpp) | set(launches))
-    used = {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
-    libraries = tuple(
-        (kernel, _built(types, source)) for kernel, (types, source) in cpp.items() if kernel in used
-    )
-    cubins = tuple(launch for kernel, launch in launches.items() if kernel in used)
+    called = _subgraphs(tree, call)
+    names = {f.name: f"subgraph_{i}" for i, f in enumerate(called)}
+    rewriter = _Rewriter(set(cpp) | set(launches), names)
+    functions = [_as_subgraph(f, names[f.name]) for f in called]
+    functions.append(_as_function(call, name, parts))
+    lines = kernel_lines(parts.output_code, parts.line_map)
+    texts, used = [], set()
+    for function in functions:
+        written = ast.fix_missing_locations(rewriter.visit(function))
+        _check_names(written, set(cpp) | set(launches) | set(names.values()))
+        used |= {n.id for n in ast.walk(written) if isinstance(n, ast.Name)}
+        texts.append(annotate(written, lines))
+    code = "\n\n".join(texts)
+    try:
+        check_grammar(code, name, kernel=True)
+    except GrammarError as error:
+        raise _Refused(f"the native path does not know its output code: {error.what}") from None
     return NativeKernel(
         name,
-        annotate(function, kernel_lines(parts.output_code, parts.line_map)),
-        libraries,
-        cubins,
+        code,
+        tuple((k, _built(types, source)) for k, (types, source) in cpp.items() if k in used),
+        tuple(launch for kernel, launch in launches.items() if kernel in used),
         tuple(sorted(rewriter.ops)),
     )
+
+
+def _subgraphs(tree: ast.Module, call: ast.FunctionDef) -> list[ast.FunctionDef]:
+    """The functions of branches and loops that ``call`` reaches, each before those that call it."""
+    defined = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef) and n is not call}
+    found: list[ast.FunctionDef] = []
+
+    def reach(function: ast.FunctionDef) -> None:
+        for node in ast.walk(function):
+            inner = defined.get(node.id) if isinstance(node, ast.Name) else None
+            if inner is not None and inner not in found and inner is not function:
+                reach(inner)
+                found.append(inner)
+
+    reach(call)
+    return found
+
+
+def _as_subgraph(function: ast.FunctionDef, name: str) -> ast.FunctionDef:
+    """A function of one list, which it empties: its caller holds no tensor meanwhile."""
+    function.name = name
+    function.body = [made for statement in function.body for made in plain_statement(statement)]
+    return function
 
 
 def _find_call(tree: ast.Module) -> ast.FunctionDef:
@@ -192,7 +234,7 @@ def _as_function(
             and _is_name(statement.value.func.value, "args")
         ):
             continue
-        body.append(statement)
+        body += plain_statement(statement)
     aligned: list[ast.stmt] = [
         ast.parse(f"{names[i]} = aligned({names[i]})").body[0] for i in parts.checked_inputs
     ]
@@ -212,15 +254,25 @@ def _is_name(node: ast.AST, name: str) -> bool:
 class _Rewriter(ast.NodeTransformer):
     """Replaces what belongs to Inductor by public names; collects the ops that are called."""
 
-    def __init__(self, kernels: set[str]) -> None:
+    def __init__(self, kernels: set[str], subgraphs: Mapping[str, str]) -> None:
         self.ops: set[str] = set()
         self._kernels = kernels
+        self._subgraphs = subgraphs
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        node.id = self._subgraphs.get(node.id, node.id)
+        return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         dotted = _dotted(node)
         root, _, rest = dotted.partition(".")
         if root == "extern_kernels":
-            return ast.parse(_extern_twin(rest), mode="eval").body
+            dotted = _extern_twin(rest)
+            if dotted.startswith("torch.ops."):
+                self._use_op(dotted)
+            return ast.parse(dotted, mode="eval").body
+        if dotted in _OF_NUMBERS:
+            return ast.parse(_OF_NUMBERS[dotted], mode="eval").body
         if root in _NAMESPACE_ALIASES and rest:
             dotted = f"{_NAMESPACE_ALIASES[root]}.{rest}"
             node = ast.parse(dotted, mode="eval").body  # type: ignore[assignment]
@@ -256,13 +308,16 @@ def _dotted(node: ast.AST) -> str:
 
 
 def _extern_twin(name: str) -> str:
-    """The public function behind ``extern_kernels.NAME``."""
+    """The public function behind ``extern_kernels.NAME``, or the registered op of that name."""
     if name in _EXTERN_TWINS:
         return _EXTERN_TWINS[name]
     function: Any = torch_internals.extern_kernel(name)
     public = getattr(function, "__name__", name)
     if function is not None and getattr(torch, public, None) is function:
-        return f"torch.{public}"
+        if public in TORCH_FUNCTIONS:
+            return f"torch.{public}"
+        if hasattr(torch.ops.aten, public):
+            return f"torch.ops.aten.{public}"
     if torch_internals.is_op(function):
         return f"torch.ops.{function}"
     raise _Refused(f"extern kernel {name} has no public twin")

@@ -63,9 +63,9 @@ _OWN_WORDS = frozenset(
     "launch", "launch_kernel", "function", "assert_size_stride", "assert_size_stride_grouped",
     "assert_tensor_metadata", "assert_alignment", "copy_if_misaligned",
     "empty_strided_cpu", "empty_strided_cpu_pinned", "empty_strided_cuda", "reinterpret_tensor",
-    "get_raw_stream", "aligned", "device_guard", "inf", "nan", "nanj"}
+    "get_raw_stream", "aligned", "refuse_size", "device_guard", "inf", "nan", "nanj"}
 )  # fmt: skip
-_INLINED = re.compile(r"inlined_[0-9]+")
+_NUMBERED = re.compile(r"(inlined|subgraph)_[0-9]+")
 
 
 def generated_names(model_names: frozenset[str]) -> frozenset[str]:
@@ -99,7 +99,7 @@ def check_code_names(code: types.CodeType, known: frozenset[str], filename: str)
     for name in referred_names(code):
         if name.startswith("__") and not _is_known_dunder(name):
             raise _unknown_name(name, filename)
-        if name not in known and not _INLINED.fullmatch(name):
+        if name not in known and not _NUMBERED.fullmatch(name):
             raise _unknown_name(name, filename)
 
 

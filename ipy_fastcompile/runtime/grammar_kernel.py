@@ -1,8 +1,9 @@
 """The grammar of kernels: what is left of Inductor's output code on the native path.
 
-Wider than that of execution code: a kernel may branch, loop over a range and guard a device, call
-what the runtime gives it by name, and read the sizes of tensors. It defines functions and nothing
-else, and reaches no attribute but those listed here.
+Wider than that of execution code: a kernel may branch, loop over a range or while a value is true,
+guard a device, call what the runtime gives it by name, read the sizes of tensors, and fill the
+lists that carry a loop's values. It defines functions and nothing else, and reaches no attribute
+but those listed here.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ TORCH_FUNCTIONS = frozenset(
     {"device", "mm", "bmm", "addmm", "baddbmm", "convolution", "empty_strided", "cuda",
     "set_device", "sym_sqrt", "_int_mm", "_scaled_mm"}
 )  # fmt: skip
-# Attributes of tensors that are read, and methods that copy.
+# Attributes of tensors that are read, methods that copy, and the one that empties a list.
 METHODS = frozenset(
     {"size", "stride", "item", "is_contiguous", "data_ptr", "storage_offset", "numel", "dim",
-    "copy_", "shape", "dtype", "device"}
+    "copy_", "clone", "clear", "shape", "dtype", "device"}
 )  # fmt: skip
-_FUNCTION = re.compile(r"kernel_[0-9]+|launch")
+_FUNCTION = re.compile(r"kernel_[0-9]+|subgraph_[0-9]+|launch")
 _STATEMENTS = (
     ast.Assign, ast.AugAssign, ast.Delete, ast.Return, ast.Expr, ast.With, ast.If, ast.For,
-    ast.Assert, ast.Pass,
+    ast.While, ast.Assert, ast.Pass,
 )  # fmt: skip
 _EXPRESSIONS = (
     ast.Call, ast.keyword, ast.Name, ast.Attribute, ast.Constant, ast.Tuple, ast.List, ast.Dict,
@@ -52,35 +53,51 @@ def check_module(tree: ast.Module) -> None:
         if not isinstance(function, ast.FunctionDef) or not _FUNCTION.fullmatch(function.name):
             raise Refused(function)
         argument_names(function)
+        carried = _carried(function)
         for statement in function.body:
-            _check(statement)
+            _check(statement, carried)
 
 
-def _check(node: ast.AST) -> None:
+def _carried(function: ast.FunctionDef) -> frozenset[str]:
+    """The lists of a loop's values, ``buf1 = [None] * 2``: what may be filled place by place."""
+    names: set[str] = set()
+    for node in ast.walk(function):
+        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp)):
+            continue
+        left = node.value.left
+        if isinstance(left, ast.List) and [ast.unparse(e) for e in left.elts] == ["None"]:
+            names.update(t.id for t in node.targets if isinstance(t, ast.Name))
+    return frozenset(names)
+
+
+def _check(node: ast.AST, carried: frozenset[str]) -> None:
     if not isinstance(node, _STATEMENTS + _EXPRESSIONS):
         raise Refused(node)
     if isinstance(node, ast.Attribute) and dotted(node):
         _check_path(node, dotted(node))
         return
     if isinstance(node, ast.stmt):
-        _check_statement(node)
+        _check_statement(node, carried)
     else:
         _check_expression(node)
     for child in ast.iter_child_nodes(node):
-        _check(child)
+        _check(child, carried)
 
 
-def _check_statement(node: ast.stmt) -> None:
+def _check_statement(node: ast.stmt, carried: frozenset[str]) -> None:
     if isinstance(node, (ast.Assign, ast.AugAssign, ast.Delete)):
         targets = [node.target] if isinstance(node, ast.AugAssign) else node.targets
         for target in targets:
             items = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
-            if not all(isinstance(item, ast.Name) for item in items):
+            if not all(isinstance(item, ast.Name) or _is_place(item, carried) for item in items):
                 raise Refused(node, "an assignment to anything but names")
     elif isinstance(node, ast.For):
         is_range = isinstance(node.iter, ast.Call) and dotted(node.iter.func) == ["range"]
         if not is_range or not isinstance(node.target, ast.Name):
             raise Refused(node, "a loop over anything but a range")
+    elif isinstance(node, ast.While):
+        if dotted(node.test) != ["should_loop"] or node.orelse:
+            raise Refused(node, "a loop that no condition of the model ends")
     elif isinstance(node, ast.With):
         for item in node.items:
             call = item.context_expr
@@ -88,6 +105,17 @@ def _check_statement(node: ast.stmt) -> None:
                 raise Refused(node, "a with that guards no device")
     elif isinstance(node, ast.Expr) and not isinstance(node.value, (ast.Call, ast.Constant)):
         raise Refused(node, "a statement that does nothing")
+
+
+def _is_place(node: ast.expr, carried: frozenset[str]) -> bool:
+    """Whether an assignment fills a place of a loop's list, ``buf1[0]``."""
+    return (
+        isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in carried
+        and isinstance(node.slice, ast.Constant)
+        and type(node.slice.value) is int
+    )
 
 
 def _check_expression(node: ast.AST) -> None:

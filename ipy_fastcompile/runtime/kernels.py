@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from .. import torch_internals
-from ..errors import KernelError
+from ..errors import InputError, KernelError
 
 # Extension modules of this process, by the digest of their bytes: a library is mapped once.
 _LOADED: dict[str, Callable[..., Any]] = {}
@@ -138,6 +138,19 @@ def aligned(tensor: Any) -> Any:
     return tensor
 
 
+def refuse_size(condition: str) -> None:
+    """Raise InputError: a condition on a size that depends on data does not hold.
+
+    A kernel checks it where the size is known, in the middle of a call.
+    """
+    raise InputError(
+        "A size that depends on the values in the arguments does not fit the model: "
+        f"{condition.strip().rstrip('.')}.",
+        "Call it with values that the model itself takes.",
+        condition=condition,
+    )
+
+
 def kernel_namespace(functions: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:
     """The names that a native kernel's text may use, with the binaries' functions."""
     return {
@@ -149,6 +162,7 @@ def kernel_namespace(functions: Mapping[str, Callable[..., Any]]) -> dict[str, A
         "nanj": cmath.nanj,
         "device": torch.device,
         "aligned": aligned,
+        "refuse_size": refuse_size,
         **torch_internals.output_code_functions(),
         **functions,
     }
