@@ -167,6 +167,32 @@ def symbol_hints(value: Any) -> dict[Any, int]:
     return {s: int(hints[s]) for s in value.node.expr.free_symbols if s in hints}
 
 
+def retrace(function: Callable[..., Any], values: Sequence[Any]) -> torch.fx.GraphModule:
+    """The ops that a function of fake values runs, as a graph over the same sizes.
+
+    Modes that are on while it runs, autocast or vmap, are in the ops afterwards; composite ops
+    become what they are made of, as in AOTAutograd (`make_fx`; seen on 2.11 and 2.13).
+    """
+    from torch._dispatch.python import enable_python_dispatcher
+    from torch.fx.experimental.proxy_tensor import make_fx
+    from torch.fx.traceback import preserve_node_meta
+
+    fakes = [v for v in values if hasattr(v, "fake_mode")]
+    mode = fakes[0].fake_mode if fakes else contextlib.nullcontext()
+    with torch.no_grad(), mode, enable_python_dispatcher(), preserve_node_meta():
+        return make_fx(function)(*values)
+
+
+def end_of_transform(begin: Any) -> Callable[[], Any]:
+    """What ends a transform of functions that ``_vmap_increment_nesting``, say, has begun.
+
+    They are in `torch._functorch.predispatch` (seen on 2.11 and 2.13).
+    """
+    name = begin.__name__.replace("increment", "decrement")
+    end: Callable[[], Any] = getattr(sys.modules[begin.__module__], name)
+    return end
+
+
 def storage_identity(tensor: torch.Tensor) -> int:
     """A number that tensors share exactly when they share their storage; fake tensors have one."""
     return int(tensor.untyped_storage()._cdata)

@@ -25,6 +25,7 @@ from ..records import Symbol
 from .dynamic import dynamic_shapes_of
 from .failures import explain_failure
 from .preflight import check_devices, check_dropout, check_gradients, check_mode
+from .regions import flatten_regions
 from .sizes import solve_linear
 
 # What a user writes for a dimension: a name, a name with its range, or torch.export's own Dim.
@@ -277,7 +278,7 @@ def _read_program(
     }
     symbols, names = _read_symbols(program, inputs, leaves, given)
     return Captured(
-        graph_module=_clean_graph(program.graph_module),
+        graph_module=_clean_graph(flatten_regions(program.graph_module)),
         model_name=model_name(model),
         parameters=tuple(parameters),
         inputs=tuple(inputs),
