@@ -2,9 +2,10 @@
 
 `torch.export` keeps some regions of a model as they were written: the part under `torch.autocast`
 or under a gradient mode is a graph of its own, called by an op, or stands between the calls that
-begin and end it, as does what runs under `torch.vmap`. Inductor does not take such graphs, or cannot store
-what it makes of them. Here the region's ops are traced once more, as they run, with every cast and
-every batch dimension explicit; a gradient mode changes nothing, since nothing records gradients.
+begin and end it, as does what runs under `torch.vmap`. Inductor does not take such graphs, or
+cannot store what it makes of them. Here the region's ops are traced once more, as they run, with
+every cast and every batch dimension explicit; a gradient mode changes nothing, since nothing
+records gradients.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ _ENTER, _EXIT = "_enter_autocast", "_exit_autocast"
 def flatten_regions(graph_module: GraphModule) -> GraphModule:
     """Replace every region of a graph, and of the graphs that its ops take, by its ops.
 
-    Raises `CaptureError` naming the region that cannot be traced again.
+    Raises `CaptureError` naming the region that cannot be traced again, and for `torch.func.grad`,
+    of which `torch.export` makes a graph that holds the example's values.
     """
+    _refuse_gradients(graph_module)
     for child in graph_module.children():
         if isinstance(child, GraphModule) and _is_branch(graph_module, child):
             flatten_regions(child)
@@ -50,6 +53,18 @@ def flatten_regions(graph_module: GraphModule) -> GraphModule:
         graph_module.recompile()
         return flatten_regions(graph_module)
     return graph_module
+
+
+def _refuse_gradients(graph_module: GraphModule) -> None:
+    for node in graph_module.graph.nodes:
+        if node.op == "call_function" and _name(node.target) == "_unwrap_for_grad":
+            source = read_source(node.meta.get("stack_trace"))
+            raise CaptureError(
+                f"The model differentiates{f' at {place(source)}' if source else ''}, and "
+                "torch.export captures only the gradient at the example's values.",
+                "Leave torch.func.grad and its relatives out of the compiled call.",
+                node=node.name,
+            )
 
 
 def _name(target: Any) -> str:
@@ -157,7 +172,7 @@ def _replace(
             position: Any = user.args[1]
             _take_over(user, results[position])
     if node.users:  # a single value, or the whole of it
-        node.replace_all_uses_with(results)  # type: ignore[arg-type]
+        node.replace_all_uses_with(results)
     graph_module.graph.erase_node(node)
 
 
