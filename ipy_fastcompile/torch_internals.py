@@ -630,6 +630,11 @@ def is_mutating(target: Any) -> bool:
     return is_op(target) and bool(target._schema.is_mutable)
 
 
+def schema_arguments(target: Any) -> list[Any]:
+    """What an op takes, in order; each has a ``name``, a ``type`` and a ``default_value``."""
+    return list(target._schema.arguments)
+
+
 def op_module(packet: Any) -> str:
     """The Python module that registered an op, "" when torch does not know.
 

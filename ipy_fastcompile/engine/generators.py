@@ -1,0 +1,68 @@
+"""the process's random generators -> their states, kept and put back.
+
+torch's own are seen as draws in the graph. Those of Python and of NumPy are not: what they give
+while a model is captured would stay in the graph as a constant.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+
+def generator_states() -> dict[str, Any]:
+    """The state of every generator, by the name that messages use."""
+    states: dict[str, Any] = {"torch": torch.get_rng_state(), "Python's random": random.getstate()}
+    if torch.cuda.is_initialized():
+        states["torch.cuda"] = torch.cuda.get_rng_state_all()
+    if "numpy.random" in sys.modules:
+        states["numpy.random"] = _numpy().get_state()
+    return states
+
+
+def restore_generators(states: dict[str, Any]) -> None:
+    """Put every generator back to what `generator_states` found."""
+    torch.set_rng_state(states["torch"])
+    random.setstate(states["Python's random"])
+    if "torch.cuda" in states:
+        torch.cuda.set_rng_state_all(states["torch.cuda"])
+    if "numpy.random" in states:
+        _numpy().set_state(states["numpy.random"])
+
+
+def moved_generators(states: dict[str, Any]) -> tuple[str, ...]:
+    """Which of Python's and NumPy's generators gave a number since ``states``."""
+    moved = []
+    if random.getstate() != states["Python's random"]:
+        moved.append("Python's random")
+    if "numpy.random" in states and not _same(states["numpy.random"], _numpy().get_state()):
+        moved.append("numpy.random")
+    return tuple(moved)
+
+
+@contextlib.contextmanager
+def numbers_near(wanted: float) -> Iterator[None]:
+    """Let the first number that Python and NumPy draw be as near to ``wanted`` as seeds allow."""
+    states = generator_states()
+    seeds = range(100)
+    random.seed(min(seeds, key=lambda seed: abs(random.Random(seed).random() - wanted)))
+    if "numpy.random" in states:
+        state_of = _numpy().RandomState
+        _numpy().seed(min(seeds, key=lambda seed: abs(state_of(seed).random_sample() - wanted)))
+    try:
+        yield
+    finally:
+        restore_generators(states)
+
+
+def _numpy() -> Any:
+    return sys.modules["numpy.random"]
+
+
+def _same(one: Any, other: Any) -> bool:
+    return all(bool((a == b).all()) if hasattr(a, "all") else a == b for a, b in zip(one, other, strict=True))

@@ -1,0 +1,307 @@
+"""object -> what it holds: how to read it again, how to put it back, and what to look into next.
+
+One function a kind: containers, attributes, classes, functions with their closures and globals,
+memories of `functools.lru_cache`. Nothing is copied but the containers themselves.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .library import file_of, is_library, is_library_object
+
+MISSING = object()
+PLAIN = (int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size)
+_SMALL_ARRAY = 1 << 20  # bytes
+_OF_CLASSES = frozenset({"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__"})
+
+Named = tuple[str, Any]
+
+
+@dataclass(frozen=True)
+class Holder:
+    """What an object held: ``read`` says what it holds now, ``restore`` puts ``held`` back.
+
+    ``name`` turns a key of what is read into words; ``telling`` is off where a change means
+    nothing to anybody, as in a memory of results.
+    """
+
+    read: Callable[[], Mapping[Any, Any]]
+    held: Mapping[Any, Any]
+    restore: Callable[[], None]
+    name: Callable[[Any], str]
+    telling: bool = True
+
+
+Found = tuple[list[Holder], list[Named]]
+
+
+def look_into(where: str, value: Any) -> Found:
+    """The holders of an object, and the objects that it leads to, each with its name."""
+    kind = type(value)
+    for types_, look in _LOOKS:
+        if issubclass(kind, types_):
+            return look(where, value)
+    if _is_array(value):
+        return _array(where, value)
+    return ([], []) if is_library_object(value) else _attributes(where, value)
+
+
+# --- containers ----------------------------------------------------------------------------------
+
+
+def _dict(where: str, value: dict[Any, Any]) -> Found:
+    # Subclasses may do anything in methods of their own.
+    is_ordered = isinstance(value, collections.OrderedDict)
+    base: Any = collections.OrderedDict if is_ordered else dict
+    held = dict(base.items(value))
+
+    def restore() -> None:
+        base.clear(value)
+        for key, item in held.items():
+            base.__setitem__(value, key, item)
+
+    def name(key: Any) -> str:
+        return f"{where}[{key!r:.60}]"
+
+    holder = Holder(lambda: dict(base.items(value)), held, restore, name)
+    return [holder], [(name(key), item) for key, item in held.items()]
+
+
+def _sequence(where: str, value: Any) -> Found:
+    base: Any = list if isinstance(value, list) else collections.deque
+    held = dict(enumerate(value))
+
+    def restore() -> None:
+        base.clear(value)
+        base.extend(value, held.values())
+
+    def name(key: Any) -> str:
+        return f"{where}[{key}]"
+
+    holder = Holder(lambda: dict(enumerate(value)), held, restore, name)
+    return [holder], [(name(key), item) for key, item in held.items()]
+
+
+def _set(where: str, value: Any) -> Found:
+    make: Any = set if isinstance(value, set) else bytes
+    copy = make(value)
+
+    def restore() -> None:
+        value.clear()
+        (value.update if isinstance(value, set) else value.extend)(copy)
+
+    return [Holder(lambda: {"": make(value)}, {"": copy}, restore, lambda _: where)], []
+
+
+def _tuple(where: str, value: Any) -> Found:
+    return [], [(f"{where}[{position}]", item) for position, item in enumerate(value)]
+
+
+def _is_array(value: Any) -> bool:
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.ndarray)
+
+
+def _array(where: str, value: Any) -> Found:
+    """Arrays are written into while a model is captured; large ones are taken to be data."""
+    if value.nbytes > _SMALL_ARRAY or value.dtype.hasobject:
+        return [], []
+    copy = value.copy()
+
+    def restore() -> None:
+        value[...] = copy
+
+    held = {"": copy.tobytes()}
+    return [Holder(lambda: {"": value.tobytes()}, held, restore, lambda _: where)], []
+
+
+# --- objects and classes -------------------------------------------------------------------------
+
+
+def _attributes(where: str, value: Any) -> Found:
+    try:
+        attributes = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        attributes = {}
+    slots = tuple(_slots(type(value)))
+
+    def read() -> dict[str, Any]:
+        filled = {name: getattr(value, name) for name in slots if hasattr(value, name)}
+        return {**attributes, **filled}
+
+    held = read()
+
+    def restore() -> None:
+        attributes.clear()
+        attributes.update({name: item for name, item in held.items() if name not in slots})
+        for name in slots:
+            if name in held:
+                object.__setattr__(value, name, held[name])
+            elif hasattr(value, name):
+                object.__delattr__(value, name)
+
+    def name(key: str) -> str:
+        return f"{where}.{key}"
+
+    inner = [(name(key), item) for key, item in held.items()]
+    if isinstance(value, torch.nn.Module):
+        # Under their own names, layers.0: not as items of _modules.
+        children = held.get("_modules", {})
+        inner = [(name(key), child) for key, child in children.items()] + inner
+    return [Holder(read, held, restore, name)], [*inner, (type(value).__name__, type(value))]
+
+
+def _slots(cls: type) -> Iterator[str]:
+    for base in cls.__mro__:
+        names = vars(base).get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else names:
+            if not name.startswith("__"):
+                yield name
+
+
+def _class(where: str, value: type) -> Found:
+    name = value.__name__
+    methods = [(name, item) for item in vars(value).values() if callable(item)]
+    if is_library(file_of(value)):
+        return [], methods if issubclass(value, torch.nn.Module) and file_of(value) else []
+
+    def read() -> dict[str, Any]:
+        return {key: item for key, item in vars(value).items() if key not in _OF_CLASSES}
+
+    held = read()
+
+    def restore() -> None:
+        now = read()
+        for key in now.keys() - held.keys():
+            delattr(value, key)
+        for key, item in held.items():
+            if now.get(key, MISSING) is not item:
+                setattr(value, key, item)
+
+    inner = [(f"{name}.{key}", item) for key, item in held.items()]
+    inner += [(base.__name__, base) for base in value.__bases__]
+    return [Holder(read, held, restore, lambda key: f"{name}.{key}")], inner
+
+
+# --- functions -----------------------------------------------------------------------------------
+
+
+def _function(where: str, function: types.FunctionType) -> Found:
+    code = function.__code__
+    holders: list[Holder] = []
+    inner: list[Named] = [
+        (where, function.__defaults__ or ()),
+        (where, function.__kwdefaults__ or {}),
+        (function.__name__, vars(function)),
+    ]
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        holder = _cell(name, cell)
+        holders.append(holder)
+        inner += holder.held.items()
+    names = tuple(sorted(set(_names(code))))
+    if is_library(code.co_filename):
+        found = [(name, function.__globals__.get(name)) for name in names]
+        inner += [(name, item) for name, item in found if isinstance(item, _MEMORY)]
+        return holders, inner
+    more, named = _namespace(function.__globals__, names)
+    return holders + more, inner + named
+
+
+def _cell(name: str, cell: types.CellType) -> Holder:
+    def read() -> dict[str, Any]:
+        try:
+            return {name: cell.cell_contents}
+        except ValueError:  # not bound yet
+            return {}
+
+    held = read()
+
+    def restore() -> None:
+        if name in held:
+            cell.cell_contents = held[name]
+        else:
+            del cell.cell_contents
+
+    return Holder(read, held, restore, str)
+
+
+def _namespace(namespace: dict[str, Any], names: tuple[str, ...]) -> Found:
+    """The entries of a namespace that a function names, and those of the user's modules there."""
+
+    def read() -> dict[str, Any]:
+        return {name: namespace[name] for name in names if name in namespace}
+
+    held = read()
+
+    def restore() -> None:
+        for name in names:
+            namespace.pop(name, None)
+        namespace.update(held)
+
+    holders, inner = [Holder(read, held, restore, str)], list(held.items())
+    for item in held.values():
+        file = getattr(item, "__file__", None)
+        if isinstance(item, types.ModuleType) and vars(item) is not namespace:
+            if not is_library(file):
+                more, named = _namespace(vars(item), names)
+                holders += more
+                inner += [entry for entry in named if not isinstance(entry[1], types.ModuleType)]
+    return holders, inner
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
+
+
+def _method(where: str, value: types.MethodType) -> Found:
+    owner = value.__self__
+    name = owner.__name__ if isinstance(owner, type) else type(owner).__name__
+    return [], [(where, value.__func__), (name, owner)]
+
+
+def _partial(where: str, value: functools.partial[Any]) -> Found:
+    inner = [(where, value.func), (where, value.args), (where, value.keywords)]
+    return [], [*inner, (where, vars(value))]
+
+
+def _wrapped(where: str, value: Any) -> Found:
+    return [], [(where, getattr(value, "fget", None) or getattr(value, "__func__", None))]
+
+
+_MEMORY = type(functools.lru_cache(lambda: None))
+
+
+def _memory(where: str, value: Any) -> Found:
+    """A memory of results, which a capture fills with fake tensors: it is emptied then."""
+
+    def read() -> dict[str, Any]:
+        return {"": tuple(value.cache_info())[1:]}  # all but the hits
+
+    holder = Holder(read, read(), value.cache_clear, lambda _: where, telling=False)
+    return [holder], [(where, value.__wrapped__)]
+
+
+_LOOKS: tuple[tuple[Any, Callable[[str, Any], Found]], ...] = (
+    (dict, _dict),
+    ((list, collections.deque), _sequence),
+    ((set, bytearray), _set),
+    ((tuple, frozenset), _tuple),
+    (types.FunctionType, _function),
+    (types.MethodType, _method),
+    (functools.partial, _partial),
+    ((property, staticmethod, classmethod), _wrapped),
+    (_MEMORY, _memory),
+    (type, _class),
+)
