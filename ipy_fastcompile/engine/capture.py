@@ -12,21 +12,25 @@ import inspect
 import io
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch.export.graph_signature import InputKind, OutputKind
 
 from .. import torch_internals
-from ..errors import CallError, CaptureError
+from ..errors import CallError, CaptureError, FastCompileWarning
 from ..records import Symbol
 from .dynamic import dynamic_shapes_of
+from .effects import Watch
 from .failures import explain_failure
-from .preflight import check_devices, check_dropout, check_gradients, check_mode
+from .preflight import check_devices, check_gradients, check_mode, check_statistics
+from .randomness import check_draws, check_host_numbers, describe_draws, draws_of
 from .regions import flatten_regions
 from .sizes import solve_linear
+from .writes import written_placeholders
 
 # What a user writes for a dimension: a name, a name with its range, or torch.export's own Dim.
 DimensionSpec = Any
@@ -58,7 +62,7 @@ class Captured:
 
     ``graph_module`` takes parameters, buffers, constants and the input leaves, in the order of its
     placeholders, and returns a flat tuple. ``names`` maps the graph's symbols to the names the
-    user gave them. ``example_leaves`` are the leaves of the example call.
+    user gave them. ``notes`` say what a compiled call leaves out, and what it draws.
     """
 
     graph_module: torch.fx.GraphModule
@@ -74,6 +78,7 @@ class Captured:
     names: Mapping[Any, str]
     example_args: tuple[Any, ...]
     example_kwargs: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def capture(
@@ -90,7 +95,8 @@ def capture(
     """
     args, kwargs = tuple(args), dict(kwargs or {})
     module = as_module(model)
-    check_mode(module)
+    watch = Watch(model_name(model), model)
+    check_mode(module, training=watch.is_training)
     check_devices(module, args, kwargs)
     check_gradients(args, kwargs)
     bound = _bind(module, args, kwargs)
@@ -99,10 +105,30 @@ def capture(
         bound = _bind(module, args, kwargs)
     dynamic_shapes, given = dynamic_shapes_of(module, bound, dynamic or {})
     try:
-        program = _export(module, args, kwargs, dynamic_shapes)
+        program = _export(module, args, kwargs, dynamic_shapes, watch)
     except Exception as error:  # whatever the model itself raises surfaces here, too
         raise explain_failure(error, model_name(model)) from error
-    return _read_program(program, model, module, args, kwargs, given)
+    check_statistics(program.graph_module)
+    draws = draws_of(program.graph_module)
+    check_draws(draws, training=watch.is_training)
+    check_host_numbers(
+        watch.moved, program, lambda: _export(module, args, kwargs, dynamic_shapes, watch)
+    )
+    captured = _read_program(program, model, module, args, kwargs, given)
+    effects = (*watch.left_out(), *_written_constants(captured))
+    return replace(
+        captured, notes=(*_warn_of(effects, captured.model_name), *describe_draws(draws))
+    )
+
+
+def _warn_of(effects: Sequence[str], name: str) -> tuple[str, ...]:
+    """Say what a compiled call will not do; the same for the report."""
+    if not effects:
+        return ()
+    shown = ", ".join(effects[:4]) + (f" and {len(effects) - 4} more" if len(effects) > 4 else "")
+    said = f"A compiled call of {name} leaves out what it does besides its result: {shown}."
+    warnings.warn(said, FastCompileWarning, stacklevel=4)
+    return (said,)
 
 
 @contextlib.contextmanager
@@ -120,26 +146,32 @@ def _without_partial_graph() -> Iterator[None]:
 
 
 def _export(
-    module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic_shapes: Any
+    module: torch.nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    dynamic_shapes: Any,
+    watch: Watch,
 ) -> torch.export.ExportedProgram:
     """`torch.export`; guards on sizes that it cannot prove become assertions in the graph."""
     with torch.no_grad(), torch_internals.lazy_graph_modules(), _without_partial_graph():
         try:
-            return torch.export.export(
-                module, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False
-            )
+            with watch.attempt(module):
+                return torch.export.export(
+                    module, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False
+                )
         except Exception as error:
             if dynamic_shapes is None or "Constraints violated" not in str(error):
                 raise
             try:
-                return torch.export.export(
-                    module,
-                    args,
-                    kwargs,
-                    dynamic_shapes=dynamic_shapes,
-                    strict=False,
-                    prefer_deferred_runtime_asserts_over_guards=True,
-                )
+                with watch.attempt(module):
+                    return torch.export.export(
+                        module,
+                        args,
+                        kwargs,
+                        dynamic_shapes=dynamic_shapes,
+                        strict=False,
+                        prefer_deferred_runtime_asserts_over_guards=True,
+                    )
             except Exception:  # noqa: BLE001 - the first error says what was asked for
                 raise error from None
 
@@ -157,9 +189,9 @@ def as_module(model: Any) -> torch.nn.Module:
             f"{type(model).__name__} object {model!r:.60} is neither a module nor a function.",
             "Pass a torch.nn.Module or a function that calls one.",
         )
-    wrapper = torch.nn.Module()
+    wrapper: torch.nn.Module = torch_internals.UnhookedModule()
     if isinstance(owner, torch.nn.Module):
-        wrapper = _MethodOwner(owner)
+        wrapper = _Method(owner)
     call = functools.wraps(model)(functools.partial(_call, model))
     wrapper.forward = call
     wrapper.training = owner.training if isinstance(owner, torch.nn.Module) else False
@@ -170,12 +202,16 @@ def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return function(*args, **kwargs)
 
 
-class _MethodOwner(torch.nn.Module):
-    """A module that stands in for another one whose method is captured: same parameter names."""
+class _StandIn(torch.nn.Module):
+    """A module that stands in for another one: same parameter names, same hooks."""
 
     def __init__(self, owner: torch.nn.Module) -> None:
         super().__init__()
         self.__dict__.update(owner.__dict__)
+
+
+class _Method(_StandIn, torch_internals.UnhookedModule):
+    """A method as a module: the parameters are its owner's, the hooks of its owner do not run."""
 
 
 def _with_named_keywords(module: torch.nn.Module, kwargs: dict[str, Any]) -> torch.nn.Module:
@@ -189,7 +225,7 @@ def _with_named_keywords(module: torch.nn.Module, kwargs: dict[str, Any]) -> tor
         return module
     named = [p for p in parameters.values() if p.kind is not p.VAR_KEYWORD]
     named += [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in extra]
-    wrapper = _MethodOwner(module)
+    wrapper = _StandIn(module)
     call = functools.wraps(module.forward)(functools.partial(_call, module.forward))
     call.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
     wrapper.forward = call
@@ -232,7 +268,6 @@ def _read_program(
     kwargs: dict[str, Any],
     given: Mapping[tuple[int, int], str],
 ) -> Captured:
-    check_dropout(program.graph)
     signature = program.graph_signature
     for output in signature.output_specs:
         if output.kind is not OutputKind.USER_OUTPUT:
@@ -265,11 +300,7 @@ def _read_program(
                 )
             )
         else:
-            raise CaptureError(
-                f"The model needs {spec.target or placeholder} as an input, which is of kind "
-                f"{spec.kind.name.lower()}.",
-                "Only tensors can be bound by name.",
-            )
+            raise _no_tensor(spec.target or placeholder, program.constants.get(spec.target or ""))
     wanted = {p.name for p in parameters if p.kind == "constant" or not p.persistent}
     constants = {
         name: value.detach()
@@ -291,6 +322,20 @@ def _read_program(
         names=names,
         example_args=args,
         example_kwargs=kwargs,
+    )
+
+
+def _no_tensor(name: str, value: Any) -> CaptureError:
+    """The refusal of what a graph needs and no artifact can hold, such as a generator."""
+    if isinstance(value, torch.Generator):
+        return CaptureError(
+            "The model draws random numbers from a torch.Generator of its own.",
+            "Draw them from torch's default generator, which torch.manual_seed sets, or pass them "
+            "to the call as an argument.",
+        )
+    return CaptureError(
+        f"The model needs {name}, a {type(value).__name__}, which is no tensor.",
+        "Only tensors can be bound by name: make it a part of the code, or a tensor.",
     )
 
 
@@ -374,6 +419,16 @@ _EFFECTS = (
     "sym_constrain_range",
     "sym_constrain_range_for_size",
 )
+
+
+def _written_constants(captured: Captured) -> tuple[str, ...]:
+    """Tensors that the graph writes to and that no model holds: those of closures, attributes."""
+    written = written_placeholders(captured.graph_module)
+    return tuple(
+        f"what it writes to the tensor {p.name}"
+        for p in captured.parameters
+        if p.kind == "constant" and p.placeholder in written
+    )
 
 
 def has_effect(node: torch.fx.Node) -> bool:

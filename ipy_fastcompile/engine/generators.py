@@ -18,7 +18,7 @@ import torch
 def generator_states() -> dict[str, Any]:
     """The state of every generator, by the name that messages use."""
     states: dict[str, Any] = {"torch": torch.get_rng_state(), "Python's random": random.getstate()}
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         states["torch.cuda"] = torch.cuda.get_rng_state_all()
     if "numpy.random" in sys.modules:
         states["numpy.random"] = _numpy().get_state()
@@ -50,7 +50,8 @@ def numbers_near(wanted: float) -> Iterator[None]:
     """Let the first number that Python and NumPy draw be as near to ``wanted`` as seeds allow."""
     states = generator_states()
     seeds = range(100)
-    random.seed(min(seeds, key=lambda seed: abs(random.Random(seed).random() - wanted)))
+    make = random.Random
+    random.seed(min(seeds, key=lambda seed: abs(make(seed).random() - wanted)))
     if "numpy.random" in states:
         state_of = _numpy().RandomState
         _numpy().seed(min(seeds, key=lambda seed: abs(state_of(seed).random_sample() - wanted)))
@@ -65,4 +66,5 @@ def _numpy() -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    return all(bool((a == b).all()) if hasattr(a, "all") else a == b for a, b in zip(one, other, strict=True))
+    pairs = zip(one, other, strict=True)
+    return all(bool((a == b).all()) if hasattr(a, "all") else a == b for a, b in pairs)

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from .library import file_of, is_library, is_library_object
+from .library import file_of, is_library, is_library_object, is_own
 
 MISSING = object()
 PLAIN = (int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size)
@@ -47,6 +47,8 @@ Found = tuple[list[Holder], list[Named]]
 def look_into(where: str, value: Any) -> Found:
     """The holders of an object, and the objects that it leads to, each with its name."""
     kind = type(value)
+    if is_own(value) or is_own(kind):
+        return [], []
     for types_, look in _LOOKS:
         if issubclass(kind, types_):
             return look(where, value)
@@ -168,7 +170,7 @@ def _slots(cls: type) -> Iterator[str]:
                 yield name
 
 
-def _class(where: str, value: type) -> Found:
+def _class(_: str, value: type) -> Found:
     name = value.__name__
     methods = [(name, item) for item in vars(value).values() if callable(item)]
     if is_library(file_of(value)):

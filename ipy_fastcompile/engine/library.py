@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import sysconfig
 import types
@@ -12,16 +13,10 @@ from typing import Any
 import torch
 
 _PATHS = ("stdlib", "platstdlib", "purelib", "platlib")
-_LIBRARIES = tuple(
-    {
-        str(Path(path).resolve())
-        for path in (
-            *(sysconfig.get_path(name) for name in _PATHS),
-            Path(torch.__file__).parent,
-            Path(__file__).parents[1],
-        )
-    }
-)
+_DIRECTORIES = [Path(sysconfig.get_path(name)) for name in _PATHS]
+_DIRECTORIES += [Path(torch.__file__).parent, Path(__file__).parents[1]]
+_LIBRARIES = tuple({str(directory.resolve()) + os.sep for directory in _DIRECTORIES})
+_PACKAGE = __name__.partition(".")[0]
 # What Python and torch.fx call code that is in no file, and is not the user's.
 _NO_FILES = ("<frozen ", "<eval_with_key>", "<attrs generated")
 
@@ -32,6 +27,12 @@ def is_library(file: str | None) -> bool:
     if not file or file.startswith(_NO_FILES):
         return True
     return not file.startswith("<") and str(Path(file).resolve()).startswith(_LIBRARIES)
+
+
+def is_own(value: Any) -> bool:
+    """Whether a function or class is this package's."""
+    module = getattr(value, "__module__", None)
+    return isinstance(module, str) and module.partition(".")[0] == _PACKAGE
 
 
 def file_of(cls: type) -> str | None:

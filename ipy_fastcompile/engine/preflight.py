@@ -5,13 +5,14 @@ Looked for before the capture, where that is possible: training mode, several de
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from .. import torch_internals
 from ..errors import CaptureError
+from .randomness import is_training
 
 
 def _tensors(tree: Any) -> Iterator[torch.Tensor]:
@@ -31,45 +32,44 @@ _DROPOUT = (
 _BATCH_NORM = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d)
 
 
-def check_mode(module: torch.nn.Module) -> None:
-    """Refuse what would draw random numbers or update statistics at every call."""
+def check_mode(module: torch.nn.Module, *, training: bool) -> None:
+    """Refuse what would update statistics at every call, or draw only for ``training``."""
     moving = []
     for name, child in module.named_modules():
         if not child.training:
             continue
-        if isinstance(child, _DROPOUT) and child.p > 0:
+        if training and isinstance(child, _DROPOUT) and child.p > 0:
             moving.append(f"{name or type(child).__name__} (dropout {child.p})")
         elif isinstance(child, _BATCH_NORM):
             moving.append(f"{name or type(child).__name__} (batch statistics)")
     if moving:
-        raise _is_training(moving)
+        raise is_training(moving)
 
 
-def _is_training(moving: Sequence[str]) -> CaptureError:
-    shown = ", ".join(moving[:3]) + (f" and {len(moving) - 3} more" if len(moving) > 3 else "")
-    return CaptureError(
-        f"The model is in training mode, so {shown} would change with every call.",
-        "Call model.eval() first: dropout is then frozen to the identity and batch norm to "
-        "its running statistics.",
-        layers=tuple(moving),
-    )
-
-
-def check_dropout(graph: torch.fx.Graph) -> None:
-    """Refuse dropout that a model calls as a function, with ``training=True``."""
-    dropout = torch.ops.aten.dropout.default
-    moving = [
-        f"dropout {node.args[1]} ({_last_line(node)})"
-        for node in graph.nodes
-        if node.target is dropout and node.args[2] is True and node.args[1]
-    ]
+def check_statistics(graph_module: torch.fx.GraphModule) -> None:
+    """Refuse norms that update running statistics, which no schema says that they write to."""
+    moving = []
+    for node in graph_module.graph.nodes:
+        arguments = _NORMS.get(node.target)
+        if arguments is None:
+            continue
+        statistics, switch = (_argument(node, name) for name in arguments)
+        if statistics is not None and switch:
+            moving.append(f"{node.name} (batch statistics)")
     if moving:
-        raise _is_training(moving)
+        raise is_training(moving)
 
 
-def _last_line(node: torch.fx.Node) -> str:
-    lines = str(node.meta.get("stack_trace") or "").strip().splitlines()
-    return lines[-1].strip() if lines else node.name
+_NORMS = {
+    torch.ops.aten.batch_norm.default: ("running_mean", "training"),
+    torch.ops.aten.instance_norm.default: ("running_mean", "use_input_stats"),
+}
+
+
+def _argument(node: torch.fx.Node, name: str) -> Any:
+    names = [argument.name for argument in torch_internals.schema_arguments(node.target)]
+    position = names.index(name)
+    return node.args[position] if position < len(node.args) else node.kwargs.get(name)
 
 
 def check_devices(module: torch.nn.Module, args: Any, kwargs: Any) -> None:

@@ -65,7 +65,8 @@ def build_report(
     )
     parameters = [placeholders[p.placeholder].meta["val"] for p in captured.parameters]
     output = next(n for n in captured.graph_module.graph.nodes if n.op == "output")
-    notes = [f"submod_{i} runs uncompiled: {why}" for i, why in lowered.failures.items()]
+    notes = [*captured.notes]
+    notes += [f"submod_{i} runs uncompiled: {why}" for i, why in lowered.failures.items()]
     notes += [f"The predicted peak leaves out what is alive inside {why}" for why in alive.unknown]
     return Report(
         model=captured.model_name,
