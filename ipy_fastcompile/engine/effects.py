@@ -11,6 +11,7 @@ import contextlib
 import functools
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -49,7 +50,13 @@ class Watch:
     def attempt(self, module: torch.nn.Module) -> Iterator[None]:
         """Notice what a call of ``module`` does inside, and put back all that it changed."""
         try:
-            with _noticed_prints() as prints, _around_call(module, self._look):
+            with (
+                _noticed_prints() as prints,
+                _around_call(module, self._look),
+                warnings.catch_warnings(),
+            ):
+                # Attributes are named by ours, with everything else.
+                warnings.filterwarnings("ignore", r"The tensor attributes? ", UserWarning)
                 yield
             self.printed = bool(prints)
             self.moved = moved_generators(self._generators)

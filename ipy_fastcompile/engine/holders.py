@@ -30,15 +30,15 @@ Named = tuple[str, Any]
 class Holder:
     """What an object held: ``read`` says what it holds now, ``restore`` puts ``held`` back.
 
-    ``name`` turns a key of what is read into words; ``telling`` is off where a change means
-    nothing to anybody, as in a memory of results.
+    ``name`` turns a key of what is read into words; ``tells`` is false of a key where a change
+    means nothing to anybody, as in a memory of results.
     """
 
     read: Callable[[], Mapping[Any, Any]]
     held: Mapping[Any, Any]
     restore: Callable[[], None]
     name: Callable[[Any], str]
-    telling: bool = True
+    tells: Callable[[Any], bool] = lambda _: True
 
 
 Found = tuple[list[Holder], list[Named]]
@@ -159,7 +159,10 @@ def _attributes(where: str, value: Any) -> Found:
         # Under their own names, layers.0: not as items of _modules.
         children = held.get("_modules", {})
         inner = [(name(key), child) for key, child in children.items()] + inner
-    return [Holder(read, held, restore, name)], [*inner, (type(value).__name__, type(value))]
+    # What torch's own layers note for themselves, such as the weights of an LSTM in a list.
+    is_torch = type(value).__module__.startswith("torch.")
+    holder = Holder(read, held, restore, name, lambda key: not (is_torch and key[:1] == "_"))
+    return [holder], [*inner, (type(value).__name__, type(value))]
 
 
 def _slots(cls: type) -> Iterator[str]:
@@ -291,7 +294,7 @@ def _memory(where: str, value: Any) -> Found:
     def read() -> dict[str, Any]:
         return {"": tuple(value.cache_info())[1:]}  # all but the hits
 
-    holder = Holder(read, read(), value.cache_clear, lambda _: where, telling=False)
+    holder = Holder(read, read(), value.cache_clear, lambda _: where, lambda _: False)
     return [holder], [(where, value.__wrapped__)]
 
 

@@ -77,12 +77,10 @@ def changes_since(snapshot: Snapshot) -> tuple[Change, ...]:
 
 
 def _changes(holder: Holder) -> Iterator[Change]:
-    if not holder.telling:
-        return
     now = holder.read()
     for key in dict.fromkeys((*holder.held, *now)):
         before, after = holder.held.get(key, MISSING), now.get(key, MISSING)
-        if not _equal(before, after):
+        if holder.tells(key) and not _equal(before, after):
             yield Change(holder.name(key), _describe(before), _describe(after))
 
 
