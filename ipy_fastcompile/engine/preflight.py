@@ -12,7 +12,7 @@ import torch
 
 from .. import torch_internals
 from ..errors import CaptureError
-from .randomness import is_training
+from .randomness import all_nodes, is_training
 
 
 def _tensors(tree: Any) -> Iterator[torch.Tensor]:
@@ -49,7 +49,7 @@ def check_mode(module: torch.nn.Module, *, training: bool) -> None:
 def check_statistics(graph_module: torch.fx.GraphModule) -> None:
     """Refuse norms that update running statistics, which no schema says that they write to."""
     moving = []
-    for node in graph_module.graph.nodes:
+    for node in all_nodes(graph_module):
         arguments = _NORMS.get(node.target)
         if arguments is None:
             continue

@@ -38,7 +38,7 @@ def draws_of(graph_module: GraphModule) -> tuple[Draw, ...]:
     """Every call of a graph, of its branches and bodies too, whose numbers something uses."""
     return tuple(
         Draw(torch_internals.op_and_overload(node.target)[0], _layer(node), _line(node))
-        for node in _nodes(graph_module)
+        for node in all_nodes(graph_module)
         if _draws(node) and (node.users or torch_internals.is_mutating(node.target))
     )
 
@@ -134,7 +134,8 @@ def _layer(node: Node) -> str:
     return path.removeprefix("L['self']").lstrip(".")
 
 
-def _nodes(graph_module: GraphModule) -> Iterator[Node]:
+def all_nodes(graph_module: GraphModule) -> Iterator[Node]:
+    """The nodes of a graph, and of those inside it: branches, bodies, regions."""
     for module in graph_module.modules():
         if isinstance(module, GraphModule):
             yield from module.graph.nodes
