@@ -60,7 +60,7 @@ def check_statistics(graph_module: torch.fx.GraphModule) -> None:
         raise is_training(moving)
 
 
-_NORMS = {
+_NORMS: dict[Any, tuple[str, str]] = {
     torch.ops.aten.batch_norm.default: ("running_mean", "training"),
     torch.ops.aten.instance_norm.default: ("running_mean", "use_input_stats"),
 }
