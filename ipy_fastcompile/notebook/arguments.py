@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,10 @@ class Options:
     help: bool = False
 
 
-# A word: whatever holds no blank outside quotes.
-_WORD = re.compile(r"""(?:"[^"]*"|'[^']*'|\S)+""")
+# A word: whatever holds no blank outside quotes and the braces of a variable.
+_WORD = re.compile(r"""(?:"[^"]*"|'[^']*'|\{[^{}]*\}|\S)+""")
+# What stands for options that a variable holds; no call starts like this.
+_VARIABLE = re.compile(r"\{[^{}]*\}|\$\w+")
 
 
 def split_line(line: str, options: Sequence[Option], magic: str) -> tuple[list[str], str]:
@@ -65,6 +67,33 @@ def split_line(line: str, options: Sequence[Option], magic: str) -> tuple[list[s
                 words[-1] += _unquote(value.group())
             position = value.end()
     return words, ""
+
+
+def expand_options(
+    line: str, options: Sequence[Option], expand: Callable[[str], str], *, is_cell: bool
+) -> str:
+    """The line with ``expand`` applied to its options, and not to the call after them.
+
+    Braces are variables in options, and sets and dicts in a call.
+    """
+    if is_cell:
+        return expand(line)
+    end = _options_end(line, flags_of(options))
+    return expand(line[:end]) + line[end:]
+
+
+def _options_end(line: str, known: Mapping[str, Option]) -> int:
+    position = 0
+    while match := _WORD.search(line, position):
+        word = match.group()
+        if word == "--" or not (word.startswith("-") or _VARIABLE.fullmatch(word)):
+            return match.start()
+        position = match.end()
+        flag, equals, _ = word.partition("=")
+        if flag in known and known[flag].takes_value and not equals:
+            value = _WORD.search(line, position)
+            position = len(line) if value is None else value.end()
+    return len(line)
 
 
 def read_words(line: str, options: Sequence[Option], magic: str) -> list[str]:

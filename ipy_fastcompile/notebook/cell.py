@@ -11,12 +11,13 @@ import ast
 import inspect
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
 from ..errors import CallError
+from .scope import Steps, compile_steps, scope_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -30,7 +31,14 @@ HOOK = "__fastcompile_call__"
 _FORMS = "End the cell with the call to compile, such as model(x) or out = model(x)"
 
 
-def run_last_call(shell: InteractiveShell, source: str, on_call: OnCall, *, header: int = 0) -> Any:
+def run_last_call(
+    shell: InteractiveShell,
+    source: str,
+    on_call: OnCall,
+    *,
+    header: int = 0,
+    local_ns: MutableMapping[str, Any] | None = None,
+) -> Any:
     """Run ``source``; the call in its last statement goes to ``on_call``.
 
     Callee and arguments are evaluated once, in their place and order. The last statement may be
@@ -48,10 +56,13 @@ def run_last_call(shell: InteractiveShell, source: str, on_call: OnCall, *, head
         Receives callee, positional and keyword arguments, and returns the value of the call.
     header:
         Lines above ``source`` in the cell that the user sees, so that line numbers agree.
+    local_ns:
+        The locals of the function that a line stands in.
 
     Returns
     -------
     The value of the last statement when it is an expression, as a cell has it, otherwise None.
+    Where the cell awaits and an event loop runs, a coroutine for that.
 
     Raises
     ------
@@ -63,11 +74,14 @@ def run_last_call(shell: InteractiveShell, source: str, on_call: OnCall, *, head
     call = find_call(tree)
     call.args.insert(0, call.func)
     call.func = ast.copy_location(ast.Name(HOOK, ast.Load()), call.func)
-    shell.user_ns[HOOK] = _hand_over(on_call, ast.unparse(call.args[0]))
+    scope = scope_of(shell, local_ns)
+    scope.inner[HOOK] = _hand_over(on_call, ast.unparse(call.args[0]))
     try:
-        return run_statements(shell, tree.body, file)
-    finally:
-        shell.user_ns.pop(HOOK, None)
+        steps = compile_steps(shell, tree.body, file, scope, each=False)
+    except BaseException:
+        del scope.inner[HOOK]
+        raise
+    return Steps(steps, after=lambda: scope.inner.pop(HOOK, None)).run(shell)
 
 
 def parse_cell(shell: InteractiveShell, source: str, header: int = 0) -> tuple[ast.Module, str]:
@@ -84,19 +98,6 @@ def parse_cell(shell: InteractiveShell, source: str, header: int = 0) -> tuple[a
     return tree, file
 
 
-def run_statements(shell: InteractiveShell, statements: list[ast.stmt], file: str) -> Any:
-    """Execute ``statements``; the value of the last one if it is an expression, else None."""
-    __tracebackhide__ = True
-    # IPython's compiler keeps the future imports of earlier cells; it takes trees as well as text.
-    compile_tree: Callable[[ast.AST, str, str], Any] = shell.compile  # type: ignore[assignment]
-    *others, last = statements
-    if not isinstance(last, ast.Expr):
-        exec(compile_tree(ast.Module(statements, []), file, "exec"), shell.user_ns)
-        return None
-    exec(compile_tree(ast.Module(others, []), file, "exec"), shell.user_ns)
-    return eval(compile_tree(ast.Expression(last.value), file, "eval"), shell.user_ns)
-
-
 def find_call(tree: ast.Module) -> ast.Call:
     """The call to compile: the one that the last statement of a cell ends in.
 
@@ -105,7 +106,7 @@ def find_call(tree: ast.Module) -> ast.Call:
     if not tree.body:
         raise UsageError(f"There is nothing to compile in an empty cell. {_FORMS}.")
     last: ast.stmt = tree.body[-1]
-    while isinstance(last, ast.With):
+    while isinstance(last, (ast.With, ast.AsyncWith)):
         last = last.body[-1]
     value = getattr(last, "value", None)
     if not isinstance(last, (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign)):

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,8 @@ from IPython.core.magic import (
     line_cell_magic,
     line_magic,
     magics_class,
+    needs_local_scope,
     no_var_expand,
-    output_can_be_silenced,
 )
 from IPython.display import display
 from traitlets import Bool, Int
@@ -28,7 +29,8 @@ import ipy_fastcompile
 from .. import errors
 from ..measure import measure
 from ..records import Progress
-from .arguments import Options, check_name, near, read_options, read_words
+from .arguments import Options, check_name, expand_options, near, read_options, read_words
+from .awaiting import await_magics
 from .cache_magic import CacheMagics
 from .cell import name_cells, run_last_call
 from .completion import option_matcher
@@ -37,6 +39,7 @@ from .options import COMPILE_OPTIONS, INSPECT_OPTIONS, LOAD_OPTIONS, OPTIONS, ta
 from .outputs import cell_key, has_frontend, report_bundle, show_explorer
 from .progress import make_bar
 from .saving import check_save_path
+from .scope import nothing_of
 from .verify_magic import VerifyMagics
 
 if TYPE_CHECKING:
@@ -104,13 +107,16 @@ class FastCompileMagics(Magics):
         super().__init__(shell)
         self.api = api or Api()
         self.matcher = option_matcher(OPTIONS, self._names)
+        self.await_magics = await_magics(shell)
         self.explorers: dict[str, Any] = {}  # cell -> the widget it shows
 
     @no_var_expand
-    @output_can_be_silenced
+    @needs_local_scope
     @line_cell_magic
     @takes(COMPILE_OPTIONS)
-    def fastcompile(self, line: str, cell: str | None = None) -> Any:
+    def fastcompile(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Any:
         """Compile the call at the end of a cell, and show what became of it.
 
         The cell runs as usual. Its last statement is a call, ``model(x)`` or ``out = model(x)``:
@@ -130,7 +136,9 @@ class FastCompileMagics(Magics):
             images = pipe(prompt)
         """
         __tracebackhide__ = True
-        options = read_options(self._parser("fastcompile"), line, is_cell=cell is not None)
+        is_cell = cell is not None
+        line = expand_options(line, COMPILE_OPTIONS, self._expand, is_cell=is_cell)
+        options = read_options(self._parser("fastcompile"), line, is_cell=is_cell)
         if options.help:
             return self._show_usage("fastcompile")
         source = options.code if cell is None else cell
@@ -147,10 +155,14 @@ class FastCompileMagics(Magics):
             __tracebackhide__ = True
             return self._compile(options, key, callee, args, kwargs)
 
-        header = 0 if cell is None else 1
+        place: dict[str, Any] = {"header": 1} if is_cell else {"local_ns": local_ns}
         if options.model is not None:
-            return run_first_call(self.shell, source, options.model, on_call, header=header)
-        return run_last_call(self.shell, source, on_call, header=header)
+            value = run_first_call(self.shell, source, options.model, on_call, **place)
+        else:
+            value = run_last_call(self.shell, source, on_call, **place)
+        if not self.shell.displayhook.semicolon_at_end_of_expression(source):
+            return value
+        return nothing_of(value) if inspect.iscoroutine(value) else None
 
     @line_magic
     @takes(LOAD_OPTIONS)
@@ -289,6 +301,16 @@ class FastCompileMagics(Magics):
     def _names(self) -> list[str]:
         return [name for name in self.shell.user_ns if not name.startswith("_")]
 
+    def _expand(self, text: str) -> str:
+        """``{expression}`` and ``$name`` replaced as IPython does it where the magic is called."""
+        depth, frame = 0, inspect.currentframe()
+        while frame is not None and frame.f_code.co_name not in (
+            "run_line_magic",
+            "run_cell_magic",
+        ):
+            depth, frame = depth + 1, frame.f_back
+        return str(self.shell.var_expand(text, depth + 1 if frame is not None else 0))
+
     def _parser(self, magic: str) -> argparse.ArgumentParser:
         parser = getattr(self, magic).parser
         assert isinstance(parser, argparse.ArgumentParser)
@@ -303,6 +325,7 @@ def register(ipython: InteractiveShell) -> FastCompileMagics:
     magics = FastCompileMagics(ipython)
     ipython.register_magics(magics, *(kind(ipython) for kind in OTHER_MAGICS))
     ipython.Completer.custom_matchers.append(magics.matcher)
+    ipython.input_transformers_post.append(magics.await_magics)
     return magics
 
 
@@ -315,6 +338,7 @@ def unregister(ipython: InteractiveShell) -> None:
         for name in OPTIONS:
             kind.pop(name, None)
     ipython.Completer.custom_matchers.remove(magics.matcher)
+    ipython.input_transformers_post.remove(magics.await_magics)
     ipython.configurables.remove(magics)
     for other in OTHER_MAGICS:
         ipython.configurables.remove(ipython.magics_manager.registry.pop(other.__name__))

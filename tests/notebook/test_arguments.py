@@ -8,6 +8,7 @@ from IPython.core.error import UsageError
 
 from ipy_fastcompile.notebook.arguments import (
     Options,
+    expand_options,
     read_dynamic,
     read_options,
     read_sizes,
@@ -194,3 +195,33 @@ def test_usage_lists_every_option(magic: str) -> None:
     for option in OPTIONS[magic]:
         assert all(flag in usage or flag.upper() in usage for flag in option.flags)
         assert option.settings["help"].split()[0] in usage
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "code"),
+    [
+        ("model({'a': x})", "", "model({'a': x})"),
+        ("{'a': m}['a'](x)", "", "{'a': m}['a'](x)"),
+        ("-q model({'a': x})", "-q ", "model({'a': x})"),
+        ("--save {name}.x -q model({'a': x})", "--save {name}.x -q ", "model({'a': x})"),
+        ("--save={a / b}.x {f}(x)", "--save={a / b}.x ", "{f}(x)"),
+        ("--save '{a} b' model(x)", "--save '{a} b' ", "model(x)"),
+        ("-m {m} run({1: 2})", "-m {m} ", "run({1: 2})"),
+        ("{options} $more model($x)", "{options} $more ", "model($x)"),
+        ("-q -- -model({1})", "-q ", "-- -model({1})"),
+        ("-q", "-q", ""),
+        ("--save", "--save", ""),
+    ],
+)
+def test_variables_are_replaced_in_options_and_not_in_the_call(
+    line: str, options: str, code: str
+) -> None:
+    seen: list[str] = []
+
+    def expand(text: str) -> str:
+        seen.append(text)
+        return "<options>"
+
+    assert expand_options(line, COMPILE_OPTIONS, expand, is_cell=False) == f"<options>{code}"
+    assert seen == [options]
+    assert expand_options(line, COMPILE_OPTIONS, expand, is_cell=True) == "<options>"

@@ -352,3 +352,26 @@ def test_an_artifact_that_is_refused_is_one_sentence(
     api.error = errors.ArtifactCorrupt("a is truncated.", "Save it again.")
     cell = run(text)
     assert cell.io.stderr == "UsageError: a is truncated. Save it again.\n"
+
+
+def test_variables_in_options_of_a_cell(
+    shell: InteractiveShell, api: Any, run: Any, tmp_path: Path
+) -> None:
+    shell.user_ns.update(model=lambda x: x, folder=tmp_path, name="run 7", more="--no-warm -q")
+    cell = run('%%fastcompile {more} --save "{folder}/{name}.fastcompile"\nmodel({1: 2})')
+    assert cell.error is None
+    assert api.results[0].saved == [tmp_path / "run 7.fastcompile"]
+    assert cell.value == {1: 2}
+    assert run('%fastcompile_load "{folder}/$name" model').error is None
+    assert api.loaded[0][0] == tmp_path / "run 7"
+
+
+def test_what_is_no_variable_stays_as_it_is_written(
+    shell: InteractiveShell, api: Any, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.user_ns.update(model=lambda x: x)
+    monkeypatch.chdir(tmp_path)
+    assert run("%%fastcompile -q --save {nobody}.fastcompile\nmodel(1)").error is None
+    assert run("%fastcompile_load {nobody}.fastcompile model").error is None
+    assert api.results[0].saved == [Path("{nobody}.fastcompile")]
+    assert api.loaded[0][0] == Path("{nobody}.fastcompile")
