@@ -139,6 +139,10 @@ class KernelError(FastCompileError, RuntimeError):
     """A kernel failed while it was loaded or run."""
 
 
+class HalfImported(FastCompileError, ImportError):
+    """A library is in this process only in part, since something interrupted its import."""
+
+
 # --- bench ---------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ import importlib.util
 import os
 import pickle
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -199,6 +200,45 @@ def storage_identity(tensor: torch.Tensor) -> int:
 
 
 # --- lowering (torch._inductor; seen on 2.11 and 2.13) -------------------------------------------
+
+
+# What a compile imports, in steps of a second or two; between any two of them all is whole.
+COMPILER_MODULES = (
+    "sympy",
+    "torch.fx.experimental.symbolic_shapes",
+    "torch._dynamo",
+    "torch.export._trace",
+    "torch._functorch.aot_autograd",
+    "torch._inductor.compile_fx",
+)
+
+
+# The threads whose partial graphs nobody wants to read.
+_capturing: set[int] = set()
+
+
+@contextlib.contextmanager
+def without_partial_graph() -> Iterator[None]:
+    """Keep `torch.export` from printing the graph it had when it fails (seen on 2.11 and 2.13).
+
+    Its module gets a ``print`` of its own, which leaves out that one text in a thread within this
+    block. All else on stderr, of this and other threads, goes its way as it is said.
+    """
+    from torch.export import _trace
+
+    vars(_trace)["print"] = _print_no_partial_graph
+    thread = threading.get_ident()
+    _capturing.add(thread)
+    try:
+        yield
+    finally:
+        _capturing.discard(thread)
+
+
+def _print_no_partial_graph(*words: Any, **options: Any) -> None:
+    graph = getattr(sys.exc_info()[1], "partial_fx_graph", None)
+    if graph is None or words != (graph,) or threading.get_ident() not in _capturing:
+        print(*words, **options)  # noqa: T201 - torch's own call
 
 
 @contextlib.contextmanager

@@ -6,14 +6,11 @@ they are, so a submodule that mutates an input mutates the caller's tensor.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
-import io
 import re
-import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +19,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 
 from .. import torch_internals
 from ..errors import CallError, CaptureError, FastCompileWarning
+from ..interrupts import check_whole
 from ..records import Symbol
 from .dynamic import dynamic_shapes_of
 from .effects import Watch
@@ -107,6 +105,7 @@ def capture(
     try:
         program = _export(module, args, kwargs, dynamic_shapes, watch)
     except Exception as error:  # whatever the model itself raises surfaces here, too
+        check_whole(error)
         raise explain_failure(error, model_name(model)) from error
     check_statistics(program.graph_module)
     draws = draws_of(program.graph_module)
@@ -131,20 +130,6 @@ def _warn_of(effects: Sequence[str], name: str) -> tuple[str, ...]:
     return (said,)
 
 
-@contextlib.contextmanager
-def _without_partial_graph() -> Iterator[None]:
-    """Drop the graph that `torch.export` prints when it fails; all else on stderr is passed on."""
-    said, graph = io.StringIO(), ""
-    try:
-        with contextlib.redirect_stderr(said):
-            yield
-    except Exception as error:
-        graph = f"{getattr(error, 'partial_fx_graph', '')}\n"
-        raise
-    finally:
-        sys.stderr.write(said.getvalue().replace(graph, "") if graph.strip() else said.getvalue())
-
-
 def _export(
     module: torch.nn.Module,
     args: tuple[Any, ...],
@@ -153,7 +138,11 @@ def _export(
     watch: Watch,
 ) -> torch.export.ExportedProgram:
     """`torch.export`; guards on sizes that it cannot prove become assertions in the graph."""
-    with torch.no_grad(), torch_internals.lazy_graph_modules(), _without_partial_graph():
+    with (
+        torch.no_grad(),
+        torch_internals.lazy_graph_modules(),
+        torch_internals.without_partial_graph(),
+    ):
         try:
             with watch.attempt(module):
                 return torch.export.export(

@@ -13,6 +13,7 @@ from torch.fx import GraphModule
 
 from .. import torch_internals
 from ..errors import FastCompileWarning
+from ..interrupts import check_whole
 from .layout import settle_layouts, settle_outputs
 from .native import NativeKernel, rewrite_kernel
 from .split import SplitGraph, Submodule
@@ -87,6 +88,7 @@ def lower(
                 first.graph_module, len(kernels), digest, tuple(s.index for s in subs), near
             )
         except Exception as error:  # noqa: BLE001 - Inductor raises whatever its passes raise
+            check_whole(error)
             reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0]:.200}"
             warnings.warn(
                 f"Inductor could not compile {first.name} ({reason}); it runs uncompiled.",

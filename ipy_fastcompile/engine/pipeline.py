@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from .. import torch_internals
 from ..artifact import SavedArtifact, save_artifact
 from ..artifact.inspect import REPORT
 from ..artifact.squeeze import squeeze
+from ..interrupts import import_whole
 from ..records import Progress, Report, StageRecord
 from .boundaries import SplitFunction
 from .capture import Captured, capture
@@ -67,6 +69,7 @@ def compile(
     clock = _Stages(progress)
     with _settled_heap():
         with clock.stage("capture"):
+            import_whole(*torch_internals.COMPILER_MODULES)
             captured = capture(model, args, kwargs, dynamic=dynamic)
         with clock.stage("split"):
             split_graph = split(captured, split_at)

@@ -27,6 +27,7 @@ from traitlets import Bool, Int
 import ipy_fastcompile
 
 from .. import errors
+from ..interrupts import import_whole
 from ..measure import measure
 from ..records import Progress
 from .arguments import Options, check_name, expand_options, near, read_options, read_words
@@ -56,6 +57,7 @@ BAD_INPUT = (
     errors.CacheMiss,
     errors.CallError,
     errors.CaptureError,
+    errors.HalfImported,
     errors.InputError,
     errors.KeyFileError,
     errors.OpMissing,
@@ -71,6 +73,7 @@ class Api:
 
     def compile(self, *args: Any, **kwargs: Any) -> Any:
         """`engine.cached.compile_cached`: the model, from the cache if it is there."""
+        import_whole(f"{ipy_fastcompile.__name__}.engine.cached")
         from ..engine.cached import compile_cached
 
         return compile_cached(*args, **kwargs).model

@@ -73,7 +73,7 @@ TORCH_INTERNALS = "torch_internals.py"
 # ... and what it may import only inside a function, so that the runtime can use its other half.
 HEAVY = ("torch._dynamo", "torch._inductor", "torch._functorch", "triton")
 # Where text becomes code: generated code in one place, and the user's own cell in the other.
-MAY_EXECUTE = ("runtime/bind.py", "notebook/cell.py")
+MAY_EXECUTE = ("runtime/bind.py", "notebook/scope.py")
 
 
 def imports(tree: ast.AST, name: str) -> list[tuple[int, str]]:
