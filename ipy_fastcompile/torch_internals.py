@@ -51,14 +51,45 @@ def dump_tree_spec(spec: Any) -> str:
     return _pytree.treespec_dumps(spec)
 
 
-def load_tree_spec(text: str) -> Any:
-    """The tree specification that `dump_tree_spec` wrote.
+@dataclass(frozen=True)
+class RegisteredContainer:
+    """A container type whose owner told `torch.utils._pytree` how to take it apart.
 
-    Raises NotImplementedError naming the type when it is not registered in this process.
+    ``open`` gives the keys, where they are names, the items, and the context as its owner saves
+    it; ``close`` makes the container of the items and that context.
     """
+
+    open: Callable[[Any], tuple[tuple[str, ...], tuple[Any, ...], Any]]
+    close: Callable[[Sequence[Any], Any], Any]
+
+
+def registered_container(kind: type) -> RegisteredContainer | None:
+    """How a registered type is taken apart; None for one that nobody registered."""
     from torch.utils import _pytree
 
-    return _pytree.treespec_loads(text)
+    node = _pytree.SUPPORTED_NODES.get(kind)
+    if node is None:
+        return None
+    named = _pytree.SUPPORTED_SERIALIZED_TYPES.get(kind)
+
+    def open_(value: Any) -> tuple[tuple[str, ...], tuple[Any, ...], Any]:
+        items, context = node.flatten_fn(value)
+        keys: tuple[Any, ...] = ()
+        if node.flatten_with_keys_fn is not None:
+            pairs, _ = node.flatten_with_keys_fn(value)
+            keys = tuple(getattr(key, "name", getattr(key, "key", None)) for key, _ in pairs)
+            if not all(isinstance(k, str) and k.isidentifier() for k in keys):
+                keys = ()
+        if named is not None and named.to_dumpable_context is not None:
+            context = named.to_dumpable_context(context)
+        return keys, tuple(items), context
+
+    def close(items: Sequence[Any], context: Any) -> Any:
+        if named is not None and named.from_dumpable_context is not None:
+            context = named.from_dumpable_context(context)
+        return node.unflatten_fn(items, context)
+
+    return RegisteredContainer(open_, close)
 
 
 # --- what Inductor's output code calls (torch._C; seen on 2.11 to 2.14) --------------------------
@@ -917,3 +948,20 @@ class UnhookedModule(torch.nn.Module):
 
     def _call_impl(self, *args: Any, **kwargs: Any) -> Any:
         return self.forward(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def call_replaced(module: torch.nn.Module, call: Callable[..., Any]) -> Iterator[None]:
+    """While this lasts ``module(...)`` is ``call(own, ...)``, and ``own`` is its usual call.
+
+    ``_compiled_call_impl`` is what `torch.nn.Module.compile` sets (seen on 2.11 and 2.13).
+    """
+    before = module.__dict__.get("_compiled_call_impl", None)
+    # Not by assignment: a module may have its own idea of that.
+    module.__dict__["_compiled_call_impl"] = functools.partial(call, module._call_impl)
+    try:
+        yield
+    finally:
+        module.__dict__.pop("_compiled_call_impl", None)
+        if before is not None:
+            module.__dict__["_compiled_call_impl"] = before

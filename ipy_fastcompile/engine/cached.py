@@ -32,6 +32,7 @@ from ..records import Report
 from ..runtime.load import LoadedFunction, load_parts
 from .keepable import keepable
 from .key import UNCOVERED, CallKey, make_key
+from .pack import check_result_types
 from .pipeline import CompiledModel, OnProgress, compile
 from .reloadable import ReloadableModel
 
@@ -228,6 +229,7 @@ def _note_key(compiled: CompiledModel, key: Key, why: tuple[str, ...]) -> None:
 
 def _write_entry(compiled: CompiledModel, key: Key, path: str) -> None:
     """The artifact with the texts of its key, which explain later misses."""
+    check_result_types(compiled.parts)
     report = squeeze(compiled.report.to_json().encode())
     members = {**compiled.parts.members, REPORT: report, **key.members}
     save_artifact(path, compiled.parts.manifest, members)

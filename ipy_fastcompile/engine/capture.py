@@ -21,6 +21,7 @@ from .. import torch_internals
 from ..errors import CallError, CaptureError, FastCompileWarning
 from ..interrupts import check_whole
 from ..records import Symbol
+from .containers import PlainCall
 from .dynamic import dynamic_shapes_of
 from .effects import Watch
 from .failures import explain_failure
@@ -61,6 +62,9 @@ class Captured:
     ``graph_module`` takes parameters, buffers, constants and the input leaves, in the order of its
     placeholders, and returns a flat tuple. ``names`` maps the graph's symbols to the names the
     user gave them. ``notes`` say what a compiled call leaves out, and what it draws.
+    ``arguments`` are the way to each argument and how it is nested, ``result`` how
+    the result is (see `ipy_fastcompile.runtime.nests`); ``types`` are the types of containers by
+    name, and ``example_leaves`` the leaves of the example call.
     """
 
     graph_module: torch.fx.GraphModule
@@ -70,12 +74,14 @@ class Captured:
     constants: Mapping[str, torch.Tensor]
     argument_names: tuple[str, ...]
     n_positional: int
-    in_tree: Any
-    out_tree: Any
+    arguments: tuple[tuple[str, Any], ...]
+    result: Any
     symbols: tuple[Symbol, ...]
     names: Mapping[Any, str]
     example_args: tuple[Any, ...]
     example_kwargs: Mapping[str, Any]
+    example_leaves: tuple[Any, ...]
+    types: Mapping[str, Any]
     notes: tuple[str, ...] = ()
 
 
@@ -101,19 +107,19 @@ def capture(
     if dynamic:
         module = _with_named_keywords(module, kwargs)
         bound = _bind(module, args, kwargs)
+    call = PlainCall(module, args, kwargs)
     dynamic_shapes, given = dynamic_shapes_of(module, bound, dynamic or {})
     try:
-        program = _export(module, args, kwargs, dynamic_shapes, watch)
-    except Exception as error:  # whatever the model itself raises surfaces here, too
+        program = _export(module, call, dynamic_shapes, watch)
+    except Exception as error:  # noqa: BLE001 - whatever the model itself raises surfaces here
         check_whole(error)
-        raise explain_failure(error, model_name(model)) from error
+        explained = explain_failure(error, model_name(model))
+        raise explained from (None if explained is error else error)
     check_statistics(program.graph_module)
     draws = draws_of(program.graph_module)
     check_draws(draws, training=watch.is_training)
-    check_host_numbers(
-        watch.moved, program, lambda: _export(module, args, kwargs, dynamic_shapes, watch)
-    )
-    captured = _read_program(program, model, module, args, kwargs, given)
+    check_host_numbers(watch.moved, program, lambda: _export(module, call, dynamic_shapes, watch))
+    captured = _read_program(program, model, module, args, kwargs, given, call)
     effects = (*watch.left_out(), *_written_constants(captured))
     return replace(
         captured, notes=(*_warn_of(effects, captured.model_name), *describe_draws(draws))
@@ -132,8 +138,7 @@ def _warn_of(effects: Sequence[str], name: str) -> tuple[str, ...]:
 
 def _export(
     module: torch.nn.Module,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    call: PlainCall,
     dynamic_shapes: Any,
     watch: Watch,
 ) -> torch.export.ExportedProgram:
@@ -144,19 +149,23 @@ def _export(
         torch_internals.without_partial_graph(),
     ):
         try:
-            with watch.attempt(module):
+            with watch.attempt(module), call.shown_to_export(module):
                 return torch.export.export(
-                    module, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False
+                    module,
+                    call.args,
+                    call.kwargs,
+                    dynamic_shapes=dynamic_shapes,
+                    strict=False,
                 )
         except Exception as error:
             if dynamic_shapes is None or "Constraints violated" not in str(error):
                 raise
             try:
-                with watch.attempt(module):
+                with watch.attempt(module), call.shown_to_export(module):
                     return torch.export.export(
                         module,
-                        args,
-                        kwargs,
+                        call.args,
+                        call.kwargs,
                         dynamic_shapes=dynamic_shapes,
                         strict=False,
                         prefer_deferred_runtime_asserts_over_guards=True,
@@ -256,6 +265,7 @@ def _read_program(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     given: Mapping[tuple[int, int], str],
+    call: PlainCall,
 ) -> Captured:
     signature = program.graph_signature
     for output in signature.output_specs:
@@ -265,8 +275,7 @@ def _read_program(
                 f"({output.kind.name.lower()}), which the exported graph returns as an output.",
                 "Update it in place, for instance with copy_().",
             )
-    leaves, in_tree = torch_internals.flatten_tree((args, kwargs))
-    paths = _leaf_paths(module, args, kwargs)
+    leaves, paths = call.leaves, call.paths
     parameters: list[ParameterSpec] = []
     inputs: list[InputSpec] = []
     for spec in signature.input_specs:
@@ -305,12 +314,14 @@ def _read_program(
         constants=constants,
         argument_names=tuple(inspect.signature(module.forward).parameters),
         n_positional=len(args),
-        in_tree=in_tree,
-        out_tree=program.call_spec.out_spec,
+        arguments=tuple(call.arguments),
+        result=call.result_nest(program.call_spec.out_spec, model_name(model)),
         symbols=symbols,
         names=names,
         example_args=args,
         example_kwargs=kwargs,
+        example_leaves=tuple(leaves),
+        types=call.types,
     )
 
 
@@ -326,23 +337,6 @@ def _no_tensor(name: str, value: Any) -> CaptureError:
         f"The model needs {name}, a {type(value).__name__}, which is no tensor.",
         "Only tensors can be bound by name: make it a part of the code, or a tensor.",
     )
-
-
-def _leaf_paths(
-    module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[str, ...]:
-    """A name for every leaf of the call: the argument's, then the way into it."""
-    names = list(inspect.signature(module.forward).parameters.values())
-    found: list[str] = []
-    for position, value in enumerate(args):
-        positional = (
-            position < len(names) and names[position].kind is not inspect.Parameter.VAR_POSITIONAL
-        )
-        name = names[position].name if positional else f"args[{position}]"
-        found += [name + path for path in torch_internals.leaf_paths(value)]
-    for name, value in kwargs.items():
-        found += [name + path for path in torch_internals.leaf_paths(value)]
-    return tuple(found)
 
 
 def _read_symbols(

@@ -10,9 +10,11 @@ from typing import Any
 
 import torch
 
-from .. import torch_internals
 from ..errors import KernelError
+from ..runtime.containers import finder, open_container
 from ..runtime.load import load
+from ..runtime.nests import flatten, nest_data
+from ..runtime.type_names import name_of
 
 
 def check_against_eager(
@@ -52,15 +54,15 @@ def largest_difference(eager: Any, fast: Any) -> float:
 
     Raises KernelError naming the output that differs in kind, dtype or shape.
     """
-    expected, tree = torch_internals.flatten_tree(eager)
-    found, found_tree = torch_internals.flatten_tree(fast)
-    if str(tree) != str(found_tree):
+    expected, found = flatten(eager), flatten(fast)
+    if expected.nest != found.nest or len(expected.leaves) != len(found.leaves):
         raise KernelError(
-            f"The compiled outputs are nested as {found_tree}, eager's as {tree}.",
+            f"The compiled outputs are nested as {nest_data(found.nest)}, eager's as "
+            f"{nest_data(expected.nest)}.",
             "Report this model: the artifact is not to be used.",
         )
     worst = 0.0
-    for position, (a, b) in enumerate(zip(expected, found, strict=True)):
+    for position, (a, b) in enumerate(zip(expected.leaves, found.leaves, strict=True)):
         if not isinstance(a, torch.Tensor):
             if a != b:
                 raise _differs(position, a, b)
@@ -88,9 +90,16 @@ def _differs(position: int, expected: Any, found: Any) -> KernelError:
 
 
 def _clone(tree: Any) -> Any:
-    leaves, spec = torch_internals.flatten_tree(tree)
-    copies = [x.clone() if isinstance(x, torch.Tensor) else x for x in leaves]
-    return torch_internals.unflatten_tree(copies, spec)
+    if isinstance(tree, torch.Tensor):
+        return tree.clone()
+    opened = open_container(tree)
+    if opened is None:
+        return tree
+    children = [_clone(child) for child in opened.children]
+    name = name_of(opened.type)
+    close = finder(opened.kind, name, {name: opened.type}, opened.context)
+    count = len(opened.items)
+    return close(opened.keys, children[:count], opened.names, children[count:])
 
 
 def _snapshot(model: Any) -> list[tuple[torch.Tensor, torch.Tensor]]:

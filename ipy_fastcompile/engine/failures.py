@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ..errors import CaptureError
+from ..errors import CaptureError, FastCompileError
 
 _TORCH_DIRECTORY = str(Path(torch.__file__).parent) + os.sep
 _OWN_DIRECTORY = str(Path(__file__).resolve().parents[1]) + os.sep
@@ -29,8 +29,11 @@ def user_frame(error: BaseException) -> traceback.FrameSummary | None:
     return None
 
 
-def explain_failure(error: Exception, name: str) -> CaptureError:
+def explain_failure(error: Exception, name: str) -> FastCompileError:
     """Say in one sentence what `torch.export` could not do with the model of this name."""
+    own = _own_error(error)
+    if own is not None:
+        return own
     frame = user_frame(error)
     text = str(error).strip()
     line = next((part.strip() for part in text.splitlines() if part.strip()), type(error).__name__)
@@ -52,6 +55,15 @@ def explain_failure(error: Exception, name: str) -> CaptureError:
         what = f"torch.export could not capture {name}{where}: {line:.300}"
         hint = "The exception this was raised from has the whole story."
     return CaptureError(what, hint, frame=frame, kind=kind)
+
+
+def _own_error(error: BaseException | None) -> FastCompileError | None:
+    """What we raised ourselves while export ran, however deep export has wrapped it."""
+    while error is not None:
+        if isinstance(error, FastCompileError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _gist(text: str) -> str:

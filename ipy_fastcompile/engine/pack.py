@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -14,10 +15,11 @@ from .. import torch_internals
 from ..artifact import blob_name
 from ..artifact.squeeze import squeeze
 from ..artifact.stamp import VECTOR_ISA
-from ..errors import ArtifactCorrupt
+from ..errors import ArtifactCorrupt, SaveError
 from ..runtime import bind
 from ..runtime.cuda import launch_text
 from ..runtime.machine import machine_stamp
+from ..runtime.nests import local_types, read_nest
 from ..runtime.signature import describe_call
 from .capture import Captured, ParameterSpec
 from .codegen import ExecutionCode
@@ -33,6 +35,7 @@ class Packed:
     members: dict[str, bytes]
     timings: dict[str, float]
     path: str = "this compile"
+    types: Mapping[str, Any] = field(default_factory=dict)
 
     def read(self, name: str) -> bytes:
         """The content of a member."""
@@ -40,6 +43,22 @@ class Packed:
             return self.members[name]
         except KeyError:
             raise ArtifactCorrupt(f"There is no member {name!r}.", "Compile again.") from None
+
+
+def check_result_types(parts: Packed) -> None:
+    """Refuse to save what no other process could return.
+
+    Raises SaveError naming a type of the result that is local to a function.
+    """
+    text = parts.manifest["program"]["signature"]["out_tree"]
+    nest = read_nest(json.loads(text)) if "<" in text else None
+    for name in local_types(nest):
+        raise SaveError(
+            f"The result holds a {name.replace(':', '.')}, a type that is local to a function, "
+            "which a load in another process cannot find.",
+            "Define it at the top of a module, and compile again.",
+            type=name,
+        )
 
 
 def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
@@ -93,7 +112,7 @@ def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
         "program": program,
         "ops_called": ops,
     }
-    return Packed(manifest, members, {"read": 0.0, "verify": 0.0})
+    return Packed(manifest, members, {"read": 0.0, "verify": 0.0}, types=captured.types)
 
 
 def _add_blob(members: dict[str, bytes], data: bytes) -> str:
@@ -177,8 +196,8 @@ def _device(captured: Captured) -> torch.device:
 
 def _signature(captured: Captured, used: list[ParameterSpec]) -> dict[str, Any]:
     signature = describe_call(
-        captured.in_tree,
-        captured.out_tree,
+        captured.arguments,
+        captured.result,
         [spec.path for spec in captured.inputs],
         captured.argument_names,
         len(captured.example_args),
@@ -214,9 +233,8 @@ def _tensor_row(name: str, kind: str, value: torch.Tensor) -> list[Any]:
 
 def _example_rows(captured: Captured) -> list[Any]:
     """The example call's leaves, as specifications: tensors without their values."""
-    leaves, _ = torch_internals.flatten_tree((captured.example_args, dict(captured.example_kwargs)))
     rows: list[Any] = []
-    for leaf in leaves:
+    for leaf in captured.example_leaves:
         if isinstance(leaf, torch.Tensor):
             rows.append(
                 [

@@ -22,7 +22,7 @@ from .boundaries import SplitFunction
 from .capture import Captured, capture
 from .codegen import ExecutionCode, generate_execution_code
 from .lower import Lowered, lower
-from .pack import Packed, pack
+from .pack import Packed, check_result_types, pack
 from .profile import profile_call
 from .reloadable import ReloadableModel
 from .report import build_report
@@ -158,6 +158,7 @@ class CompiledModel(ReloadableModel):
 
     def write(self, file: str | os.PathLike[str]) -> SavedArtifact:
         """What `save` does, without noting in the report where."""
+        check_result_types(self.parts)
         members = {**self.parts.members, REPORT: squeeze(self.report.to_json().encode())}
         return save_artifact(file, self.parts.manifest, members)
 

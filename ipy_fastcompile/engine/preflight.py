@@ -12,13 +12,17 @@ import torch
 
 from .. import torch_internals
 from ..errors import CaptureError
+from ..runtime.containers import open_container
 from .randomness import all_nodes, is_training
 
 
-def _tensors(tree: Any) -> Iterator[torch.Tensor]:
-    for leaf in torch_internals.flatten_tree(tree)[0]:
-        if isinstance(leaf, torch.Tensor):
-            yield leaf
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+        return
+    opened = open_container(value)
+    for child in opened.children if opened else ():
+        yield from _tensors(child)
 
 
 _DROPOUT = (

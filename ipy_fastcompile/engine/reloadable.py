@@ -42,7 +42,8 @@ class ReloadableModel(ABC):
     def function(self) -> LoadedFunction:
         """The callable, loaded along the native path from memory, with the model's weights."""
         if self._function is None:
-            self._function = load_parts(self.parts, self._model)
+            types = getattr(self.parts, "types", None)  # a compile of this process knows them
+            self._function = load_parts(self.parts, self._model, types=types)
         return self._function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

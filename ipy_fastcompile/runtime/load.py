@@ -220,8 +220,12 @@ def load_parts(
     via: str = "native",
     on_mismatch: str = "error",
     with_tree: bool = True,
+    types: Mapping[str, Any] | None = None,
 ) -> LoadedFunction:
-    """The same for parts that were opened already. ``with_tree=False`` gives flat outputs."""
+    """The same for parts that were opened already. ``with_tree=False`` gives flat outputs.
+
+    ``types`` are types of containers that need not be looked for, by name.
+    """
     clock = _Clock(parts)
     program = read_program(parts.manifest, parts.path)
     loader = _Loader(parts, program, via, on_mismatch)
@@ -234,7 +238,7 @@ def load_parts(
     check, bound, by_size = loader.load(model, clock)
     signature = program.signature if with_tree else {**program.signature, "out_kind": "tuple"}
     function = LoadedFunction(
-        CallTree(signature),
+        CallTree(signature, types),
         check,
         bound,
         by_size,

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import torch_internals
-from ..errors import InputError, TreeTypeMissing
+from ..errors import ArtifactCorrupt, InputError
+from .nests import builder, leaves_of, nest_data, read_nest
 
 
 class CallTree:
     """Turns a call into the leaves that the execution code takes, and its results into the outputs.
 
     ``data`` is the manifest's ``signature``: the names of the model's arguments, how many were
-    positional at capture, the keywords, and the trees as JSON.
+    positional at capture, the keywords, and how everything is nested, as JSON. ``types`` are types
+    by name that need not be looked for.
+
+    Raises TreeTypeMissing for a type of the outputs that this process lacks, ArtifactCorrupt for
+    data that no pack writes.
     """
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
+    def __init__(self, data: Mapping[str, Any], types: Mapping[str, Any] | None = None) -> None:
         self.argument_names: list[str] = list(data["argument_names"])
         self.n_positional: int = data["n_positional"]
         self.keywords: list[str] = list(data["keywords"])
         self.paths: list[str] = [entry["path"] for entry in data["inputs"]]
         self._flat: bool = data["flat"]
         self._in_tree_text: str = data["in_tree"]
-        self._in_tree: Any = None
+        self._in_tree: list[tuple[str, Any]] | None = None
         self._out_kind: str = data["out_kind"]
-        self._out_tree = None
         if self._out_kind == "tree":
-            self._out_tree = _load_tree(data["out_tree"])
+            self._build = builder(_read(data["out_tree"], read_nest), types or {})
 
     def leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any]:
         """The leaves of a call, in the order of capture.
@@ -40,7 +43,13 @@ class CallTree:
             args, kwargs = self._rearrange(args, kwargs)
         if self._flat:
             return (*args, *kwargs.values())
-        return self._flatten(args, kwargs)
+        if self._in_tree is None:
+            self._in_tree = _read(self._in_tree_text, _read_arguments)
+        leaves: list[Any] = []
+        values = (*args, *kwargs.values())
+        for (path, nest), value in zip(self._in_tree, values, strict=True):
+            leaves_of(nest, value, path, leaves)
+        return leaves
 
     def _rearrange(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -86,20 +95,6 @@ class CallTree:
             argument=name,
         )
 
-    def _flatten(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any]:
-        if self._in_tree is None:
-            self._in_tree = _load_tree(self._in_tree_text)
-        leaves, tree = torch_internals.flatten_tree((args, kwargs))
-        if tree != self._in_tree:
-            raise InputError(
-                f"The arguments are nested as {tree}, and the compiled function takes "
-                f"{self._in_tree}.".replace("\n", " "),
-                "Call it like the example it was compiled with.",
-                expected=str(self._in_tree),
-                found=str(tree),
-            )
-        return leaves
-
     def outputs(self, results: tuple[Any, ...]) -> Any:
         """The outputs, in the containers that the model returned at capture."""
         if self._out_kind == "leaf":
@@ -108,65 +103,52 @@ class CallTree:
             return results
         if self._out_kind == "list":
             return list(results)
-        return torch_internals.unflatten_tree(results, self._out_tree)
+        return self._build(iter(results))
 
 
-def _load_tree(text: str) -> Any:
-    """A tree from its JSON. Raises TreeTypeMissing naming the type that is not registered here."""
+def _read(text: str, read: Any) -> Any:
     try:
-        return torch_internals.load_tree_spec(text)
-    except (NotImplementedError, KeyError, ImportError, AttributeError) as error:
-        raise TreeTypeMissing(
-            f"The outputs or inputs use a container type that is not registered in this process: "
-            f"{str(error).rstrip('.')}.",
-            f"Import {' and '.join(_tree_modules(text)) or 'the module that defines it'} before "
-            "loading; nothing is imported for you.",
+        return read(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise ArtifactCorrupt(
+            f"The signature in the manifest is not one that this version writes: {error}.",
+            "Save the artifact again.",
         ) from error
 
 
-def _tree_modules(text: str) -> list[str]:
-    """The modules whose types a tree's JSON names, except Python's own."""
-    names = re.findall(r'"type": "([\w.]+)\.\w+"', text)
-    return sorted({name for name in names if name not in ("builtins", "collections")})
+def _read_arguments(data: Any) -> list[tuple[str, Any]]:
+    if not isinstance(data, list) or not all(
+        isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) for row in data
+    ):
+        raise ValueError("its arguments are no list of names and nests")
+    return [(path, read_nest(nest)) for path, nest in data]
 
 
 def describe_call(
-    in_tree: Any,
-    out_tree: Any,
+    arguments: Sequence[tuple[str, Any]],
+    output: Any,
     paths: Sequence[str],
     argument_names: Sequence[str],
     n_positional: int,
     keywords: Sequence[str],
 ) -> dict[str, Any]:
-    """The plain data that `CallTree` reads."""
-    n_top = n_positional + len(keywords)
-    out_kind, out_text = _describe_output(out_tree)
+    """The plain data that `CallTree` reads.
+
+    ``arguments`` are the way to each argument and its nest, positional ones first; ``output`` is
+    the nest of the result.
+    """
+    out_kind = "tree"
+    if output is None:
+        out_kind = "leaf"
+    elif output.type in ("builtins:tuple", "builtins:list") and not any(output.children):
+        out_kind = output.kind
     return {
         "argument_names": list(argument_names),
         "n_positional": n_positional,
         "keywords": list(keywords),
         "inputs": [{"path": path} for path in paths],
-        "flat": len(paths) == n_top and all(c.is_leaf() for c in _top_children(in_tree)),
-        "in_tree": torch_internals.dump_tree_spec(in_tree),
+        "flat": all(nest is None for _, nest in arguments),
+        "in_tree": json.dumps([[path, nest_data(nest)] for path, nest in arguments]),
         "out_kind": out_kind,
-        "out_tree": out_text,
+        "out_tree": json.dumps(nest_data(output)) if out_kind == "tree" else "",
     }
-
-
-def _top_children(in_tree: Any) -> list[Any]:
-    args, kwargs = _children(in_tree)
-    return [*_children(args), *_children(kwargs)]
-
-
-def _children(spec: Any) -> list[Any]:
-    return list(
-        spec.children() if callable(getattr(spec, "children", None)) else spec.children_specs
-    )
-
-
-def _describe_output(out_tree: Any) -> tuple[str, str]:
-    if out_tree.is_leaf():
-        return "leaf", ""
-    if out_tree.type in (tuple, list) and all(c.is_leaf() for c in _children(out_tree)):
-        return out_tree.type.__name__, ""
-    return "tree", torch_internals.dump_tree_spec(out_tree)

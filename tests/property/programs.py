@@ -28,6 +28,7 @@ from torch.utils import _pytree as pytree
 from ipy_fastcompile.engine.capture import Captured, InputSpec, ParameterSpec
 from ipy_fastcompile.engine.sizes import solve_linear
 from ipy_fastcompile.records import Symbol
+from ipy_fastcompile.runtime.nests import flatten
 
 # Building tries arguments that ops refuse; torch would log each refusal at length.
 for _name in ("torch.__trace", "torch._subclasses.fake_tensor"):
@@ -353,13 +354,15 @@ def build_program(seed: int, steps: int) -> Program:
     outputs = [_output(b, inputs) for _ in range(choose.randint(1, 5))]
     b.graph.output(tuple(outputs))
     graph_module = GraphModule(b.root, b.graph)
-    out_tree = pytree.tree_structure(_nest(choose, list(range(len(outputs)))))
+    result = flatten(_nest(choose, list(range(len(outputs))))).nest
     names = {s.node.expr: n for n, s in b.symbols.items() if s.node.expr.is_Symbol}
     solved = [solve_linear(e) for n in inputs for e in _dims(n)]
     sized = {s[0] for s in solved if s is not None}
     known = {e: name for e, name in names.items() if e in sized}
-    args_of, in_tree, positional = _call(choose, inputs, makers)
+    args_of, positional = _call(choose, inputs, makers)
     example_args, example_kwargs = args_of(EXAMPLE)
+    example = [(f"argument_{i}", v) for i, v in enumerate(example_args)]
+    example += example_kwargs.items()
     captured = Captured(
         graph_module=graph_module,
         model_name=choose.choice(("Random", 'Na"""me', "Ünï\\code", "x\nimport os")),
@@ -376,12 +379,14 @@ def build_program(seed: int, steps: int) -> Program:
         constants={s.name: parameters[s.placeholder] for s in specs if s.kind == "constant"},
         argument_names=tuple(f"argument_{i}" for i in range(positional)),
         n_positional=positional,
-        in_tree=in_tree,
-        out_tree=out_tree,
+        arguments=tuple((name, flatten(value).nest) for name, value in example),
+        result=result,
         symbols=tuple(Symbol(name, 2, None, EXAMPLE[name]) for name in known.values()),
         names=known,
         example_args=example_args,
         example_kwargs=example_kwargs,
+        example_leaves=tuple(flatten((example_args, example_kwargs)).leaves),
+        types={},
     )
     return Program(captured, parameters, args_of, len(names) < len(EXAMPLE))
 
@@ -483,7 +488,7 @@ def _nest(choose: Random, leaves: list[Any]) -> Any:
 
 def _call(
     choose: Random, inputs: Sequence[Node], makers: Sequence[Maker]
-) -> tuple[Callable[[dict[str, int]], Any], Any, int]:
+) -> tuple[Callable[[dict[str, int]], Any], int]:
     """How the leaves are passed: some positional, some by keyword, some nested."""
     first = choose.randint(0, len(inputs))
     nested = choose.randrange(2)
@@ -495,6 +500,4 @@ def _call(
             args = (list(args),)
         return args, {f"keyword_{i}": leaf for i, leaf in enumerate(leaves[first:])}
 
-    args, kwargs = arguments(EXAMPLE)
-    tree = pytree.tree_structure((args, kwargs))
-    return arguments, tree, len(args)
+    return arguments, len(arguments(EXAMPLE)[0])

@@ -24,6 +24,7 @@ from ipy_fastcompile.engine.codegen import generate_execution_code
 from ipy_fastcompile.engine.pack import pack
 from ipy_fastcompile.engine.split import split
 from ipy_fastcompile.runtime.load import load_parts
+from ipy_fastcompile.runtime.nests import flatten
 from tests.property.programs import EXAMPLE, OTHER, Program, build_program
 from tests.stitching import interpret, lower_without_compiler, stitch
 
@@ -117,9 +118,9 @@ def check_artifact(program: Program, folder: Path, *, file: bool) -> None:
     else:
         function = load_parts(packed, source)
     args, kwargs = program.arguments(EXAMPLE)
-    found, tree = pytree.tree_flatten(function(*args, **kwargs))
-    assert tree == program.captured.out_tree
-    for number, pair in enumerate(zip(expected[0], found, strict=True)):
+    found = flatten(function(*args, **kwargs))
+    assert found.nest == program.captured.result
+    for number, pair in enumerate(zip(expected[0], found.leaves, strict=True)):
         assert_same(*pair, f"output {number}")
 
 

@@ -111,7 +111,7 @@ def test_an_unregistered_container_is_explained() -> None:
         def forward(self, x: torch.Tensor) -> Any:
             return Box(x + 1)
 
-    with pytest.raises(errors.CaptureError, match="not a registered tree"):
+    with pytest.raises(errors.CaptureError, match="Box, which no compiled call can return"):
         capture(Boxes(), (torch.ones(3),))
 
 

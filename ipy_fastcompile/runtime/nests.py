@@ -1,0 +1,302 @@
+"""a nest of containers -> its leaves and a `Nest`, plain data that says how they were held.
+
+A leaf is a tensor, a size, or a number, string or None, which have a literal; any other value
+without a tensor in it is written into the nest itself (`Fixed`), and its leaf is None.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ..errors import InputError
+from .containers import Opened, finder, open_container, steps_of
+from .fixed import NoData, data_of, value_of
+from .type_names import is_type_name, name_of
+
+_LEAVES = (torch.Tensor, torch.SymInt, torch.SymFloat, torch.SymBool)
+_PLAIN = frozenset({type(None), bool, int, float, str})
+_DEEPEST = 100
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A value that is always the same: what `data_of` writes of it."""
+
+    data: Any
+
+
+@dataclass(frozen=True)
+class Nest:
+    """How children are held: see `Opened`. A child is a Nest, a Fixed, or None for a leaf."""
+
+    kind: str
+    type: str
+    keys: tuple[Any, ...]  # as `data_of` writes them
+    names: tuple[str, ...]
+    context: Any
+    children: tuple[Any, ...]
+
+
+class Unknown(Exception):
+    """A value that is neither a leaf, a container nor plain data, and the way to it."""
+
+    def __init__(self, path: str, value: Any, why: str) -> None:
+        super().__init__(path, value, why)
+        self.path, self.value, self.why = path, value, why
+
+
+@dataclass
+class Flattened:
+    """The leaves of a nest, the way to each, and the types that hold them, by name."""
+
+    leaves: list[Any] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    types: dict[str, Any] = field(default_factory=dict)
+    nest: Any = None
+
+
+def flatten(value: Any, path: str = "", into: Flattened | None = None) -> Flattened:
+    """Take a value apart. Raises `Unknown` for what can be no part of a call."""
+    found = into or Flattened()
+    found.nest = _flatten(value, path, found, 0)
+    return found
+
+
+def _flatten(value: Any, path: str, found: Flattened, depth: int) -> Any:
+    kind = type(value)
+    if kind in _PLAIN or isinstance(value, _LEAVES):
+        found.leaves.append(value)
+        found.paths.append(path)
+        return None
+    if depth > _DEEPEST:
+        raise Unknown(path, value, "it holds itself, or is nested too deep")
+    try:
+        opened = open_container(value)
+        if opened is None:
+            fixed = Fixed(data_of(value))
+            found.leaves.append(None)
+            found.paths.append(path)
+            if hasattr(kind, "__members__"):
+                found.types[name_of(kind)] = kind
+            return fixed
+        keys = tuple(data_of(key) for key in opened.keys)
+    except NoData as error:
+        raise Unknown(path, value, str(error)) from None
+    name = name_of(opened.type)
+    found.types[name] = opened.type
+    children = [
+        _flatten(child, path + step, found, depth + 1)
+        for child, step in zip(opened.children, opened.steps(), strict=True)
+    ]
+    return Nest(opened.kind, name, keys, opened.names, opened.context, tuple(children))
+
+
+# --- a call against the nest of the example ------------------------------------------------------
+
+
+def leaves_of(nest: Any, value: Any, path: str, leaves: list[Any]) -> None:
+    """Append the leaves of a value that is held as the example was.
+
+    The keys of a dict may come in any order. Raises InputError naming the place that differs.
+    """
+    if nest is None:
+        leaves.append(value)
+        return
+    if isinstance(nest, Fixed):
+        _check_fixed(nest, value, path)
+        leaves.append(None)
+        return
+    try:
+        opened = open_container(value)
+    except NoData:
+        opened = None
+    if opened is None or opened.kind != nest.kind or name_of(opened.type) != nest.type:
+        raise _differs(path, _shown(nest.type), _article(type(value)))
+    children = opened.children
+    if nest.keys or opened.keys:
+        children = _in_order(nest, opened, path)
+    if len(children) != len(nest.children) or opened.names != nest.names:
+        expected = f"{len(nest.children)} entries{_listed(nest.names)}"
+        raise _differs(path, expected, f"{len(children)}{_listed(opened.names)}")
+    if opened.context != nest.context:
+        raise _differs(path, f"the context {nest.context!r:.60}", f"{opened.context!r:.60}")
+    for position, child in enumerate(nest.children):
+        if child is None:
+            leaves.append(children[position])
+        else:
+            steps = steps_of(opened.kind, opened.keys, len(opened.items), opened.names)
+            leaves_of(child, children[position], path + steps[position], leaves)
+
+
+def _in_order(nest: Nest, opened: Opened, path: str) -> tuple[Any, ...]:
+    """The children in the order of the example's keys."""
+    if opened.keys == nest.keys:
+        return opened.children
+    by_key = {}
+    try:
+        for key, item in zip(opened.keys, opened.items, strict=True):
+            by_key[json.dumps(data_of(key))] = item
+    except NoData as error:
+        raise _differs(path, f"the keys {_keys(nest.keys)}", str(error)) from None
+    wanted = {json.dumps(key): key for key in nest.keys}
+    for text, key in wanted.items():
+        if text not in by_key:
+            raise InputError(
+                f"Argument {path} has no {key!r}, which was part of the call that was compiled.",
+                "Pass it, or compile again without it.",
+                argument=path,
+            )
+    for text in by_key:
+        if text not in wanted:
+            raise InputError(
+                f"Argument {path} has {text}, which was not part of the call that was compiled.",
+                "Leave it out, or compile again with it.",
+                argument=path,
+            )
+    return (*(by_key[text] for text in wanted), *opened.attributes)
+
+
+def _check_fixed(nest: Fixed, value: Any, path: str) -> None:
+    try:
+        data = data_of(value)
+    except NoData:
+        data = NoData
+    if data != nest.data or json.dumps(data) != json.dumps(nest.data):
+        raise InputError(
+            f"Argument {path} has the value {value!r:.60}, and the compiled function takes "
+            f"{_value_shown(nest.data)}.",
+            "It was fixed at capture; compile again with this value.",
+            argument=path,
+            expected=_value_shown(nest.data),
+            found=f"{value!r:.60}",
+        )
+
+
+def _value_shown(data: Any) -> str:
+    if isinstance(data, dict) and len(data) == 1:
+        ((kind, said),) = data.items()
+        if kind == "enum":
+            return f"{_shown(said[0])}.{said[1]}"
+        return f"{kind}({said!r:.60})"
+    return f"{data!r:.60}"
+
+
+def _differs(path: str, expected: str, found: str) -> InputError:
+    verb = "is" if found.startswith(("a ", "an ")) else "has"
+    return InputError(
+        f"Argument {path} {verb} {found}, and the compiled function takes {expected}.",
+        "Call it like the example it was compiled with.",
+        argument=path,
+        expected=expected,
+        found=found,
+    )
+
+
+def _shown(name: str) -> str:
+    short = name.removeprefix("builtins:").replace(":", ".")
+    return f"an {short}" if short[:1] in "aeiouAEIOU" else f"a {short}"
+
+
+def _article(kind: type) -> str:
+    return _shown(name_of(kind))
+
+
+def _keys(keys: Sequence[Any]) -> str:
+    return ", ".join(map(repr, keys))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f" ({', '.join(names)})" if names else ""
+
+
+# --- leaves -> the containers again --------------------------------------------------------------
+
+
+def builder(nest: Any, known: Mapping[str, Any]) -> Callable[[Iterator[Any]], Any]:
+    """What takes leaves in order and gives the containers.
+
+    Every type is found here, once. Raises TreeTypeMissing naming what this process lacks.
+    """
+    if nest is None:
+        return next
+    if isinstance(nest, Fixed):
+        value = value_of(nest.data, known)
+
+        def fixed(leaves: Iterator[Any]) -> Any:
+            next(leaves)
+            return value
+
+        return fixed
+    inner = [builder(child, known) for child in nest.children]
+    if nest.type == "builtins:tuple":
+        return lambda leaves: tuple([make(leaves) for make in inner])
+    if nest.type == "builtins:list":
+        return lambda leaves: [make(leaves) for make in inner]
+    keys = tuple(value_of(key, known) for key in nest.keys)
+    if nest.type == "builtins:dict":
+        return lambda leaves: {k: make(leaves) for k, make in zip(keys, inner, strict=True)}
+    close = finder(nest.kind, nest.type, known, nest.context)
+    count, names = len(inner) - len(nest.names), nest.names
+
+    def make_again(leaves: Iterator[Any]) -> Any:
+        children = [make(leaves) for make in inner]
+        return close(keys, children[:count], names, children[count:])
+
+    return make_again
+
+
+# --- plain data ----------------------------------------------------------------------------------
+
+
+def nest_data(nest: Any) -> Any:
+    """A nest as JSON data: null for a leaf."""
+    if nest is None:
+        return None
+    if isinstance(nest, Fixed):
+        return {"fixed": nest.data}
+    data: dict[str, Any] = {"kind": nest.kind, "type": nest.type}
+    data |= {k: v for k, v in (("keys", list(nest.keys)), ("names", list(nest.names))) if v}
+    if nest.context is not None:
+        data["context"] = nest.context
+    data["children"] = [nest_data(child) for child in nest.children]
+    return data
+
+
+def read_nest(data: Any) -> Any:
+    """The nest that `nest_data` wrote. Raises ValueError for anything else."""
+    if data is None:
+        return None
+    if isinstance(data, dict) and data.keys() == {"fixed"}:
+        return Fixed(data["fixed"])
+    if not isinstance(data, dict) or not is_type_name(data.get("type")):
+        raise ValueError(f"it has {data!r:.60} in the place of a container")
+    children: Any = data.get("children")
+    keys, names = data.get("keys", []), data.get("names", [])
+    if not all(isinstance(part, list) for part in (children, keys, names)):
+        raise ValueError(f"the entries of its {data['type']} are no lists")
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"the names of its {data['type']} are no names")
+    count = len(children) - len(names)
+    if count < 0 or (keys and len(keys) != count):
+        raise ValueError(f"its {data['type']} has {len(children)} entries for other names")
+    inner = tuple(read_nest(child) for child in children)
+    kind = str(data.get("kind"))
+    return Nest(kind, data["type"], tuple(keys), tuple(names), data.get("context"), inner)
+
+
+def local_types(nest: Any) -> Iterator[str]:
+    """The names in a nest that no other process can find."""
+    if isinstance(nest, Nest):
+        if "<" in nest.type:
+            yield nest.type
+        for child in nest.children:
+            yield from local_types(child)
+    elif isinstance(nest, Fixed) and isinstance(nest.data, dict):
+        said = nest.data.get("enum") or nest.data.get("flags")
+        if said and "<" in said[0]:
+            yield said[0]
