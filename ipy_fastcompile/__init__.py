@@ -1,9 +1,9 @@
 """See what compiling a PyTorch model really does, and reload the result in milliseconds.
 
 ``compile`` turns a model and its example inputs into a `CompiledModel`, ``compile_cached`` asks the
-cache first; ``load`` turns a saved artifact back into a callable; ``inspect`` reads an artifact
-without torch; ``verify`` checks one before it is shipped. In IPython or Jupyter, ``%load_ext
-ipy_fastcompile`` adds ``%%fastcompile`` and its relatives.
+cache first; ``load`` turns a saved artifact back into a callable; ``inspect`` reads an artifact,
+ours or somebody else's, without torch; ``verify`` checks one before it is shipped. In IPython or
+Jupyter, ``%load_ext ipy_fastcompile`` adds ``%%fastcompile`` and its relatives.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import errors
-    from .artifact.inspect import inspect
     from .engine.boundaries import SplitReason
     from .engine.cached import compile_cached
     from .engine.pipeline import CompiledModel, compile
+    from .foreign.inspect import inspect
     from .runtime.load import load
     from .verification.verify import verify
 
@@ -38,7 +38,7 @@ _HOMES = {
     "SplitReason": "engine.boundaries",
     "compile": "engine.pipeline",
     "compile_cached": "engine.cached",
-    "inspect": "artifact.inspect",
+    "inspect": "foreign.inspect",
     "load": "runtime.load",
     "verify": "verification.verify",
 }

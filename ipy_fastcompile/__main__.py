@@ -14,7 +14,7 @@ from .errors import FastCompileError, FastCompileWarning
 # is asked for, so that inspecting needs no torch.
 COMMANDS = {
     "demo": ("ipy_fastcompile.demo", "compile a Llama of toy width, and show what became of it"),
-    "inspect": ("ipy_fastcompile.artifact.inspect_command", "read an artifact, or compare two"),
+    "inspect": ("ipy_fastcompile.foreign.inspect_command", "read an artifact, or compare two"),
     "verify": (
         "ipy_fastcompile.verification.verify",
         "check that an artifact loads and computes without a compiler",

@@ -99,6 +99,10 @@ class ArtifactTooLarge(ArtifactCorrupt):
     """The file, its manifest or its number of members is past what the format allows."""
 
 
+class ForeignUnreadable(ArtifactCorrupt):
+    """The file is neither an artifact of this package nor one of another kind that is known."""
+
+
 class ArtifactUntrusted(ArtifactError, PermissionError):
     """The artifact was not made by this user, and no digest pins it."""
 

@@ -75,6 +75,14 @@ def tiny_artifact(tiny_compiled: Any, tmp_path_factory: pytest.TempPathFactory) 
     return path
 
 
+@pytest.fixture(scope="session")
+def foreign_samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One file or folder of each format that the installed torch writes, made by one child."""
+    from tests.foreign_samples import make
+
+    return make(tmp_path_factory.mktemp("foreign") / "samples")
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Any:
     """An empty cache."""

@@ -91,8 +91,8 @@ class Api:
         return ipy_fastcompile.inspect(path)
 
     def compare(self, path: Path, other: Path) -> Any:
-        """`ipy_fastcompile.artifact.compare.compare`."""
-        from ..artifact.compare import compare
+        """`ipy_fastcompile.foreign.compare.compare`."""
+        from ..foreign.compare import compare
 
         return compare(path, other)
 
@@ -210,10 +210,15 @@ class FastCompileMagics(Magics):
     def fastcompile_inspect(self, line: str) -> None:
         """Show what is in an artifact, or how two differ. Nothing in them is run or unpickled.
 
+        Ours, or somebody else's: a file of ``aot_compile``, ``standalone_compile``, AOTInductor,
+        ``torch.export`` or ``torch.compiler.precompile``, a Mega-Cache, a folder of Inductor's or
+        vLLM's cache, or any pickle.
+
         Examples::
 
             %fastcompile_inspect llama.fastcompile
             %fastcompile_inspect yesterday.fastcompile today.fastcompile
+            %fastcompile_inspect llama.fastcompile llama.pt2
         """
         words = read_words(line, INSPECT_OPTIONS, "fastcompile_inspect")
         found = self._parser("fastcompile_inspect").parse_args(words)
@@ -226,7 +231,10 @@ class FastCompileMagics(Magics):
             info = self._inspect(found.path, found.other)
         except BAD_INPUT as error:
             raise UsageError(str(error)) from error
-        self._say(str(info))
+        if hasattr(info, "_repr_mimebundle_"):
+            display(info._repr_mimebundle_(), raw=True)
+        else:
+            self._say(str(info))
         if output is not None:
             self._give(info, output)
         return None

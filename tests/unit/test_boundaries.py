@@ -54,6 +54,15 @@ RULES = (
             *(f"{PACKAGE}.{part}" for part in ("artifact", "records", "errors", "__version__")),
         ),
     ),
+    # A reader of strangers' files imports nothing that a stranger could have a say in.
+    Rule(
+        ("foreign/",),
+        only=tuple(f"{PACKAGE}.{part}" for part in ("foreign", "artifact", "errors")),
+    ),
+    Rule(
+        ("foreign/",),
+        ("pickle", "marshal", "shelve", "importlib", "runpy", "code", "ctypes", "subprocess"),
+    ),
     Rule(("records.py", "errors.py"), only=()),
     Rule(
         ("show/",), ("torch", *(f"{PACKAGE}.{part}" for part in ("engine", "runtime", "notebook")))
@@ -67,6 +76,14 @@ DOORS = {
         f"{PACKAGE}.show.text.render_text",
     ),
     "records.py": (f"{PACKAGE}.show.html.render_page",),
+    "foreign/records.py": (
+        f"{PACKAGE}.show.foreign.foreign_html",
+        f"{PACKAGE}.show.foreign.foreign_page",
+    ),
+    "foreign/compare.py": (
+        f"{PACKAGE}.show.foreign.comparison_html",
+        f"{PACKAGE}.show.foreign.comparison_page",
+    ),
 }
 # The one file that knows private names of torch ...
 TORCH_INTERNALS = "torch_internals.py"
@@ -197,6 +214,7 @@ def test_every_part_of_the_package_is_walked() -> None:
         "artifact",
         "bench",
         "engine",
+        "foreign",
         "notebook",
         "runtime",
         "show",
@@ -219,6 +237,13 @@ PLANTED = [
     ("artifact/container.py", "import torch"),
     ("artifact/container.py", "import numpy as np"),
     ("artifact/container.py", "from ..runtime.load import load"),
+    ("foreign/unpickle.py", "import torch"),
+    ("foreign/unpickle.py", "def f():\n    import numpy"),
+    ("foreign/unpickle.py", "from ..records import Report"),
+    ("foreign/records.py", "from ..show.foreign import foreign_html"),
+    ("foreign/unpickle.py", "import pickle"),
+    ("foreign/unpickle.py", "from importlib import import_module\nimport_module(name)"),
+    ("foreign/open.py", "import marshal"),
     ("engine/pipeline.py", "from ..show.explorer import Explorer"),
     ("engine/pipeline.py", "def f():\n    from ..show.view import make_view"),
     ("records.py", "import torch"),

@@ -1,0 +1,3 @@
+{   ((1, 2048), 0, 'inductor_standalone'): {   'cache_key': 'ajfjhlpporvh6syoecluojbgr2hfkkizy3ki234e7vqym2ho4ohn',
+                                               'graph_handle': (   'artifact_compile_range_1_2048_subgraph_0',
+                                                                   '/tmp/recording/vcache/torch_compile_cache/97bd255107/rank_0_0/backbone/artifact_compile_range_1_2048_subgraph_0')}}
