@@ -31,6 +31,24 @@ FORMATS = {
 }
 
 
+_MODEL = """
+import torch
+
+
+class Sample(torch.nn.Module):
+    # Small, but with a parameter, a buffer, a matrix product and fused kernels, two alike.
+
+    def __init__(self):
+        super().__init__()
+        self.lin = torch.nn.Linear(16, 16)
+        self.register_buffer("scale", torch.rand(16))
+
+    def forward(self, x):
+        h = torch.relu(self.lin(x) * self.scale)
+        return torch.relu(self.lin(h) * self.scale).sum(-1)
+"""
+
+
 def make(folder: Path) -> Path:
     """Write all of them into ``folder``; their names have no suffix that could give them away."""
     folder.mkdir(parents=True)
@@ -47,22 +65,14 @@ def make(folder: Path) -> Path:
 
 def main(folder: Path) -> None:
     """The child's part."""
+    # `aot_compile` takes only models whose class a module defines; this file needs no torch.
+    sys.path.insert(0, str(folder.parent))
+    (folder.parent / "sample_model.py").write_text(_MODEL)
     import torch
     from safetensors.torch import save_file
+    from sample_model import Sample
     from torch._inductor import aoti_compile_and_package, standalone_compile
     from torch.fx.experimental.proxy_tensor import make_fx
-
-    class Sample(torch.nn.Module):
-        """Small, but with a parameter, a buffer, a matrix product and fused kernels, two alike."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.lin = torch.nn.Linear(16, 16)
-            self.register_buffer("scale", torch.rand(16))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            h = torch.relu(self.lin(x) * self.scale)
-            return torch.relu(self.lin(h) * self.scale).sum(-1)
 
     torch.manual_seed(0)
     model, x = Sample().eval().requires_grad_(False), torch.randn(32, 16)

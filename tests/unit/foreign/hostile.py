@@ -59,15 +59,10 @@ def by_obj(canary: str) -> bytes:
     return proto(b"(cos\npopen\n" + text(f"touch {canary}") + b"o")
 
 
-def by_newobj(canary: str) -> bytes:
-    # subprocess.Popen is a class: NEWOBJ makes it, BUILD would not call it; so REDUCE inside.
-    return proto(
-        b"csubprocess\nPopen\n("
-         b"]("
-        + text("touch")
-        + text(canary)
-        + b"et\x86R".replace(b"\x86", b"")
-    )
+def by_popen(canary: str) -> bytes:
+    """`subprocess.Popen` is a class: making an instance starts the process."""
+    words = b"(" + text("touch") + text(canary) + b"l"
+    return proto(b"csubprocess\nPopen\n" + words + b"\x85R")
 
 
 def by_memo_name(canary: str) -> bytes:
@@ -131,7 +126,7 @@ RUN: dict[str, Callable[[str], bytes]] = {
     "python 2 name": by_python_2_name,
     "inst": by_inst,
     "obj": by_obj,
-    "popen": by_newobj,
+    "popen": by_popen,
     "name from the memo": by_memo_name,
     "computed name": by_computed_name,
     "getattr and import_module": by_getattr,
