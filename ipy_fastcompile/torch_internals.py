@@ -10,6 +10,7 @@ import ast
 import contextlib
 import functools
 import importlib.util
+import logging
 import os
 import pickle
 import sys
@@ -965,3 +966,39 @@ def call_replaced(module: torch.nn.Module, call: Callable[..., Any]) -> Iterator
         module.__dict__.pop("_compiled_call_impl", None)
         if before is not None:
             module.__dict__["_compiled_call_impl"] = before
+
+
+# Loggers of torch that tell of a failing capture what its exception tells as well.
+_TELLING = ("torch._subclasses.fake_tensor", "torch.fx.experimental.symbolic_shapes")
+
+
+@contextlib.contextmanager
+def without_log_of_failure() -> Iterator[None]:
+    """Hold back what torch logs in this thread, and drop it if the block fails.
+
+    The loggers were seen on 2.11 and 2.13. Who asked for logs by ``TORCH_LOGS`` gets all of them.
+    """
+    if os.environ.get("TORCH_LOGS"):
+        yield
+        return
+    thread, held = threading.get_ident(), []
+
+    def hold(record: logging.LogRecord) -> bool:
+        is_ours = record.thread == thread and record.levelno >= logging.WARNING
+        if is_ours:
+            held.append(record)
+        return not is_ours
+
+    loggers = [logging.getLogger(name) for name in _TELLING]
+    for logger in loggers:
+        logger.addFilter(hold)
+    try:
+        yield
+    except BaseException:
+        held.clear()
+        raise
+    finally:
+        for logger in loggers:
+            logger.removeFilter(hold)
+        for record in held:
+            logging.getLogger(record.name).handle(record)

@@ -147,6 +147,7 @@ def _export(
         torch.no_grad(),
         torch_internals.lazy_graph_modules(),
         torch_internals.without_partial_graph(),
+        torch_internals.without_log_of_failure(),
     ):
         try:
             with watch.attempt(module), call.shown_to_export(module):
