@@ -146,7 +146,7 @@ def _no_fake(failure: Failure) -> Reason | None:
         f"{failure.name} calls {op}{failure.where}, which does not say which shape its result has.",
         (
             f'Register that: @torch.library.register_fake("{op}") on a function of the same '
-            "arguments that returns an empty tensor of that shape, for instance torch.empty_like(x)."
+            "arguments that returns an empty tensor of that shape, such as torch.empty_like(x)."
         ),
     )
 
