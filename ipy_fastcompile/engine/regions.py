@@ -23,6 +23,9 @@ from .sources import place, read_source
 
 _GRADIENT_MODE = "wrap_with_set_grad_enabled"
 _AUTOCAST = "wrap_with_autocast"
+_FLAT_APPLY = (
+    "flat_apply"  # an autograd.Function, as flex_attention's indexing of what it closes over
+)
 _ENTER, _EXIT = "_enter_autocast", "_exit_autocast"
 
 
@@ -32,7 +35,6 @@ def flatten_regions(graph_module: GraphModule) -> GraphModule:
     Raises `CaptureError` naming the region that cannot be traced again, and for `torch.func.grad`,
     of which `torch.export` makes a graph that holds the example's values.
     """
-    _refuse_gradients(graph_module)
     for child in graph_module.children():
         if isinstance(child, GraphModule) and _is_branch(graph_module, child):
             flatten_regions(child)
@@ -49,9 +51,13 @@ def flatten_regions(graph_module: GraphModule) -> GraphModule:
             continue
         changed = True
     if changed:
+        for node in reversed(list(graph_module.graph.nodes)):
+            if node.op == "get_attr" and not node.users:
+                graph_module.graph.erase_node(node)
         graph_module.graph.lint()
         graph_module.recompile()
         return flatten_regions(graph_module)
+    _refuse_gradients(graph_module)
     return graph_module
 
 
@@ -237,6 +243,8 @@ def _flatten_transforms(graph_module: GraphModule) -> bool:
         depth += step
         if depth or step:
             region.append(node)
+        elif _higher_order(node) == _FLAT_APPLY:
+            found.append([node])
         if step < 0 and not depth:
             found.append(region)
             region = []
