@@ -267,6 +267,7 @@ class Report:
     tolerance: str = ""
     reloads: tuple[ReloadRecord, ...] = ()
     notes: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()  # what to know before anything else, the most serious first
     predicted_peak: int | None = None  # bytes of intermediates at the example sizes
     measured_peak: int | None = None
     profile: ProfileRecord | None = None

@@ -213,7 +213,40 @@ def retrace(function: Callable[..., Any], values: Sequence[Any]) -> torch.fx.Gra
     fakes = [v for v in values if hasattr(v, "fake_mode")]
     mode = fakes[0].fake_mode if fakes else contextlib.nullcontext()
     with torch.no_grad(), mode, enable_python_dispatcher(), preserve_node_meta():
-        return make_fx(function)(*values)
+        traced = make_fx(function)(*values)
+    for node in traced.graph.nodes:
+        held = getattr(traced, str(node.target), None) if node.op == "get_attr" else None
+        if isinstance(held, torch.Tensor):
+            _write_out(traced, node, held)
+    return traced
+
+
+def _write_out(traced: torch.fx.GraphModule, node: torch.fx.Node, held: torch.Tensor) -> None:
+    """Let a graph make the number that it holds as a tensor: compiled graphs hold none."""
+    value = getattr(held, "constant", None)
+    known = value if isinstance(value, torch.Tensor) else held
+    if known.numel() != 1 or is_fake(known):
+        raise ValueError(f"it makes a constant of shape {tuple(held.shape)} as it runs")
+    options: dict[str, Any] = {"dtype": known.dtype, "device": known.device}
+    with traced.graph.inserting_before(node):
+        full = torch.ops.aten.full.default
+        made = traced.graph.call_function(full, (list(known.shape), known.item()), options)
+    made.meta = dict(node.meta)
+    made.meta["val"] = node.meta.get("val", held)
+    node.replace_all_uses_with(made)
+    traced.graph.erase_node(node)
+
+
+# Ops that take graphs and that eager mode runs as a fixed sequence of ops, the loops unrolled.
+_UNROLLED = ("flex_attention", "scan", "map_impl", "associative_scan")
+
+
+def eager_implementation(target: Any) -> Callable[..., Any] | None:
+    """What eager mode runs for an op that takes graphs, None for all others (seen on 2.13)."""
+    if not is_higher_order(target) or target.name() not in _UNROLLED:
+        return None
+    kernels: dict[Any, Callable[..., Any]] = target.py_kernels
+    return kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
 
 
 def end_of_transform(begin: Any) -> Callable[[], Any]:

@@ -15,6 +15,8 @@ from torch.fx import Node
 from .. import torch_internals
 from ..errors import SplitError
 
+# The kind of a boundary at a node that Inductor refuses: it runs uncompiled, all others do not.
+REFUSED = "not compiled"
 # Splitting ops, unless `split_at` says otherwise: attention, whoever registers it.
 _ATTENTION = re.compile(r"attention|attn")
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.fx import GraphModule
+from torch.fx import GraphModule, Node
 
 from .. import torch_internals
-from ..errors import FastCompileWarning
 from ..interrupts import check_whole
+from .boundaries import REFUSED
+from .culprit import refused_node
 from .layout import settle_layouts, settle_outputs
 from .native import NativeKernel, rewrite_kernel
 from .split import SplitGraph, Submodule
@@ -52,6 +52,7 @@ class Lowered:
     kernel_of: tuple[int | None, ...]
     descriptions: tuple[Description, ...]
     failures: Mapping[int, str]  # submodules that Inductor refused and that run inlined instead
+    refused: Mapping[str, str]  # nodes of the captured graph that were refused: set them apart
 
 
 def lower(
@@ -62,8 +63,8 @@ def lower(
 ) -> Lowered:
     """Compile every distinct submodule of a split graph.
 
-    A submodule that Inductor cannot compile runs inlined instead, with a warning that names it.
-    ``sizes`` asks for extra kernels: ``{"seq": [1, 16]}``.
+    A submodule that Inductor cannot compile runs inlined instead; `pipeline` splits again around
+    the node that was refused. ``sizes`` asks for extra kernels: ``{"seq": [1, 16]}``.
     """
     settle_layouts(split, at_size)
     ranges = symbol_ranges(split)
@@ -73,7 +74,8 @@ def lower(
         if not sub.inlined:
             groups.setdefault(description.digest, []).append(sub)
     kernels: list[Kernel] = []
-    failures: dict[int, str] = {}
+    failures = {s.index: s.reason.detail for s in split.submodules if s.reason.kind == REFUSED}
+    refused: dict[str, str] = {}
     kernel_of: list[int | None] = [None] * len(split.submodules)
     variants = size_variants(split, sizes or {})
     total = len(groups) * (1 + len(variants))
@@ -89,13 +91,10 @@ def lower(
             )
         except Exception as error:  # noqa: BLE001 - Inductor raises whatever its passes raise
             check_whole(error)
-            reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0]:.200}"
-            warnings.warn(
-                f"Inductor could not compile {first.name} ({reason}); it runs uncompiled.",
-                FastCompileWarning,
-                stacklevel=4,
-            )
-            failures.update({sub.index: reason for sub in subs})
+            failures.update({sub.index: said(error) for sub in subs})
+            node = refused_node(first.graph_module, error, _try)
+            if node is not None:
+                refused |= _same_nodes(node, subs, said(error))
             done += 1 + len(variants)
             continue
         done += 1
@@ -112,7 +111,24 @@ def lower(
         kernels.append(kernel)
     if on_kernel:
         on_kernel(total, total, "")
-    return Lowered(split, tuple(kernels), tuple(kernel_of), descriptions, failures)
+    return Lowered(split, tuple(kernels), tuple(kernel_of), descriptions, failures, refused)
+
+
+def said(error: BaseException) -> str:
+    """What an error of Inductor says, on one line."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]:.200}"
+
+
+def _try(graph_module: GraphModule) -> None:
+    inputs = [n.meta["val"] for n in graph_module.graph.nodes if n.op == "placeholder"]
+    torch_internals.compile_submodule(graph_module, inputs, describe(graph_module).digest)
+
+
+def _same_nodes(node: Node, subs: Sequence[Submodule], why: str) -> dict[str, str]:
+    """The nodes in the place of a refused one in all twins, by their names in the graph."""
+    position = list(subs[0].graph_module.graph.nodes).index(node)
+    return {list(sub.graph_module.graph.nodes)[position].name: why for sub in subs}
 
 
 def compile_kernel(

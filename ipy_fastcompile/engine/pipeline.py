@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from .. import torch_internals
 from ..artifact import SavedArtifact, save_artifact
 from ..artifact.inspect import REPORT
 from ..artifact.squeeze import squeeze
+from ..errors import FastCompileWarning
 from ..interrupts import import_whole
 from ..records import Progress, Report, StageRecord
 from .boundaries import SplitFunction
@@ -24,11 +26,14 @@ from .codegen import ExecutionCode, generate_execution_code
 from .lower import Lowered, lower
 from .pack import Packed, check_result_types, pack
 from .profile import profile_call
+from .regions import spell_out
 from .reloadable import ReloadableModel
 from .report import build_report
 from .split import SplitGraph, split
 
 OnProgress = Callable[[Progress], None]
+# Nodes that Inductor refuses are set apart up to so many; a model of more is better told as it is.
+_MOST_REFUSED = 64
 STAGES = ("capture", "split", "lower", "codegen", "pack")
 
 
@@ -76,11 +81,20 @@ def compile(
         with clock.stage("lower"):
             wanted = {name: list(values) for name, values in (sizes or {}).items()}
             lowered = lower(split_graph, sizes=wanted, on_kernel=clock.on_kernel)
+            refused: dict[str, str] = {}
+            while set(lowered.refused) - set(refused) and len(refused) < _MOST_REFUSED:
+                refused |= lowered.refused
+                spell_out(captured.graph_module, refused)
+                split_graph = split(captured, split_at, refused=refused)
+                lowered = lower(split_graph, sizes=wanted, on_kernel=clock.on_kernel)
         with clock.stage("codegen"):
             code = generate_execution_code(lowered)
         with clock.stage("pack"):
             packed = pack(lowered, code)
-        return CompiledModel(model, captured, split_graph, lowered, code, packed, clock.records)
+        compiled = CompiledModel(model, captured, split_graph, lowered, code, packed, clock.records)
+    for alarm in compiled.report.alarms:
+        warnings.warn(alarm, FastCompileWarning, stacklevel=2)
+    return compiled
 
 
 @contextmanager

@@ -10,8 +10,7 @@ records gradients.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -51,14 +50,19 @@ def flatten_regions(graph_module: GraphModule) -> GraphModule:
             continue
         changed = True
     if changed:
-        for node in reversed(list(graph_module.graph.nodes)):
-            if node.op == "get_attr" and not node.users:
-                graph_module.graph.erase_node(node)
+        _drop_unused(graph_module)
         graph_module.graph.lint()
         graph_module.recompile()
         return flatten_regions(graph_module)
     _refuse_gradients(graph_module)
     return graph_module
+
+
+def _drop_unused(graph_module: GraphModule) -> None:
+    """Forget the graphs and constants that no op takes any more."""
+    for node in reversed(list(graph_module.graph.nodes)):
+        if node.op == "get_attr" and not node.users:
+            graph_module.graph.erase_node(node)
 
 
 def _refuse_gradients(graph_module: GraphModule) -> None:
@@ -173,18 +177,19 @@ def _replace(
 ) -> None:
     """Put the nodes of a graph in the place of its call."""
     results = _insert(graph_module, node, inner, arguments)
-    for user in list(node.users):
-        if user.target is operator.getitem:
-            position: Any = user.args[1]
-            _take_over(user, results[position])
-    if node.users:  # a single value, or the whole of it
-        node.replace_all_uses_with(results)
+    _give(node, results)
     graph_module.graph.erase_node(node)
 
 
-def _take_over(node: Node, value: Any) -> None:
-    node.replace_all_uses_with(value)
-    node.graph.erase_node(node)
+def _give(node: Node, value: Any) -> None:
+    """Let the users of a node, or of its items, use what stands for it."""
+    if isinstance(value, (tuple, list)):
+        for user in list(node.users):
+            position: Any = user.args[1]
+            user.replace_all_uses_with(value[position])
+            node.graph.erase_node(user)
+    else:
+        node.replace_all_uses_with(value)
 
 
 def _insert(
@@ -253,7 +258,9 @@ def _flatten_transforms(graph_module: GraphModule) -> bool:
     return bool(found)
 
 
-def _flatten_transform(graph_module: GraphModule, nodes: Sequence[Node]) -> None:
+def _flatten_transform(
+    graph_module: GraphModule, nodes: Sequence[Node], runner: type[_Runner] = _Runner
+) -> None:
     members = set(nodes)
     inside = Graph()
     copies: dict[Node, Node] = {}
@@ -271,10 +278,36 @@ def _flatten_transform(graph_module: GraphModule, nodes: Sequence[Node]) -> None
         copies[node] = inside.node_copy(node, lambda n: copies[n])
     results = [n for n in nodes if any(user not in members for user in n.users)]
     inside.output(tuple(copies[n] for n in results))
-    runner = _Runner(GraphModule(graph_module, inside))
-    traced = _retrace(runner.run, arguments, nodes[0])
+    traced = _retrace(runner(GraphModule(graph_module, inside)).run, arguments, nodes[0])
     values = _insert(graph_module, nodes[0], traced, arguments)
     for node, value in zip(results, values, strict=True):
-        node.replace_all_uses_with(value)
+        _give(node, value)
     for node in reversed(nodes):
         graph_module.graph.erase_node(node)
+
+
+# --- ops that take graphs, where Inductor refuses them -------------------------------------------
+
+
+class _Spelled(_Runner):
+    """Runs ops that take graphs by what PyTorch runs for them in eager mode."""
+
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+        eager = torch_internals.eager_implementation(target)
+        return eager(*args, **kwargs) if eager else super().call_function(target, args, kwargs)
+
+
+def spell_out(graph_module: GraphModule, names: Iterable[str]) -> tuple[str, ...]:
+    """Replace nodes of such ops by the ops that eager mode runs for them; the names of those."""
+    wanted = set(names)
+    nodes = [
+        node
+        for node in graph_module.graph.nodes
+        if node.name in wanted and torch_internals.eager_implementation(node.target)
+    ]
+    for node in nodes:
+        _flatten_transform(graph_module, [node], _Spelled)
+    if nodes:
+        _drop_unused(graph_module)
+        graph_module.recompile()
+    return tuple(node.name for node in nodes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..artifact import SavedArtifact
+from ..errors import FastCompileWarning
 from ..records import ArtifactRecord, ReloadRecord, Report
 from ..runtime.fresh import measure_reloads
 from ..runtime.load import LoadedFunction, Parts, load_parts
@@ -53,9 +55,13 @@ class ReloadableModel(ABC):
     def save(self, file: str | os.PathLike[str]) -> ArtifactRecord:
         """Write the artifact: one file, replaced only when the new one is complete.
 
+        A FastCompileWarning says what the report's first line says, what is not compiled for one.
+
         Raises SaveError when it cannot be written; what was there before is untouched.
         """
         saved = self.write(file)
+        for alarm in self.report.alarms:
+            warnings.warn(f"{saved.path} was saved. {alarm}", FastCompileWarning, stacklevel=2)
         fx = self.parts.read(self.parts.manifest["program"]["fx"])
         record = ArtifactRecord(saved.path, saved.digest, saved.size, len(fx), saved.signed)
         self.report = replace(self.report, artifact=record)

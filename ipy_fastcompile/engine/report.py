@@ -27,6 +27,7 @@ from ..runtime.kernels import digest_of
 from ..runtime.machine import describe_machine
 from .boundaries import module_path
 from .codegen import ExecutionCode
+from .degraded import SHOWN, alarms_of
 from .liveness import Liveness, line_liveness
 from .lower import Kernel, Lowered
 from .native import kernel_sources
@@ -66,7 +67,8 @@ def build_report(
     parameters = [placeholders[p.placeholder].meta["val"] for p in captured.parameters]
     output = next(n for n in captured.graph_module.graph.nodes if n.op == "output")
     notes = [*captured.notes]
-    notes += [f"submod_{i} runs uncompiled: {why}" for i, why in lowered.failures.items()]
+    told = list(lowered.failures.items())[SHOWN:]  # those before are in the alarms
+    notes += [f"submod_{i} runs uncompiled: {why}" for i, why in told]
     notes += [f"The predicted peak leaves out what is alive inside {why}" for why in alive.unknown]
     return Report(
         model=captured.model_name,
@@ -89,6 +91,7 @@ def build_report(
         execution_code=code.text,
         lines=lines,
         notes=tuple(notes),
+        alarms=alarms_of(lowered),
         predicted_peak=alive.peak,
     )
 

@@ -18,10 +18,12 @@ from torch.fx import Graph, GraphModule, Node
 from .. import torch_internals
 from ..errors import SplitError
 from .boundaries import (
+    REFUSED,
     SplitFunction,
     SplitReason,
     common_path,
     layer_boundaries,
+    op_name,
     splitting_nodes,
 )
 from .capture import Captured
@@ -69,7 +71,10 @@ class SplitGraph:
 
 
 def split(
-    captured: Captured, split_at: Sequence[str] | str | SplitFunction | None = None
+    captured: Captured,
+    split_at: Sequence[str] | str | SplitFunction | None = None,
+    *,
+    refused: Mapping[str, str] | None = None,
 ) -> SplitGraph:
     """Cut a captured graph into submodules.
 
@@ -78,6 +83,8 @@ def split(
     split_at:
         None for attention ops, op names such as ``"aten::scaled_dot_product_attention"``, or a
         function that gives the reason for cutting at a node, None for no cut.
+    refused:
+        Nodes that are set apart since Inductor does not compile them: name -> why.
 
     Raises `SplitError` when a named op is not in the graph.
     """
@@ -86,6 +93,9 @@ def split(
     starts: dict[Node, SplitReason] = {}
     if not own_piece and split_at is None:
         starts = layer_boundaries(nodes)
+    for node in nodes:
+        if refused and node.name in refused:
+            own_piece[node] = SplitReason(REFUSED, f"{op_name(node)}: {refused[node.name]}")
     pieces = _partition(captured, nodes, own_piece, starts)
     return _build(captured, pieces)
 

@@ -33,6 +33,7 @@ from ..errors import (
     OpMissing,
 )
 from . import bind
+from .advice import what_helps
 from .checks import Check
 from .cuda import load_launches
 from .explain import add_note
@@ -455,7 +456,7 @@ class _Loader:
             raise KernelError(
                 f"PyTorch's loader failed on {entry.name}: {type(error).__name__}: "
                 f"{str(error).strip():.300}.",
-                'Load along the native path, or with on_mismatch="recompile".',
+                what_helps(entry, error),
                 kernel=entry.name,
             ) from error
 

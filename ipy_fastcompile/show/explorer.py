@@ -16,7 +16,7 @@ from ..records import ReloadRecord, Report
 from .content import Contents, UnknownKey
 from .frontend import module_source, style_source
 from .overview import overview, reloads_data
-from .view import make_view, summary_line
+from .view import alarms, make_view, summary_line
 
 # A message of 300 kB takes 0.2 s from click to page, one of 1 MB three times that: larger answers
 # travel in pieces. A piece of text grows by its escapes when it is sent.
@@ -65,7 +65,7 @@ class Explorer(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         # What an untrusted notebook and a terminal show in place of the widget.
-        return f"Explorer of {summary_line(self._report)}"
+        return "\n".join([*alarms(self._report), f"Explorer of {summary_line(self._report)}"])
 
     def mark_stale(self, reason: str) -> None:
         """Say in the explorer that what it shows is no longer what runs, and why."""

@@ -33,7 +33,16 @@ from .tables import (
 from .text import margin_text, render_text
 from .tokens import CLASSES
 from .units import format_count
-from .view import WEIGHTS_NOTE, View, code_lines, make_view, peak_bytes, report_facts, summary
+from .view import (
+    WEIGHTS_NOTE,
+    View,
+    alarms,
+    code_lines,
+    make_view,
+    peak_bytes,
+    report_facts,
+    summary,
+)
 
 _MONO = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace"
 _FINE = "font-size:12px;line-height:1.5"
@@ -107,7 +116,12 @@ def _heading(view: View) -> str:
         for label, text in summary(view.report)
     )
     lines = "<br>".join(_text(line) for line in report_facts(view.report))
+    alarm = "".join(
+        f'<div role="alert" style="font-weight:600;margin:2px 0 4px">⚠ {_text(line)}</div>'
+        for line in alarms(view.report)
+    )
     return (
+        f"{alarm}"
         f'<div style="font-size:17px;font-weight:600;margin:2px 0 4px">'
         f"{_text(view.report.model)}</div>"
         f'<div style="overflow-x:auto"><table style="border-collapse:collapse;margin:0">'

@@ -16,7 +16,16 @@ from .content import WINDOW, Contents
 from .palette import kernel_badge
 from .tables import own_note, stage_colors, stage_table
 from .units import format_bytes
-from .view import WEIGHTS_NOTE, View, item_label, output_bytes, peak_bytes, report_facts, summary
+from .view import (
+    WEIGHTS_NOTE,
+    View,
+    alarms,
+    item_label,
+    output_bytes,
+    peak_bytes,
+    report_facts,
+    summary,
+)
 
 # Contents that travel with the state may take so much; a saved state has a budget of 300 kB.
 START_BUDGET = 110_000
@@ -36,7 +45,7 @@ def overview(view: View, contents: Contents, *, can_rerun: bool) -> dict[str, An
         "key": inert(report.key),
         "cache": inert(report.cache),
         "why": [inert(why) for why in report.why_miss],
-        "notes": [inert(note) for note in report.notes],
+        "notes": [*alarms(report), *(inert(note) for note in report.notes)],
         "window": WINDOW,
         "profiled": bool(times),
         "slowest": max(times, default=0.0),

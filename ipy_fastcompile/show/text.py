@@ -21,6 +21,7 @@ from .units import block_bar, format_bytes, format_count, format_seconds, shorte
 from .view import (
     WEIGHTS_NOTE,
     View,
+    alarms,
     code_lines,
     make_view,
     most_bytes,
@@ -38,7 +39,7 @@ _LONGEST_CODE = 150
 def render_text(report: Report) -> str:
     """The report as text: plain characters, no escape sequences, nothing that steers a terminal."""
     view = make_view(report)
-    parts = [summary_line(report), *report_facts(report), ""]
+    parts = [*alarms(report), summary_line(report), *report_facts(report), ""]
     parts += ["Stages of the cold compile", *_table(stage_table(view)), ""]
     if report.submodules:
         parts += ["Submodules in call order", f"  {_pattern(view)}", ""]

@@ -207,6 +207,11 @@ def summary_line(report: Report) -> str:
     return " · ".join(words)
 
 
+def alarms(report: Report) -> tuple[str, ...]:
+    """What stands before everything else: a line each, none when all is as it was asked for."""
+    return tuple(inert(line) for line in report.alarms)
+
+
 def _profile_fact(profile: ProfileRecord) -> str:
     at = ", ".join(f"{name} = {size}" for name, size in profile.sizes)
     return (
