@@ -143,6 +143,10 @@ class KernelError(FastCompileError, RuntimeError):
     """A kernel failed while it was loaded or run."""
 
 
+class ModelGone(FastCompileError, ReferenceError):
+    """What is asked for needs a model that its owner has let go."""
+
+
 class HalfImported(FastCompileError, ImportError):
     """A library is in this process only in part, since something interrupted its import."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
 import warnings
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
@@ -86,10 +88,14 @@ class ReloadableModel(ABC):
         return records
 
     def explore(self) -> Any:
-        """The explorer widget, for a notebook; its "run again" button is `time_reloads`."""
-        from ..show.explorer import Explorer
+        """The explorer widget, for a notebook; its "run again" button is `time_reloads`.
 
-        return Explorer(self.report, lambda shipped: self.time_reloads(shipped=shipped))
+        The widget does not keep the model or this object alive; see `engine.again`.
+        """
+        from ..show.explorer import Explorer
+        from .again import time_again
+
+        return Explorer(self.report, functools.partial(time_again, weakref.ref(self), self.report))
 
     def __str__(self) -> str:
         from ..show.text import render_text

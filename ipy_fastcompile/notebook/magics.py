@@ -37,7 +37,7 @@ from .cell import name_cells, run_last_call
 from .completion import option_matcher
 from .intercept import MISSING, look_up, run_first_call, split_name
 from .options import COMPILE_OPTIONS, INSPECT_OPTIONS, LOAD_OPTIONS, OPTIONS, takes
-from .outputs import cell_key, has_frontend, report_bundle, show_explorer
+from .outputs import cell_key, forget_frames, has_frontend, report_bundle, show_explorer
 from .progress import make_bar
 from .saving import check_save_path
 from .scope import nothing_of
@@ -159,10 +159,13 @@ class FastCompileMagics(Magics):
             return self._compile(options, key, callee, args, kwargs)
 
         place: dict[str, Any] = {"header": 1} if is_cell else {"local_ns": local_ns}
-        if options.model is not None:
-            value = run_first_call(self.shell, source, options.model, on_call, **place)
-        else:
-            value = run_last_call(self.shell, source, on_call, **place)
+        try:
+            if options.model is not None:
+                value = run_first_call(self.shell, source, options.model, on_call, **place)
+            else:
+                value = run_last_call(self.shell, source, on_call, **place)
+        except UsageError as error:
+            raise forget_frames(error) from error.__cause__
         if not self.shell.displayhook.semicolon_at_end_of_expression(source):
             return value
         return nothing_of(value) if inspect.iscoroutine(value) else None

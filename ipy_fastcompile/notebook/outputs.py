@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
@@ -38,6 +39,26 @@ def show_explorer(widget: Any, cell: str, shown: MutableMapping[str, Any]) -> No
         previous.close()
     shown[cell] = widget
     display(widget)
+
+
+def forget_frames(error: BaseException) -> BaseException:
+    """``error`` without the frames behind it and behind its causes, whose lines become notes.
+
+    IPython keeps the last error. One that is shown as a sentence would keep the model and the
+    inputs of the call with it, unseen.
+    """
+    seen: list[BaseException] = []
+    found: list[BaseException | None] = [error]
+    while found:
+        one = found.pop()
+        if one is None or any(one is other for other in seen):
+            continue
+        seen.append(one)
+        found += [one.__cause__, one.__context__]
+        if one is not error and one.__traceback__ is not None and hasattr(one, "add_note"):
+            one.add_note("".join(traceback.format_tb(one.__traceback__)))  # from Python 3.11
+        one.__traceback__ = None
+    return error
 
 
 def cell_key(shell: InteractiveShell, source: str) -> str:

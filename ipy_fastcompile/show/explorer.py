@@ -12,6 +12,7 @@ import anywidget
 import traitlets
 
 from ..artifact.inert import inert, inert_lines
+from ..errors import ModelGone
 from ..records import ReloadRecord, Report
 from .content import Contents, UnknownKey
 from .frontend import module_source, style_source
@@ -106,6 +107,8 @@ class Explorer(anywidget.AnyWidget):
             self._report = dataclasses.replace(self._report, reloads=reloads)
             self.reloads = reloads_data(reloads)
             state = "done"
+        except ModelGone as error:
+            self.problem = _problem("The model is gone", str(error))
         except Exception as error:
             # Shown where the reader looks, and raised where the kernel logs it.
             said = "".join(traceback.format_exception(error))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import sys
+import weakref
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -236,6 +239,35 @@ def test_bad_input_is_one_sentence(
     # The bar does not stay half full.
     stopped = cell.io.outputs[-1].data["text/plain"]
     assert re.fullmatch(r"fastcompile stopped at stage lower after [\d.]+ s", stopped)
+
+
+def test_an_error_in_one_sentence_keeps_no_model(
+    shell: InteractiveShell, magics: FastCompileMagics, run: Any
+) -> None:
+    class Model:
+        def __call__(self, x: int) -> int:
+            return x
+
+    def compile(model: Any, *call: Any, **options: Any) -> None:
+        def inner() -> None:  # its closure outlives the locals of its frame
+            raise errors.CaptureError(f"{type(model).__name__} branches.")
+
+        try:
+            inner()
+        except errors.CaptureError as error:
+            raise errors.CaptureError("The model has a branch.") from error
+
+    magics.api = SimpleNamespace(compile=compile)
+    shell.user_ns["model"] = Model()
+    model = weakref.ref(shell.user_ns["model"])
+    cell = run("%%fastcompile\nmodel(4)")
+    assert isinstance(cell.error, UsageError)
+    assert "Model branches" in str(cell.error.__cause__.__cause__)
+    del shell.user_ns["model"]
+    gc.collect()
+    assert model() is None
+    if sys.version_info >= (3, 11):
+        assert "in inner" in "".join(cell.error.__cause__.__cause__.__notes__)
 
 
 def test_what_is_not_the_user_s_fault_keeps_its_traceback(api: Any, model: Any, run: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ipy_fastcompile.errors import ModelGone
 from ipy_fastcompile.records import ReloadRecord, Report
 from ipy_fastcompile.show.explorer import PIECE, Explorer
 from tests.unit.show.sample import sample_report
@@ -111,6 +112,22 @@ def test_a_failed_run_is_shown_and_raised(report: Report, monkeypatch: pytest.Mo
     assert explorer.problem["text"] == "no process for\\x1b[31m you"
     assert "Traceback" in explorer.problem["detail"]
     assert len(explorer.reloads) == len(report.reloads)
+
+
+def test_a_model_that_is_gone_is_no_failure(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rerun(shipped: bool) -> tuple[ReloadRecord, ...]:
+        raise ModelGone("Llama is gone.", "Run the cell again.")
+
+    explorer = Explorer(report, rerun)
+    sent = Recorder(explorer, monkeypatch).say(type="reload", shipped=False)
+    assert [message["state"] for message in sent] == ["running", "failed"]
+    assert explorer.problem == {
+        "title": "The model is gone",
+        "text": "Llama is gone. Run the cell again.",
+        "detail": "",
+    }
 
 
 def test_without_a_rerun_nothing_is_run(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
