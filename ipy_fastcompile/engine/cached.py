@@ -29,7 +29,8 @@ from ..errors import (
     KeyFileError,
 )
 from ..records import Report
-from ..runtime.load import LoadedFunction, load_parts
+from ..runtime.load import load_parts
+from ..runtime.loaded import LoadedFunction
 from .keepable import keepable
 from .key import UNCOVERED, CallKey, make_key
 from .pack import check_result_types

@@ -11,7 +11,7 @@ import inspect
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -28,8 +28,8 @@ from .failures import explain_failure
 from .preflight import check_devices, check_gradients, check_mode, check_statistics
 from .randomness import check_draws, check_host_numbers, describe_draws, draws_of
 from .regions import flatten_regions
+from .shared import Memory, memory_of
 from .sizes import solve_linear
-from .writes import written_placeholders
 
 # What a user writes for a dimension: a name, a name with its range, or torch.export's own Dim.
 DimensionSpec = Any
@@ -83,6 +83,7 @@ class Captured:
     example_leaves: tuple[Any, ...]
     types: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    memory: Memory = field(default_factory=Memory)
 
 
 def capture(
@@ -307,8 +308,9 @@ def _read_program(
         if name in wanted and isinstance(value, torch.Tensor)
     }
     symbols, names = _read_symbols(program, inputs, leaves, given)
+    graph_module = _clean_graph(flatten_regions(program.graph_module))
     return Captured(
-        graph_module=_clean_graph(flatten_regions(program.graph_module)),
+        graph_module=graph_module,
         model_name=model_name(model),
         parameters=tuple(parameters),
         inputs=tuple(inputs),
@@ -323,6 +325,7 @@ def _read_program(
         example_kwargs=kwargs,
         example_leaves=tuple(leaves),
         types=call.types,
+        memory=memory_of(graph_module, module, parameters, inputs, constants, leaves),
     )
 
 
@@ -407,11 +410,10 @@ _EFFECTS = (
 
 def _written_constants(captured: Captured) -> tuple[str, ...]:
     """Tensors that the graph writes to and that no model holds: those of closures, attributes."""
-    written = written_placeholders(captured.graph_module)
     return tuple(
         f"what it writes to the tensor {p.name}"
         for p in captured.parameters
-        if p.kind == "constant" and p.placeholder in written
+        if p.kind == "constant" and p.placeholder in captured.memory.written
     )
 
 

@@ -82,6 +82,7 @@ def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
         "signature": _signature(captured, used),
         "symbols": [[s.name, s.min, s.max, s.example] for s in captured.symbols],
         "parameters": [_parameter_row(nodes[p.placeholder], p) for p in used],
+        **_memory(captured, used),
         "stored": stored_name,
         "constants": [
             _tensor_row(f"constant {i}", "constant", t) for i, t in enumerate(code.constants)
@@ -212,6 +213,21 @@ def _signature(captured: Captured, used: list[ParameterSpec]) -> dict[str, Any]:
             marks.append("input" if node.name in inputs else is_used)
     signature["placeholders"] = marks
     return signature
+
+
+def _memory(captured: Captured, used: list[ParameterSpec]) -> dict[str, Any]:
+    """What a load and a call have to know of shared memory, and of the default dtype."""
+    memory = captured.memory
+    inputs = enumerate(captured.inputs)
+    return {
+        "ties": [
+            [t.name, t.other, t.offset, None if t.shape is None else list(t.shape)]
+            for t in memory.ties
+        ],
+        "written": [p.name for p in used if p.placeholder in memory.written],
+        "written_inputs": [i for i, spec in inputs if spec.placeholder in memory.written],
+        "default_dtype": memory.default_dtype,
+    }
 
 
 def _parameter_row(node: Node, parameter: ParameterSpec) -> list[Any]:

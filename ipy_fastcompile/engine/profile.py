@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ..records import ProfileRecord, Report
-from ..runtime.load import LoadedFunction
+from ..runtime.loaded import LoadedFunction
 from ..runtime.profile import LineTimes, measure_lines, measure_peak
 from .codegen import CodeLine, ExecutionCode
 from .liveness import line_liveness

@@ -17,7 +17,8 @@ from ..artifact import SavedArtifact
 from ..errors import FastCompileWarning
 from ..records import ArtifactRecord, ReloadRecord, Report
 from ..runtime.fresh import measure_reloads
-from ..runtime.load import LoadedFunction, Parts, load_parts
+from ..runtime.load import Parts, load_parts
+from ..runtime.loaded import LoadedFunction
 
 
 class ReloadableModel(ABC):

@@ -128,11 +128,25 @@ def compile_execution_fn(
     constants:
         The tensors of its constants table.
     """
+    return bind_again(execution_namespace(code), kernels, parameters, constants)
+
+
+def execution_namespace(code: types.CodeType | str) -> dict[str, Any]:
+    """What executing execution code defines: `bind_again` binds it as often as it is needed."""
     if isinstance(code, str):
         text = code
         code = compile_text(text, "execution code")
         register_text(code.co_filename, text)
-    namespace = run_code(code, {"__name__": "execution_code"})
+    return run_code(code, {"__name__": "execution_code"})
+
+
+def bind_again(
+    namespace: Mapping[str, Any],
+    kernels: Sequence[Callable[..., Any]],
+    parameters: Sequence[torch.Tensor],
+    constants: Sequence[torch.Tensor] = (),
+) -> ExecutionFunction:
+    """The function of executed code with these tensors; what was bound before stays as it is."""
     check_inputs = namespace["check_inputs"]
     try:
         forward = namespace["bind"](kernels, parameters, constants)

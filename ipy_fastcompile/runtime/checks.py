@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import torch
 
 from ..errors import InputError
+from . import plain
 
 _CONVERT = "Convert the argument, or compile again with an example like it."
 
@@ -48,6 +49,8 @@ class Check:
         """A tensor of this dtype, device, rank and layout, that does not ask for a gradient."""
         if not isinstance(value, torch.Tensor):
             _refuse(path, "type", "a tensor", type(value).__name__, "Pass a torch.Tensor.")
+        if not plain.is_plain(value):
+            _refuse_flaw(path, value)
         if value.dtype is not dtype:
             _refuse(path, "dtype", dtype, value.dtype)
         if value.dim() != rank:
@@ -56,10 +59,6 @@ class Check:
             _refuse(path, "device", device, value.device, f"Move it with .to({str(device)!r}).")
         if value.layout is not layout:
             _refuse(path, "layout", layout, value.layout)
-        if value.is_conj() or value.is_neg():
-            lazy = "a lazy conjugate or negation"
-            hint = "Call resolve_conj().resolve_neg() on it."
-            _refuse(path, "the form of", "a tensor that holds its values", lazy, hint)
         if value.requires_grad and torch.is_grad_enabled():
             _refuse(
                 path,
@@ -104,8 +103,19 @@ class Check:
     ) -> torch.Tensor:
         """The tensor with the strides it was compiled for: itself, or a copy.
 
-        A tensor that the model may write to is never copied; other strides are then refused.
+        So are lazy and badly aligned tensors. A tensor that the model may write to is never copied;
+        other strides are then refused.
         """
+        if (
+            type(value) is not torch.Tensor
+            or value.is_neg()
+            or value.is_conj()
+            or not plain.has_memory(value)
+        ):
+            flaw = plain.find_flaw(value)
+            if flaw is not None and (mutated or not flaw.copyable):
+                _refuse_flaw(path, value, copyable=False)
+            value = plain.alias(value) if flaw is None else plain.copied(value)
         found = value.stride()
         if found == strides:
             return value
@@ -137,6 +147,20 @@ class Check:
                     expected=f"apart from {other}",
                     found=f"shared with {other}",
                 )
+
+
+def _refuse_flaw(path: str, value: torch.Tensor, *, copyable: bool = True) -> None:
+    """Raise InputError for a tensor that kernels cannot read; what can be copied may pass."""
+    flaw = plain.find_flaw(value)
+    if flaw is None or (flaw.copyable and copyable):
+        return
+    raise InputError(
+        f"Argument {path} {flaw.what}, and compiled kernels read memory.",
+        flaw.hint,
+        argument=path,
+        expected="a plain tensor",
+        found=flaw.what,
+    )
 
 
 def _same(value: Any, expected: Any) -> bool:

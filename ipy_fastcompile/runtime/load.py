@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -27,18 +28,17 @@ from ..errors import (
     ArtifactIncompatible,
     FastCompileError,
     FastCompileWarning,
-    InputError,
     KernelError,
     LowerError,
     OpMissing,
 )
 from . import bind
 from .advice import what_helps
-from .checks import Check
 from .cuda import load_launches
-from .explain import add_note
+from .follow import Bound, Follower
 from .grammar import generated_names
 from .kernels import kernel_namespace, load_libraries
+from .loaded import LoadedFunction
 from .machine import machine_stamp
 from .parameters import Source, find_parameters
 from .program import KernelEntry, Program, read_program
@@ -64,110 +64,6 @@ class Parts(Protocol):
 
     def read(self, name: str) -> bytes:
         """The verified content of a member."""
-
-
-class LoadedFunction:
-    """What `load` returns: called like the model, it returns what the model returned.
-
-    It is for inference: it runs under `torch.no_grad` and refuses inputs that want a gradient.
-
-    Attributes
-    ----------
-    via:
-        The reload path.
-    timings:
-        Seconds of each step of this load, in order.
-    notes:
-        What happened that a user should know: kernels that took another way, and why.
-    kernel_ways:
-        For every kernel, ``"native"``, ``"torch"`` or ``"recompiled"``.
-    check:
-        What ``check_inputs`` of the execution code takes; see `parts`.
-    """
-
-    def __init__(
-        self,
-        tree: CallTree,
-        check: Callable[..., tuple[Any, ...]],
-        forward: Callable[..., tuple[Any, ...]],
-        by_size: Mapping[tuple[int, ...], Callable[..., tuple[Any, ...]]],
-        *,
-        via: str,
-        model: str,
-        parts: bind.ExecutionParts,
-    ) -> None:
-        self._tree = tree
-        self._check = check
-        self._forward = forward
-        self._by_size = by_size
-        self._n_inputs = len(tree.paths)
-        self.via = via
-        self.model = model
-        self.timings: dict[str, float] = {}
-        self.notes: tuple[str, ...] = ()
-        self.kernel_ways: tuple[str, ...] = ()
-        self.check = Check
-        self._parts = parts
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the model; raises InputError naming an argument that does not fit."""
-        leaves = self._check(*self._tree.leaves(args, kwargs))
-        forward = self._forward
-        if self._by_size:
-            forward = self._by_size.get(leaves[self._n_inputs :], forward)
-        try:
-            if torch.is_grad_enabled():
-                with torch.no_grad():
-                    return self._tree.outputs(forward(*leaves))
-            return self._tree.outputs(forward(*leaves))
-        except Exception as error:
-            add_note(error)
-            raise
-
-    @property
-    def parts(self) -> bind.ExecutionParts:
-        """What ``bind`` of the execution code takes: kernels, parameters and constants.
-
-        With them the text runs by itself, saved as a file and imported::
-
-            fn = fc.load("llama.fastcompile", model)
-            forward = code.bind(*fn.parts)
-            outputs = forward(*code.check_inputs(fn.check, input_ids))
-        """
-        kernels, parameters, constants = self._parts
-        # Kernels write into buffers of their own, which autograd does not allow for leaves.
-        return bind.ExecutionParts(kernels, [p.detach() for p in parameters], constants)
-
-    def check_flat(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
-        """What the execution code's ``forward`` takes: the checked leaves and symbolic sizes."""
-        return self._check(*leaves)
-
-    def flatten(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any]:
-        """The leaves of a call; raises InputError when it has other arguments."""
-        return self._tree.leaves(args, kwargs)
-
-    def call_flat(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
-        """Run on the leaves of a call; the leaves of the outputs, without their containers."""
-        arguments = self._check(*leaves)
-        forward = self._by_size.get(arguments[self._n_inputs :], self._forward)
-        try:
-            with torch.no_grad():
-                return forward(*arguments)
-        except Exception as error:
-            add_note(error)
-            raise
-
-    def requires_grad_(self, requires_grad: bool = True) -> LoadedFunction:
-        """Refuse to train, in words: the kernels have no backward."""
-        if requires_grad:
-            raise InputError(
-                "A loaded function is for inference; it has no backward and records no autograd.",
-                "Train the model itself, and compile it again.",
-            )
-        return self
-
-    def __repr__(self) -> str:
-        return f"<{self.model}, loaded along the {self.via} path>"
 
 
 def load(
@@ -236,16 +132,14 @@ def load_parts(
     loader.check_machine()
     loader.check_ops()
     clock.mark("manifest")
-    check, bound, by_size = loader.load(model, clock)
+    follower = loader.load(model, clock)
     signature = program.signature if with_tree else {**program.signature, "out_kind": "tuple"}
     function = LoadedFunction(
         CallTree(signature, types),
-        check,
-        bound,
-        by_size,
+        follower,
         via=via,
         model=program.model,
-        parts=loader.bound,
+        default_dtype=program.default_dtype,
     )
     clock.mark("bind")
     function.timings = clock.finish()
@@ -290,7 +184,6 @@ class _Loader:
         self._known: frozenset[str] | None = None
         self._graph: Any = None
         self._vector_isa: dict[str, str] = {}
-        self.bound = bind.ExecutionParts((), (), ())
 
     def warn(self, text: str) -> None:
         self.notes.append(text)
@@ -352,9 +245,7 @@ class _Loader:
 
     # --- the parts -------------------------------------------------------------------------------
 
-    def load(
-        self, model: Source, clock: _Clock
-    ) -> tuple[Callable[..., Any], Callable[..., Any], dict[tuple[int, ...], Callable[..., Any]]]:
+    def load(self, model: Source, clock: _Clock) -> Follower:
         program = self.program
         text = self.parts.read(program.execution)
         stored = self._stored_tensors()
@@ -365,20 +256,16 @@ class _Loader:
         kernels = [self._kernel(entry) for entry in program.kernels]
         variants = self._variants()
         clock.mark("kernels")
-        parameters = find_parameters(model, program.parameters, stored)
-        constants = find_parameters(None, program.constants, stored)
-        clock.mark("parameters")
-        self.bound = bind.ExecutionParts(kernels, parameters, constants)
+        constants = find_parameters(None, program.constants, stored).tensors
         code = self._code(program.execution, text, "execution code")
-        function = bind.compile_execution_fn(code, kernels, parameters, constants)
-        by_size = {
-            sizes: bind.compile_execution_fn(code, fixed, parameters, constants).forward
-            for sizes, fixed in variants.items()
-        }
+        namespace = bind.execution_namespace(code)
         clock.mark("exec")
-        if self.via == "fx":
-            return function.check_inputs, self._stitch(kernels, parameters), {}
-        return function.check_inputs, function.forward, by_size
+
+        forward = self._stitched() if self.via == "fx" else None
+        make = partial(_bound, namespace, variants, forward)
+        follower = Follower(model, program, stored, make, kernels, constants)
+        clock.mark("parameters")
+        return follower
 
     def _stored_tensors(self) -> dict[str, torch.Tensor]:
         if not self.program.stored:
@@ -499,12 +386,28 @@ class _Loader:
                 path=self.parts.path,
             ) from error
 
-    def _stitch(
-        self,
-        kernels: Sequence[Callable[..., Any]],
-        parameters: Sequence[torch.Tensor],
-    ) -> Callable[..., tuple[Any, ...]]:
+    def _stitched(self) -> _Stitched:
         """Run the deserialized split graph, its compiled children replaced by kernels."""
         from .stitched import stitched_forward
 
-        return stitched_forward(self._graph, self.program, kernels, parameters)
+        return partial(stitched_forward, self._graph, self.program)
+
+
+_Stitched = Callable[[Sequence[Callable[..., Any]], Sequence[torch.Tensor]], Callable[..., Any]]
+
+
+def _bound(
+    namespace: Mapping[str, Any],
+    variants: Mapping[tuple[int, ...], Sequence[Callable[..., Any]]],
+    stitched: _Stitched | None,
+    parts: bind.ExecutionParts,
+) -> Bound:
+    """The functions of a load over one set of tensors; it keeps nothing of the artifact's bytes."""
+    function = bind.bind_again(namespace, *parts)
+    if stitched is not None:
+        return Bound(function.check_inputs, stitched(parts.kernels, parts.parameters), {})
+    by_size = {
+        sizes: bind.bind_again(namespace, kernels, parts.parameters, parts.constants).forward
+        for sizes, kernels in variants.items()
+    }
+    return Bound(function.check_inputs, function.forward, by_size)

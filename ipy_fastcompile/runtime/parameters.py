@@ -7,19 +7,31 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from ..errors import ParameterError
+from . import plain
+from .places import Place, Places
 
 Source = torch.nn.Module | Mapping[str, torch.Tensor] | Any
 
 
+class Found(NamedTuple):
+    """The tensors that an artifact is bound to, in order, and where those of a module are kept.
+
+    ``places`` has None for what the artifact itself holds, and for all that a mapping gave.
+    """
+
+    tensors: list[torch.Tensor]
+    places: list[Place | None]
+
+
 def find_parameters(
-    source: Source, specs: Sequence[Sequence[Any]], stored: Mapping[str, torch.Tensor]
-) -> list[torch.Tensor]:
-    """The tensor for every specification, in order.
+    source: Source | Lookup, specs: Sequence[Sequence[Any]], stored: Mapping[str, torch.Tensor]
+) -> Found:
+    """The tensor for every specification, in order: plain, without autograd, on the same memory.
 
     Parameters
     ----------
@@ -33,20 +45,24 @@ def find_parameters(
 
     Raises ParameterError naming the tensor that is missing or does not fit, and both sides.
     """
-    lookup = _Lookup(source, stored)
+    lookup = source if isinstance(source, Lookup) else Lookup(source, stored)
     dtypes: dict[str, torch.dtype] = {}
     devices: dict[str, torch.device] = {}
     tensors = []
+    places = []
     for name, kind, dtype_name, shape, stride, device_name in specs:
         if dtype_name not in dtypes:
             dtypes[dtype_name] = getattr(torch, dtype_name)
         if device_name not in devices:
             devices[device_name] = torch.device(device_name)
         device = devices[device_name]
+        place = None
         if kind == "constant":
             tensor = _laid_out(stored[name].to(device), stride)
         else:
-            tensor = lookup.find(name)
+            tensor, place = lookup.find(name)
+        if not plain.is_plain(tensor):
+            _refuse_flaw(name, kind, tensor)
         if (
             tensor.dtype is not dtypes[dtype_name]
             or tensor.shape != tuple(shape)
@@ -54,8 +70,24 @@ def find_parameters(
             or not _has_strides(tensor, stride)
         ):
             raise _misfit(name, kind, tensor, dtype_name, shape, stride, device_name)
-        tensors.append(tensor)
-    return tensors
+        if not plain.has_memory(tensor):
+            _refuse_flaw(name, kind, tensor)
+        tensors.append(plain.alias(tensor))
+        places.append(place)
+    return Found(tensors, places)
+
+
+def _refuse_flaw(name: str, kind: str, tensor: torch.Tensor) -> None:
+    """Raise ParameterError for a tensor that kernels cannot read; subclasses with memory pass."""
+    flaw = plain.find_flaw(tensor)
+    if flaw is not None:
+        raise ParameterError(
+            f"The {kind} {name} {flaw.what}, and compiled kernels read memory.",
+            flaw.hint,
+            name=name,
+            expected="a plain tensor",
+            found=flaw.what,
+        )
 
 
 def _laid_out(tensor: torch.Tensor, stride: Sequence[int] | None) -> torch.Tensor:
@@ -101,20 +133,21 @@ def _misfit(
     )
 
 
-class _Lookup:
-    """Finds tensors by path; the modules on the way are looked up once."""
+class Lookup:
+    """Finds tensors by path.
+
+    ``root`` is the module that they come from, None for a mapping; ``places`` what was looked at.
+    """
 
     def __init__(self, source: Source, stored: Mapping[str, torch.Tensor]) -> None:
-        owner = getattr(source, "__self__", None)
         self._mapping: Mapping[str, Any] | None = None
-        self._modules: dict[str, Any] = {}
         self._stored = stored
+        self.root = module_of(source)
+        self.places = Places(self.root)
+        if self.root is not None:
+            return
         if isinstance(source, Mapping):
             self._mapping = source
-        elif isinstance(source, torch.nn.Module):
-            self._modules[""] = source
-        elif isinstance(owner, torch.nn.Module):
-            self._modules[""] = owner
         elif callable(source) or source is None:
             self._mapping = {}
         else:
@@ -123,21 +156,24 @@ class _Lookup:
                 "Pass a torch.nn.Module or a mapping of names to tensors.",
             )
 
-    def find(self, name: str) -> torch.Tensor:
+    def find(self, name: str) -> tuple[torch.Tensor, Place | None]:
+        """The tensor of this name, and where a module keeps it; raises ParameterError."""
+        place = None
         if self._mapping is not None:
             tensor = self._mapping.get(name, self._stored.get(name))
         else:
-            prefix, _, leaf = name.rpartition(".")
-            tensor = getattr(self._module(prefix), leaf, None)
+            place = self.places.find(name)
+            tensor = place.tensor
         if not isinstance(tensor, torch.Tensor):
             raise self._missing(name)
-        return tensor
+        return tensor, place
 
-    def _module(self, path: str) -> Any:
-        if path not in self._modules:
-            prefix, _, leaf = path.rpartition(".")
-            self._modules[path] = getattr(self._module(prefix), leaf, None)
-        return self._modules[path]
+    def get(self, name: str) -> tuple[torch.Tensor | None, Place | None]:
+        """The same, or None where there is no such tensor."""
+        if self._mapping is not None:
+            return self._mapping.get(name), None
+        place = self.places.find(name)
+        return (place.tensor if isinstance(place.tensor, torch.Tensor) else None), place
 
     def _missing(self, name: str) -> ParameterError:
         near = difflib.get_close_matches(name, list(self._names()), 1)
@@ -153,9 +189,17 @@ class _Lookup:
         if self._mapping is not None:
             yield from self._mapping
         else:
-            root = self._modules[""]
-            yield from (n for n, _ in root.named_parameters())
-            yield from (n for n, _ in root.named_buffers())
+            assert self.root is not None
+            yield from (n for n, _ in self.root.named_parameters())
+            yield from (n for n, _ in self.root.named_buffers())
+
+
+def module_of(source: Source) -> torch.nn.Module | None:
+    """The module itself, the one a bound method is of, or None."""
+    for candidate in (source, getattr(source, "__self__", None)):
+        if isinstance(candidate, torch.nn.Module):
+            return candidate
+    return None
 
 
 def tensors_for(specs: Sequence[Sequence[Any]], seed: int = 0) -> dict[str, torch.Tensor]:

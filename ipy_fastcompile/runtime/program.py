@@ -36,6 +36,11 @@ class Program:
     signature: dict[str, Any]
     symbols: tuple[tuple[str, int, int | None, int], ...]
     parameters: tuple[list[Any], ...]
+    # (name of a parameter, another name whose memory it is, offset in elements, its shape or None)
+    ties: tuple[tuple[str, str, int, list[int] | None], ...]
+    written: tuple[str, ...]  # parameters and buffers that a call writes to
+    written_inputs: tuple[int, ...]
+    default_dtype: str  # "" where the default dtype changes nothing
     stored: str
     constants: tuple[list[Any], ...]
     kernels: tuple[KernelEntry, ...]
@@ -66,6 +71,10 @@ def read_program(manifest: Mapping[str, Any], path: str) -> Program:
         signature=signature,
         symbols=tuple(map(tuple, reader.rows("symbols", 4))),
         parameters=tuple(reader.rows("parameters", 6)),
+        ties=tuple((str(a), str(b), int(n), shape) for a, b, n, shape in reader.rows("ties", 4)),
+        written=tuple(map(str, reader.get("written", list))),
+        written_inputs=tuple(reader.get("written_inputs", list)),
+        default_dtype=reader.get("default_dtype", str),
         stored=reader.get("stored", str),
         constants=tuple(reader.rows("constants", 6)),
         kernels=kernels,

@@ -22,6 +22,7 @@ from .inputs import example_inputs
 from .load import load_parts
 from .parameters import find_parameters, tensors_for
 from .program import Program, read_program
+from .sharing import part_of
 
 
 @dataclass
@@ -62,13 +63,16 @@ def made_up_weights(program: Program) -> dict[str, torch.Tensor]:
         else:
             fan_in = tensor.numel() // tensor.shape[0]
             weights[name] = tensor.mul(50 * (3 / fan_in) ** 0.5)
-    return weights
+    # What is one memory in the model is one here: a load checks it.
+    return weights | {
+        other: part_of(weights[name], offset, shape) for name, other, offset, shape in program.ties
+    }
 
 
 def made_up_parameters(artifact: OpenArtifact, program: Program) -> list[torch.Tensor]:
     """The tensor for every parameter of the program, in its order; stored ones as stored."""
     stored = load_tensors(artifact.read(program.stored)) if program.stored else {}
-    return find_parameters(made_up_weights(program), program.parameters, stored)
+    return find_parameters(made_up_weights(program), program.parameters, stored).tensors
 
 
 def made_up_inputs(program: Program, run: Mapping[str, Any]) -> list[Any]:

@@ -1,0 +1,106 @@
+"""model -> Binding: the execution code bound to the model's tensors, anew when it has others."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..errors import ParameterError
+from .bind import ExecutionParts
+from .parameters import Found, Lookup, Source, find_parameters, module_of
+from .program import Program
+from .sharing import Apart, check_apart, find_ties
+from .watch import Watch
+
+Forward = Callable[..., tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Functions of the execution code over one set of tensors."""
+
+    check: Forward
+    forward: Forward
+    by_size: Mapping[tuple[int, ...], Forward]
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What a call runs, until the model has other tensors.
+
+    ``apart`` is None where the call writes to nothing but its own memory.
+    """
+
+    functions: Bound
+    parts: ExecutionParts
+    watch: Watch
+    apart: Apart | None
+
+
+class Follower:
+    """Binds an artifact to a model, and to the tensors that the model has later.
+
+    ``bind`` makes functions of parameters. The model is not kept alive; of a mapping, the tensors
+    are that it had at first.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        program: Program,
+        stored: Mapping[str, torch.Tensor],
+        bind: Callable[[ExecutionParts], Bound],
+        kernels: Sequence[Callable[..., Any]],
+        constants: Sequence[torch.Tensor],
+    ) -> None:
+        self._program = program
+        self._stored = stored
+        self._bind = bind
+        self._kernels = kernels
+        self._constants = constants
+        self._names = [row[0] for row in program.parameters]
+        module = module_of(source)
+        self._module = None if module is None else weakref.ref(module)
+        self._found: Mapping[str, torch.Tensor] = {}
+        self.binding = self._bound_to(source)
+
+    def __call__(self) -> Binding:
+        """The binding to the tensors that the model has now.
+
+        Raises ParameterError naming the first one that does not fit the artifact any more.
+        """
+        binding = self.binding
+        if binding.watch.holds():
+            return binding
+        module = None if self._module is None else self._module()
+        try:
+            binding = self._bound_to(self._found if module is None else module)
+        except ParameterError as error:
+            raise ParameterError(
+                f"The model has changed since it was loaded. {error.what}",
+                "Undo the change, or compile the model as it is now.",
+                **error.facts,
+            ) from error
+        self.binding = binding  # one assignment: calls in other threads see the old or the new one
+        return binding
+
+    def _bound_to(self, source: Source) -> Binding:
+        program = self._program
+        lookup = Lookup(source, self._stored)
+        found = find_parameters(lookup, program.parameters, self._stored)
+        ties = find_ties(lookup, found, self._names, program.ties, program.written)
+        check_apart(self._names, found.tensors, program.written)
+        every = Found(found.tensors + ties.tensors, found.places + ties.places)
+        apart = None
+        if program.written or program.written_inputs:
+            paths = [entry["path"] for entry in program.signature["inputs"]]
+            apart = Apart(
+                self._names, found.tensors, program.written, paths, program.written_inputs
+            )
+        parts = ExecutionParts(self._kernels, found.tensors, self._constants)
+        self._found = dict(zip(self._names, found.tensors, strict=True))
+        return Binding(self._bind(parts), parts, Watch(lookup, *every), apart)

@@ -1,0 +1,132 @@
+"""artifact, bound to a model -> LoadedFunction: what is called in the model's place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from .. import torch_internals
+from ..errors import InputError
+from . import bind, modes
+from .checks import Check
+from .explain import add_note
+from .follow import Follower
+from .signature import CallTree
+
+
+class LoadedFunction:
+    """What `load` returns: called like the model, it returns what the model returned.
+
+    It is for inference: it runs under `torch.no_grad` and refuses inputs that want a gradient.
+
+    Attributes
+    ----------
+    via:
+        The reload path.
+    timings:
+        Seconds of each step of this load, in order.
+    notes:
+        What happened that a user should know: kernels that took another way, and why.
+    kernel_ways:
+        For every kernel, ``"native"``, ``"torch"`` or ``"recompiled"``.
+    check:
+        What ``check_inputs`` of the execution code takes; see `parts`.
+    """
+
+    def __init__(
+        self,
+        tree: CallTree,
+        follower: Follower,
+        *,
+        via: str,
+        model: str,
+        default_dtype: str = "",
+    ) -> None:
+        self._tree = tree
+        self._follower = follower
+        self._n_inputs = len(tree.paths)
+        self._default_dtype = getattr(torch, default_dtype) if default_dtype else None
+        self.via = via
+        self.model = model
+        self.timings: dict[str, float] = {}
+        self.notes: tuple[str, ...] = ()
+        self.kernel_ways: tuple[str, ...] = ()
+        self.check = Check
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the model.
+
+        Raises InputError naming an argument that does not fit, or a mode in which compiled kernels
+        cannot run, and ParameterError naming a tensor of the model that does not fit any more.
+        """
+        if modes.is_plain():
+            return self._tree.outputs(self._run(self._tree.leaves(args, kwargs)))
+        with modes.set_aside("A compiled function", InputError):
+            return self._tree.outputs(self._run(self._tree.leaves(args, kwargs)))
+
+    def _run(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        binding = self._follower()
+        functions = binding.functions
+        if self._default_dtype is not None:
+            modes.check_default_dtype(self._default_dtype)
+        arguments = functions.check(*leaves)
+        if binding.apart is not None:
+            binding.apart.check(arguments)
+        forward = functions.forward
+        if functions.by_size:
+            forward = functions.by_size.get(arguments[self._n_inputs :], forward)
+        try:
+            if torch.is_grad_enabled():
+                with torch.no_grad():
+                    return forward(*arguments)
+            return forward(*arguments)
+        except Exception as error:
+            add_note(error)
+            raise
+
+    @property
+    def parts(self) -> bind.ExecutionParts:
+        """What ``bind`` of the execution code takes: kernels, parameters and constants.
+
+        With them the text runs by itself, saved as a file and imported::
+
+            fn = fc.load("llama.fastcompile", model)
+            forward = code.bind(*fn.parts)
+            outputs = forward(*code.check_inputs(fn.check, input_ids))
+
+        The parameters are those of now: plain tensors on the memory of the model's.
+        """
+        return self._follower().parts
+
+    def check_flat(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """What the execution code's ``forward`` takes: the checked leaves and symbolic sizes."""
+        return self._follower().functions.check(*leaves)
+
+    def flatten(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any]:
+        """The leaves of a call; raises InputError when it has other arguments."""
+        return self._tree.leaves(args, kwargs)
+
+    def call_flat(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """Run on the leaves of a call; the leaves of the outputs, without their containers."""
+        if modes.is_plain():
+            return self._run(leaves)
+        with modes.set_aside("A compiled function", InputError):
+            return self._run(leaves)
+
+    def requires_grad_(self, requires_grad: bool = True) -> LoadedFunction:
+        """Refuse to train, in words: the kernels have no backward."""
+        if requires_grad:
+            raise InputError(
+                "A loaded function is for inference; it has no backward and records no autograd.",
+                "Train the model itself, and compile it again.",
+            )
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{self.model}, loaded along the {self.via} path>"
+
+
+for _method in (LoadedFunction.__call__, LoadedFunction.call_flat):
+    torch_internals.hide_from_dynamo(_method, "it runs kernels that are compiled already")

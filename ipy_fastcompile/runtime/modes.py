@@ -1,0 +1,56 @@
+"""surroundings of a call -> the same call without them, or one error that names them.
+
+A compiled function computes what was compiled. Autocast, default devices and modes that watch or
+rewrite ops would change what the ops between its kernels do, so they are set aside while it runs.
+Where tensors have no memory (`FakeTensorMode`), or where the call is written down to be run again
+(`make_fx`, `torch.export`, `torch.jit.trace`, `torch.func`), nothing right could come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from .. import torch_internals
+from ..errors import FastCompileError, InputError
+
+is_plain = torch_internals.is_plain_surroundings
+
+
+@contextmanager
+def set_aside(what: str, error: type[FastCompileError]) -> Iterator[None]:
+    """Run a block as if it were called outside of all modes of this thread.
+
+    ``what`` begins the message of an ``error``, which is raised where that is not possible:
+    ``"A loaded function"``.
+    """
+    refuse_tracers(what, error)
+    with torch_internals.without_modes(), torch_internals.without_autocast():
+        yield
+
+
+def refuse_tracers(what: str, error: type[FastCompileError]) -> None:
+    """Raise ``error`` where tensors have no memory, or calls are recorded instead of made."""
+    tracer = torch_internals.tracer_in_charge()
+    if tracer:
+        raise error(
+            f"{what} was called under {tracer}, and what it runs are compiled kernels on real "
+            "memory, which can be neither recorded nor transformed.",
+            f"Call it outside of {tracer}; transform or export the model itself instead.",
+            tracer=tracer,
+        )
+
+
+def check_default_dtype(compiled: torch.dtype) -> None:
+    """Refuse another default dtype where ops of the graph take theirs from it."""
+    current = torch.get_default_dtype()
+    if current is not compiled:
+        raise InputError(
+            f"The default dtype is {current}, and it was {compiled} when the model was compiled; "
+            "the model has ops that take their dtype from it.",
+            f"Call torch.set_default_dtype({compiled}), or compile again.",
+            expected=compiled,
+            found=current,
+        )

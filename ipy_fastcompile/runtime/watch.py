@@ -1,0 +1,135 @@
+"""tensors that were bound + where a module keeps them -> whether it still keeps the same ones.
+
+What a module holds changes behind a loaded function: `load_state_dict(assign=True)`, an assignment,
+a new submodule, ``.data =``, ``.half()``. Each call asks first, at the speed of C: are the modules
+on the way the same, and is at each place a tensor of the same type, dtype, sizes and strides, at
+the same address? The answer costs a quarter of a microsecond a tensor.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from operator import getitem, is_
+from typing import Any
+
+import torch
+
+from .. import torch_internals
+from . import plain
+from .parameters import Lookup
+from .places import Place
+
+_address = torch.Tensor.data_ptr
+
+
+class Watch:
+    """What is bound, and where it came from. It does not keep the module alive.
+
+    When the module is gone, what was bound stays as it was.
+    """
+
+    def __init__(
+        self, lookup: Lookup, tensors: Sequence[torch.Tensor], places: Sequence[Place | None]
+    ) -> None:
+        self._bound = list(tensors)
+        self._addresses = list(map(_address, self._bound))
+        self._module: Callable[[], Any] | None = None
+        self._guards: dict[bool, Callable[..., bool]] = {}
+        self._holders: list[dict[str, Any]] = []
+        self._keys: list[str] = []
+        self._aliases: list[torch.Tensor] = []
+        self._same_holders: list[dict[str, Any]] = []
+        self._same_keys: list[str] = []
+        self._same: list[Any] = []
+        self._watched: list[int] = []
+        self._attributes: list[tuple[Any, str, Any, torch.Tensor | None]] = []
+        if lookup.root is None:
+            return
+        for holder, key, module in lookup.places.steps:
+            self._expect(holder, key, module)
+        self._attributes += [(*step, None) for step in lookup.places.attributes]
+        seen: set[int] = set()
+        for tensor, place in zip(tensors, places, strict=True):
+            if place is not None:
+                self._add(place, tensor, seen)
+        self._watched = list(map(_address, self._aliases))
+        self._follow(lookup.root)
+
+    def _expect(self, holder: dict[str, Any], key: str, value: Any) -> None:
+        self._same_holders.append(holder)
+        self._same_keys.append(key)
+        self._same.append(value)
+
+    def _add(self, place: Place, tensor: torch.Tensor, seen: set[int]) -> None:
+        if place.holder is None:
+            self._attributes.append((place.owner, place.key, place.tensor, tensor))
+        elif id(place.tensor) in seen:  # tied: it is compared under its first name
+            self._expect(place.holder, place.key, place.tensor)
+        else:
+            seen.add(id(place.tensor))
+            self._holders.append(place.holder)
+            self._keys.append(place.key)
+            self._aliases.append(tensor)
+
+    def _follow(self, module: Any) -> None:
+        # The dicts would keep what is in them alive, in a module that nobody has any more.
+        lists: tuple[list[Any], ...] = (
+            self._holders, self._same_holders, self._same, self._attributes,
+        )  # fmt: skip
+
+        def forget(_: Any) -> None:
+            for each in lists:
+                each.clear()
+
+        self._module = weakref.ref(module, forget)
+
+    def holds(self) -> bool:
+        """Whether the module still has, and has in memory, what was bound."""
+        module = None if self._module is None else self._module()
+        if module is None:
+            return list(map(_address, self._bound)) == self._addresses
+        try:
+            if not all(map(is_, map(getitem, self._same_holders, self._same_keys), self._same)):
+                return False
+            found = list(map(getitem, self._holders, self._keys))
+        except KeyError:
+            return False
+        guard = self._guards.get(torch.is_inference_mode_enabled()) or self._guard(found)
+        return (
+            guard is not None
+            and guard(*found)
+            and list(map(_address, found)) == self._watched
+            and (not self._attributes or self._attributes_hold())
+        )
+
+    def _guard(self, found: Sequence[Any]) -> Callable[..., bool] | None:
+        """A guard on tensors like these, None where one is not like what was bound."""
+        if not all(map(_is_alike, found, self._aliases)):
+            return None
+        guard = torch_internals.metadata_guard(found)
+        self._guards[torch.is_inference_mode_enabled()] = guard
+        return guard
+
+    def _attributes_hold(self) -> bool:
+        """The same for steps and tensors that are plain attributes, which are rare."""
+        for owner, key, value, alias in self._attributes:
+            found = getattr(owner, key, None)
+            if found is not value or (alias is not None and not _is_in_place(found, alias)):
+                return False
+        return True
+
+
+def _is_alike(tensor: Any, bound: torch.Tensor) -> bool:
+    return (
+        isinstance(tensor, torch.Tensor)
+        and (plain.is_plain(tensor) or plain.find_flaw(tensor) is None)
+        and tensor.dtype is bound.dtype
+        and tensor.device == bound.device
+        and tensor.shape == bound.shape
+        and tensor.stride() == bound.stride()
+    )
+
+
+def _is_in_place(tensor: Any, bound: torch.Tensor) -> bool:
+    return _is_alike(tensor, bound) and _address(tensor) == _address(bound)
