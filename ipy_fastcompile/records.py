@@ -229,6 +229,19 @@ class Symbol:
 
 
 @dataclass(frozen=True)
+class ConditionRecord:
+    """A condition on symbolic sizes that every call is checked for, beside their ranges.
+
+    ``words`` say what must be ("seq is a multiple of 4"), ``sizes`` are the names it is about,
+    ``source`` the line of the model that needs it, where that is known.
+    """
+
+    words: str
+    sizes: tuple[str, ...]
+    source: Source | None = None
+
+
+@dataclass(frozen=True)
 class ArtifactRecord:
     """The saved file: sizes in bytes."""
 
@@ -271,6 +284,7 @@ class Report:
     predicted_peak: int | None = None  # bytes of intermediates at the example sizes
     measured_peak: int | None = None
     profile: ProfileRecord | None = None
+    conditions: tuple[ConditionRecord, ...] = ()
 
     @property
     def cold_seconds(self) -> float:

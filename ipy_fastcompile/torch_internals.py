@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -262,6 +263,179 @@ def end_of_transform(begin: Any) -> Callable[[], Any]:
 def storage_identity(tensor: torch.Tensor) -> int:
     """A number that tensors share exactly when they share their storage; fake tensors have one."""
     return int(tensor.untyped_storage()._cdata)
+
+
+# --- what a graph takes for granted about sizes (seen on 2.13) -----------------------------------
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A question about sizes that a capture asked, and its answer.
+
+    ``relied_on`` is whether the other answer might have made another graph: questions that an op
+    asks about its own result are none of these. Where the answer became
+    a guard, ``guard`` is that, and ``frames`` are the (file, line, function) it was asked from, the
+    innermost first, without torch's and ours.
+    """
+
+    environment: Any
+    expression: Any
+    answer: Any
+    relied_on: bool
+    guard: Any = None
+    frames: tuple[tuple[str, int, str], ...] = ()
+
+
+def shape_environment(graph_module: torch.fx.GraphModule) -> Any:
+    """What knows the symbolic sizes of a graph: a ShapeEnv; None where all are fixed."""
+    for node in graph_module.graph.nodes:
+        value = node.meta.get("val")
+        for size in (*value.shape, value) if isinstance(value, torch.Tensor) else (value,):
+            if is_symbolic_int(size):
+                return size.node.shape_env
+    return None
+
+
+@contextlib.contextmanager
+def watched_sizes(seen: Callable[[Evaluation], None]) -> Iterator[None]:
+    """Tell of every question about sizes that is asked meanwhile, those answered by ranges too."""
+    from torch.fx.experimental.symbolic_shapes import ShapeEnv
+
+    original = ShapeEnv.evaluate_expr
+
+    def evaluate_expr(
+        self: Any,
+        orig_expr: Any,
+        hint: Any = None,
+        fx_node: Any = None,
+        size_oblivious: bool = False,
+        fallback_value: bool | None = None,
+        **options: Any,
+    ) -> Any:
+        before = len(self.guards)
+        answer = original(self, orig_expr, hint, fx_node, size_oblivious, fallback_value, **options)
+        if getattr(orig_expr, "free_symbols", None):
+            # `guard_or_false` asks with a fallback, which is right whatever the truth is.
+            relied_on = fallback_value is None or bool(answer) is not fallback_value
+            relied_on = relied_on and not _asked_by_an_op()
+            guard: Any = None
+            frames: tuple[tuple[str, int, str], ...] = ()
+            if len(self.guards) > before:
+                guard, frames = self.guards[before].expr, tuple(_frames())
+            seen(Evaluation(self, orig_expr, answer, relied_on, guard, frames))
+        return answer
+
+    ShapeEnv.evaluate_expr = evaluate_expr  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ShapeEnv.evaluate_expr = original  # type: ignore[method-assign]
+
+
+_ASKERS = ("fx/experimental/", "__init__.py", "utils/_", "_logging/", "_guards.py", "_compile.py")
+_OPS = ("_ops.py", "_subclasses/", "_refs/", "_prims", "_meta_registrations.py", "_decomp/",
+        "_library/", "_higher_order_ops/", "_export/", "export/", "_tensor.py")  # fmt: skip
+
+
+def _asked_by_an_op() -> bool:
+    """Whether a question about sizes is one of torch's Python implementations of ops."""
+    torch_directory = str(Path(torch.__file__).parent) + os.sep
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(torch_directory):
+            return False
+        inside = file[len(torch_directory) :]
+        if not inside.startswith(_ASKERS):
+            return inside.startswith(_OPS)
+        frame = frame.f_back
+    return False
+
+
+def _frames() -> Iterator[tuple[str, int, str]]:
+    """(file, line, function) of the frames above ours that are not torch's, innermost first."""
+    torch_directory = str(Path(torch.__file__).parent) + os.sep
+    own_directory = str(Path(__file__).parent) + os.sep
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(own_directory):
+            return
+        if not file.startswith(torch_directory):
+            yield file, frame.f_lineno, frame.f_code.co_name
+        frame = frame.f_back
+
+
+def recorded_guards(environment: Any) -> list[Any]:
+    """Every condition on sizes that a ShapeEnv holds: guards, and deferred runtime assertions."""
+    deferred = environment.deferred_runtime_asserts.values()
+    return [
+        *(guard.expr for guard in environment.guards),
+        *(asserted.expr for group in deferred for asserted in group),
+    ]
+
+
+def replaced_sizes(environment: Any, expression: Any) -> Any:
+    """An expression with equal symbols made one, as in the sizes of the graph's values."""
+    return environment.replace(expression)
+
+
+def size_replacements(environment: Any) -> dict[Any, Any]:
+    """Symbol -> what it was found to be: another symbol, a number, or arithmetic on others."""
+    return dict(environment.replacements)
+
+
+def symbol_range(environment: Any, symbol: Any) -> tuple[int, int | None] | None:
+    """The least and the largest number that a capture took a symbol to be; None: without bound."""
+    limits = environment.var_to_range.get(symbol)
+    if limits is None:
+        return None
+    # sympy's infinities have no integer value.
+    low = 0 if "oo" in str(limits.lower) else int(limits.lower)
+    return low, None if "oo" in str(limits.upper) else int(limits.upper)
+
+
+def bounded(expression: Any, ranges: Mapping[Any, tuple[int, int | None]]) -> tuple[Any, Any]:
+    """The least and the largest value of an expression over these ranges, as sympy's numbers."""
+    from torch.utils._sympy.numbers import int_oo
+    from torch.utils._sympy.value_ranges import ValueRanges, bound_sympy
+
+    known = {
+        symbol: ValueRanges(low, int_oo if high is None else high)
+        for symbol, (low, high) in ranges.items()
+    }
+    found = bound_sympy(expression, known)
+    return found.lower, found.upper
+
+
+def remainder(base: Any, number: int) -> Any:
+    """Torch's own form of ``base % number``; sympy's would be rewritten by sympy's rules."""
+    from torch.utils._sympy.functions import Mod
+
+    return Mod(base, number)
+
+
+@contextlib.contextmanager
+def fake_tensors() -> Iterator[None]:
+    """Tensors without values: what is made meanwhile has a shape and a dtype, and no memory."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.fx.experimental.symbolic_shapes import ShapeEnv
+
+    with FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True), torch.no_grad():
+        yield
+
+
+def known_answer(
+    environment: Any, expression: Any, ranges: Mapping[Any, tuple[int, int | None]]
+) -> Any:
+    """What a condition is for all sizes in these ranges and all that was recorded, else None."""
+    from torch.utils._sympy.numbers import int_oo
+    from torch.utils._sympy.value_ranges import ValueRanges
+
+    known = dict(environment.var_to_range)
+    for symbol, (low, high) in ranges.items():
+        known[symbol] = ValueRanges(low, int_oo if high is None else high)
+    return environment._maybe_evaluate_static(expression, var_to_range=tuple(known.items()))
 
 
 # --- lowering (torch._inductor; seen on 2.11 and 2.13) -------------------------------------------

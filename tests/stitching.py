@@ -14,7 +14,8 @@ import torch
 
 from ipy_fastcompile.engine.capture import Captured
 from ipy_fastcompile.engine.codegen import ExecutionCode, generate_execution_code
-from ipy_fastcompile.engine.lower import Kernel, Lowered, symbol_ranges
+from ipy_fastcompile.engine.kernel_guards import symbol_ranges
+from ipy_fastcompile.engine.lower import Kernel, Lowered
 from ipy_fastcompile.engine.split import SplitGraph
 from ipy_fastcompile.engine.twins import describe
 from ipy_fastcompile.runtime.bind import compile_execution_fn
@@ -59,7 +60,9 @@ def lower_without_compiler(split: SplitGraph) -> Lowered:
         )
         for index in members:
             kernel_of[index] = number
-    return Lowered(split, tuple(kernels), tuple(kernel_of), descriptions, {})
+    return Lowered(
+        split, tuple(kernels), tuple(kernel_of), descriptions, {}, {}, split.captured.conditions
+    )
 
 
 @dataclass(frozen=True)

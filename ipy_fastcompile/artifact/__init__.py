@@ -3,7 +3,7 @@
 `save_artifact` writes one file, `open_artifact` reads it back verified; `inspect`, `compare`,
 `stamp` and `store` build on these two.
 
-The format, ``ipy_fastcompile/1``
+The format, ``ipy_fastcompile/2``
 ---------------------------------
 One ZIP file, at most 2 GiB, so that any tool opens it. It has a single spelling: members STORED,
 one behind the other from byte 0; then the central directory; then the end record; no byte before,

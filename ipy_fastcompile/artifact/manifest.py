@@ -84,7 +84,7 @@ def parse_manifest(
     `write_manifest`, and the walk would cost a native load a millisecond.
 
     Raises `ManifestCorrupt` when the text is not such a manifest or lists other members or sizes
-    than the container has, `ArtifactTooLarge`, and `ArtifactIncompatible` for a newer format.
+    than the container has, `ArtifactTooLarge`, and `ArtifactIncompatible` for another format.
     """
     if len(raw) > limits.MAX_MANIFEST_BYTES:
         raise ArtifactTooLarge(
@@ -133,12 +133,22 @@ def parse_manifest(
 
 
 def check_format(manifest: Mapping[str, Any], path: str) -> None:
-    """Raise `ArtifactIncompatible` for a newer format, `ManifestCorrupt` for none at all."""
+    """Raise `ArtifactIncompatible` for another format, `ManifestCorrupt` for none at all."""
     text = manifest.get("format")
     family, _, version = text.partition("/") if isinstance(text, str) else ("", "", "")
     is_number = version.isascii() and version.isdecimal() and len(version) < 9
     if family != limits.FORMAT or not is_number or version.startswith("0"):
         raise _corrupt(path, f"its 'format' is {text!r:.80}")
+    if int(version) < limits.FORMAT_VERSION:
+        raise ArtifactIncompatible(
+            f"{path} was written by older ipy_fastcompile {manifest.get('package')!r:.40} (format "
+            f"{version}; this is format {limits.FORMAT_VERSION}), which did not check all "
+            "conditions on sizes.",
+            "Compile and save it again with this version.",
+            path=path,
+            expected=limits.FORMAT_VERSION,
+            found=int(version),
+        )
     if int(version) > limits.FORMAT_VERSION:
         raise ArtifactIncompatible(
             f"{path} was written by newer ipy_fastcompile {manifest.get('package')!r:.40} "

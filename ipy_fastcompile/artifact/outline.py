@@ -35,6 +35,7 @@ class Outline:
     model: str
     parameters: int | None
     submodules: int | None
+    conditions: tuple[str, ...]  # on sizes, in words
     kernels: tuple[KernelSummary, ...]
     stamp: Mapping[str, Any]
     roles: Mapping[str, str]
@@ -51,6 +52,7 @@ def read_outline(manifest: Mapping[str, Any]) -> Outline:
         model=_text(about.get("name")),
         parameters=_count(about.get("parameters")),
         submodules=_count(about.get("submodules")),
+        conditions=tuple(map(_text, _list(program.get("conditions")))),
         kernels=tuple(
             KernelSummary(
                 index=index,

@@ -34,6 +34,11 @@ def summary_lines(info: ArtifactInfo) -> list[str]:
         *([] if info.trust.is_trusted else [("", _CLAIM)]),
         ("parameters", _number(outline.parameters)),
         ("submodules", _number(outline.submodules)),
+        *(
+            _titled("conditions", list(map(plain, outline.conditions)))
+            if outline.conditions
+            else ()
+        ),
         ("kernels", f"{len(outline.kernels)}: {native} native, {through_torch} through torch"),
         *(("", line) for line in _cut([_kernel_line(kernel) for kernel in outline.kernels])),
         *_titled(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from .. import torch_internals
 from ..errors import CallError, CaptureError, FastCompileWarning
 from ..interrupts import check_whole
 from ..records import Symbol
+from .conditions import Condition
 from .containers import PlainCall
 from .dynamic import dynamic_shapes_of
 from .effects import Watch
@@ -29,7 +29,8 @@ from .preflight import check_devices, check_gradients, check_mode, check_statist
 from .randomness import check_draws, check_host_numbers, describe_draws, draws_of
 from .regions import flatten_regions
 from .shared import Memory, memory_of
-from .sizes import solve_linear
+from .size_book import SizeBook, assertions_of, recorded_of
+from .symbols import GivenSizes, read_symbols, without_names
 
 # What a user writes for a dimension: a name, a name with its range, or torch.export's own Dim.
 DimensionSpec = Any
@@ -61,7 +62,9 @@ class Captured:
 
     ``graph_module`` takes parameters, buffers, constants and the input leaves, in the order of its
     placeholders, and returns a flat tuple. ``names`` maps the graph's symbols to the names the
-    user gave them. ``notes`` say what a compiled call leaves out, and what it draws.
+    user gave them; ``conditions`` are what the graph takes for granted about them, beside their
+    ranges, and ``guards`` what torch recorded of them. ``notes`` say what a compiled call leaves
+    out, and what it draws.
     ``arguments`` are the way to each argument and how it is nested, ``result`` how
     the result is (see `ipy_fastcompile.runtime.nests`); ``types`` are the types of containers by
     name, and ``example_leaves`` the leaves of the example call.
@@ -78,12 +81,14 @@ class Captured:
     result: Any
     symbols: tuple[Symbol, ...]
     names: Mapping[Any, str]
+    conditions: tuple[Condition, ...]
     example_args: tuple[Any, ...]
     example_kwargs: Mapping[str, Any]
     example_leaves: tuple[Any, ...]
     types: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     memory: Memory = field(default_factory=Memory)
+    guards: frozenset[Any] = frozenset()
 
 
 def capture(
@@ -110,8 +115,9 @@ def capture(
         bound = _bind(module, args, kwargs)
     call = PlainCall(module, args, kwargs)
     dynamic_shapes, given = dynamic_shapes_of(module, bound, dynamic or {})
+    book = SizeBook()
     try:
-        program = _export(module, call, dynamic_shapes, watch)
+        program = _export(module, call, dynamic_shapes, watch, book)
     except Exception as error:  # noqa: BLE001 - whatever the model itself raises surfaces here
         check_whole(error)
         explained = explain_failure(error, model_name(model))
@@ -119,8 +125,10 @@ def capture(
     check_statistics(program.graph_module)
     draws = draws_of(program.graph_module)
     check_draws(draws, training=watch.is_training)
-    check_host_numbers(watch.moved, program, lambda: _export(module, call, dynamic_shapes, watch))
-    captured = _read_program(program, model, module, args, kwargs, given, call)
+    check_host_numbers(
+        watch.moved, program, lambda: _export(module, call, dynamic_shapes, watch, SizeBook())
+    )
+    captured = _read_program(program, model, module, args, kwargs, given, call, book)
     effects = (*watch.left_out(), *_written_constants(captured))
     return replace(
         captured, notes=(*_warn_of(effects, captured.model_name), *describe_draws(draws))
@@ -142,8 +150,23 @@ def _export(
     call: PlainCall,
     dynamic_shapes: Any,
     watch: Watch,
+    book: SizeBook,
 ) -> torch.export.ExportedProgram:
-    """`torch.export`; guards on sizes that it cannot prove become assertions in the graph."""
+    """`torch.export`; a named size is taken without its name where its guards cannot be proved.
+
+    Guards that a named dimension may not have become conditions, which the call is checked for.
+    """
+
+    def export(shapes: Any) -> torch.export.ExportedProgram:
+        with (
+            watch.attempt(module),
+            call.shown_to_export(module),
+            torch_internals.watched_sizes(book.note),
+        ):
+            return torch.export.export(
+                module, call.args, call.kwargs, dynamic_shapes=shapes, strict=False
+            )
+
     with (
         torch.no_grad(),
         torch_internals.lazy_graph_modules(),
@@ -151,27 +174,12 @@ def _export(
         torch_internals.without_log_of_failure(),
     ):
         try:
-            with watch.attempt(module), call.shown_to_export(module):
-                return torch.export.export(
-                    module,
-                    call.args,
-                    call.kwargs,
-                    dynamic_shapes=dynamic_shapes,
-                    strict=False,
-                )
+            return export(dynamic_shapes)
         except Exception as error:
             if dynamic_shapes is None or "Constraints violated" not in str(error):
                 raise
             try:
-                with watch.attempt(module), call.shown_to_export(module):
-                    return torch.export.export(
-                        module,
-                        call.args,
-                        call.kwargs,
-                        dynamic_shapes=dynamic_shapes,
-                        strict=False,
-                        prefer_deferred_runtime_asserts_over_guards=True,
-                    )
+                return export(without_names(dynamic_shapes))
             except Exception:  # noqa: BLE001 - the first error says what was asked for
                 raise error from None
 
@@ -266,8 +274,9 @@ def _read_program(
     module: torch.nn.Module,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    given: Mapping[tuple[int, int], str],
+    given: GivenSizes,
     call: PlainCall,
+    book: SizeBook,
 ) -> Captured:
     signature = program.graph_signature
     for output in signature.output_specs:
@@ -307,8 +316,10 @@ def _read_program(
         for name, value in program.constants.items()
         if name in wanted and isinstance(value, torch.Tensor)
     }
-    symbols, names = _read_symbols(program, inputs, leaves, given)
-    graph_module = _clean_graph(flatten_regions(program.graph_module))
+    symbols, names = read_symbols(program, inputs, leaves, given, book)
+    conditions = book.conditions(program.graph_module, symbols, names)
+    guards = recorded_of(program.graph_module)
+    graph_module = _clean_graph(flatten_regions(program.graph_module), names)
     return Captured(
         graph_module=graph_module,
         model_name=model_name(model),
@@ -321,6 +332,8 @@ def _read_program(
         result=call.result_nest(program.call_spec.out_spec, model_name(model)),
         symbols=symbols,
         names=names,
+        conditions=conditions,
+        guards=guards,
         example_args=args,
         example_kwargs=kwargs,
         example_leaves=tuple(leaves),
@@ -343,58 +356,24 @@ def _no_tensor(name: str, value: Any) -> CaptureError:
     )
 
 
-def _read_symbols(
-    program: torch.export.ExportedProgram,
-    inputs: Sequence[InputSpec],
-    leaves: Sequence[Any],
-    given: Mapping[tuple[int, int], str],
-) -> tuple[tuple[Symbol, ...], dict[Any, str]]:
-    """The symbolic sizes of the inputs, under the names the user gave them."""
-    values = {n.name: n.meta.get("val") for n in program.graph.nodes if n.op == "placeholder"}
-    names: dict[Any, str] = {}
-    wishes: dict[Any, str] = {}
-    examples: dict[Any, int] = {}
-    for spec, leaf in zip(inputs, leaves, strict=True):
-        fake = values.get(spec.placeholder)
-        if not isinstance(fake, torch.Tensor):
-            continue
-        for dim, size in enumerate(fake.shape):
-            if torch_internals.is_symbolic_int(size):
-                solved = solve_linear(torch_internals.symbolic_expression(size))
-                if solved is not None:
-                    symbol, factor, offset = solved
-                    examples.setdefault(symbol, (int(leaf.shape[dim]) - offset) // factor)
-                    # A derived dimension is called "2*seq": the symbol is the word in it.
-                    word = re.search(r"[A-Za-z_]\w*", given.get((id(leaf), dim), ""))
-                    if word:
-                        wishes.setdefault(symbol, word[0])
-    taken = {spec.placeholder for spec in inputs}
-    for symbol in examples:
-        name = wishes.get(symbol, str(symbol))
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        names[symbol] = name
-    symbols = []
-    for symbol, example in examples.items():
-        bounds = program.range_constraints.get(symbol)
-        low = 0 if bounds is None else int(bounds.lower)
-        # sympy's infinities have no integer value.
-        high = None if bounds is None or "oo" in str(bounds.upper) else int(bounds.upper)
-        symbols.append(Symbol(names[symbol], low, high, example))
-    return tuple(symbols), names
-
-
-def _clean_graph(graph_module: torch.fx.GraphModule) -> torch.fx.GraphModule:
+def _clean_graph(
+    graph_module: torch.fx.GraphModule, names: Mapping[Any, str]
+) -> torch.fx.GraphModule:
     """Drop what the checked inputs make redundant, and what nothing uses.
 
-    Export asserts dtype, device and layout before every cast; they follow from the inputs'.
+    Export asserts dtype, device and layout before every cast; they follow from the inputs'. What
+    it asserts about sizes of inputs alone is among the conditions that a call is checked for.
     """
     graph = graph_module.graph
     for node in reversed(list(graph.nodes)):
         if node.op != "call_function" or node.users:
             continue
-        if str(node.target) == "aten._assert_tensor_metadata.default" or not has_effect(node):
+        asserted = assertions_of(node)
+        if (
+            str(node.target) == "aten._assert_tensor_metadata.default"
+            or not has_effect(node)
+            or (asserted and all(a.free_symbols <= set(names) for a in asserted))
+        ):
             graph.erase_node(node)
     graph_module.recompile()
     return graph_module

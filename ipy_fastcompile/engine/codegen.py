@@ -79,7 +79,7 @@ def generate_execution_code(lowered: Lowered) -> ExecutionCode:
     Raises `CodegenError` naming the node and its source line when a node cannot be written.
     """
     names = Namespace()
-    checks = InputChecks(lowered.split.captured, names)
+    checks = InputChecks(lowered.split.captured, names, lowered.conditions)
     functions = Functions()
     inlined = _inline(lowered, functions)
     body = _Writer()

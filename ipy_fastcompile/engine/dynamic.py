@@ -18,13 +18,13 @@ from ..runtime.containers import Opened, open_container
 from .containers import plain_container
 from .dims import Dims
 
-Names = dict[tuple[int, int], str]
+Names = dict[tuple[int, int], Any]
 
 
 def dynamic_shapes_of(
     module: torch.nn.Module, bound: inspect.BoundArguments, dynamic: Any
 ) -> tuple[Any, Names]:
-    """torch.export's ``dynamic_shapes`` for the user's, and the name of (tensor id, dimension).
+    """torch.export's ``dynamic_shapes`` for the user's, and the Dim of (tensor id, dimension).
 
     Raises CallError naming the entry that cannot be: an argument, a key or a dimension that is not
     there, a value that is no dimension, two ranges for one name.
@@ -179,7 +179,7 @@ def _shape(where: str, value: Any, wanted: Any, dims: Dims, names: Names) -> Any
         shape = {d: dims.get(wish) for d, wish in _of_tensor(where, value, wanted).items()}
         for dim, wish in shape.items():
             if hasattr(wish, "__name__"):
-                names[id(value), dim] = wish.__name__
+                names[id(value), dim] = wish
         return shape
     opened = open_container(value)
     if opened is None:

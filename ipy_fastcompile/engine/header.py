@@ -12,8 +12,9 @@ from .. import torch_internals
 from .inline import Inlined
 from .input_checks import InputChecks
 from .lower import Lowered
+from .phrases import phrase
 from .sizes import size_text
-from .sources import clean
+from .sources import clean, place
 
 _LISTED_SUBMODULES = 8
 
@@ -28,7 +29,7 @@ def header_lines(
     for title, entries in (
         ("Inputs", list(_input_entries(lowered, checks))),
         ("Outputs", list(_output_entries(lowered, checks))),
-        ("Sizes", [f"{s.min} <= {s.name}{_upper(s.max)}" for s in captured.symbols]),
+        ("Sizes", list(_size_entries(lowered, checks))),
         ("Submodules", list(_submodule_entries(lowered, inlined))),
     ):
         if entries:
@@ -37,6 +38,15 @@ def header_lines(
             yield f"    {clean(entry)}"
     yield '"""'
     yield ""
+
+
+def _size_entries(lowered: Lowered, checks: InputChecks) -> Iterator[str]:
+    """Ranges, then the conditions that a call is checked for, with the lines that need them."""
+    for symbol in lowered.split.captured.symbols:
+        yield f"{symbol.min} <= {symbol.name}{_upper(symbol.max)}"
+    for condition in lowered.conditions:
+        line = f" ({place(condition.source)})" if condition.source else ""
+        yield f"{phrase(condition, checks.words).words}{line}"
 
 
 def _upper(limit: int | None) -> str:

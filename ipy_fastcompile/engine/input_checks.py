@@ -5,7 +5,7 @@ See `ipy_fastcompile.runtime.checks` for what each check does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,8 +14,10 @@ from torch.fx import Node
 from .. import torch_internals
 from ..errors import CodegenError
 from .capture import Captured, InputSpec
+from .conditions import Condition
 from .literals import write_tuple, write_value
 from .names import Namespace
+from .phrases import phrase
 from .sizes import size_text, solve_linear
 
 
@@ -26,9 +28,12 @@ class InputChecks:
     ``check_inputs`` returns, and what ``forward`` takes.
     """
 
-    def __init__(self, captured: Captured, names: Namespace) -> None:
+    def __init__(
+        self, captured: Captured, names: Namespace, conditions: Sequence[Condition]
+    ) -> None:
         nodes = {n.name: n for n in captured.graph_module.graph.nodes if n.op == "placeholder"}
         self._captured = captured
+        self._conditions = conditions
         self._inputs = [(spec, nodes[spec.placeholder]) for spec in captured.inputs]
         self.arguments = [names.name(("value", n.name), n.name) for _, n in self._inputs]
         self._words = {
@@ -46,6 +51,7 @@ class InputChecks:
         """The statements, in order."""
         later: list[str] = []
         self._solved: set[Any] = set()
+        self._places: dict[Any, str] = {}
         for (spec, node), argument in zip(self._inputs, self.arguments, strict=True):
             value = node.meta.get("val")
             path = ascii(spec.path)
@@ -61,6 +67,8 @@ class InputChecks:
                 else:
                     yield from lines
         yield from later
+        for condition in self._conditions:
+            yield self._condition(condition)
         yield from self._layouts()
         yield f"return {write_tuple([*self.arguments, *self.sizes])}"
 
@@ -84,12 +92,22 @@ class InputChecks:
             return
         symbol, factor, offset = linear
         self._solved.add(symbol)
+        text = size_text(expression, self._words)
+        self._places[symbol] = f"({path}, {dim}, {text!r}, {text})"
         word, known = self._words[symbol], self._symbols[self._captured.names[symbol]]
         if (factor, offset) == (1, 0):
             yield f"{word} = {found}"
         else:
             yield f"{word} = check.solve({path}, {dim}, {found}, {factor}, {offset}, {word!r})"
         yield f"check.range({path}, {dim}, {known.name!r}, {word}, {known.min}, {known.max})"
+
+    def _condition(self, condition: Condition) -> str:
+        """A check of a condition on sizes, with the dimensions that they were read from."""
+        holds = size_text(condition.expression, self._words)
+        said = phrase(condition, self._words)
+        ordered = [s for s in self._places if s in condition.symbols]
+        sizes = write_tuple(self._places[symbol] for symbol in ordered)
+        return f"check.condition({holds}, {said.refusal!a}, {said.words!a}, {sizes})"
 
     def _layouts(self) -> Iterator[str]:
         mutates = any(

@@ -13,7 +13,9 @@ from torch.fx import GraphModule, Node
 from .. import torch_internals
 from ..interrupts import check_whole
 from .boundaries import REFUSED
+from .conditions import Condition
 from .culprit import refused_node
+from .kernel_guards import GuardsOfKernels, symbol_ranges
 from .layout import settle_layouts, settle_outputs
 from .native import NativeKernel, rewrite_kernel
 from .split import SplitGraph, Submodule
@@ -53,6 +55,7 @@ class Lowered:
     descriptions: tuple[Description, ...]
     failures: Mapping[int, str]  # submodules that Inductor refused and that run inlined instead
     refused: Mapping[str, str]  # nodes of the captured graph that were refused: set them apart
+    conditions: tuple[Condition, ...]  # on sizes: of the graph, and what the kernels add to them
 
 
 def lower(
@@ -67,6 +70,7 @@ def lower(
     the node that was refused. ``sizes`` asks for extra kernels: ``{"seq": [1, 16]}``.
     """
     settle_layouts(split, at_size)
+    guards = GuardsOfKernels(split)
     ranges = symbol_ranges(split)
     descriptions = tuple(describe(sub.graph_module, ranges) for sub in split.submodules)
     groups: dict[str, list[Submodule]] = {}
@@ -97,6 +101,7 @@ def lower(
                 refused |= _same_nodes(node, subs, said(error))
             done += 1 + len(variants)
             continue
+        guards.add(subs)
         done += 1
         extra: dict[tuple[tuple[str, int], ...], Kernel] = {}
         for variant in variants:
@@ -111,7 +116,15 @@ def lower(
         kernels.append(kernel)
     if on_kernel:
         on_kernel(total, total, "")
-    return Lowered(split, tuple(kernels), tuple(kernel_of), descriptions, failures, refused)
+    return Lowered(
+        split,
+        tuple(kernels),
+        tuple(kernel_of),
+        descriptions,
+        failures,
+        refused,
+        guards.conditions(),
+    )
 
 
 def said(error: BaseException) -> str:
@@ -164,13 +177,6 @@ def _finish(
     native, why = rewrite_kernel(parts, f"kernel_{index}")
     seconds = time.perf_counter() - started
     return Kernel(index, digest, submodules, data, parts, native, why, seconds, near_twin, {})
-
-
-def symbol_ranges(split: SplitGraph) -> dict[Any, str]:
-    """Symbol -> its range as text: symbols of different ranges make different kernels."""
-    captured = split.captured
-    limits = {s.name: f"[{s.min},{s.max}]" for s in captured.symbols}
-    return {symbol: limits.get(name, "") for symbol, name in captured.names.items()}
 
 
 def _near_twin(

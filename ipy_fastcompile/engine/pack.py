@@ -25,6 +25,7 @@ from .capture import Captured, ParameterSpec
 from .codegen import ExecutionCode
 from .lower import Kernel, Lowered
 from .native import BUILTIN_NAMESPACES
+from .phrases import condition_records
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,9 @@ def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
         "model": captured.model_name,
         "signature": _signature(captured, used),
         "symbols": [[s.name, s.min, s.max, s.example] for s in captured.symbols],
+        "conditions": [
+            condition.words for condition in condition_records(lowered.conditions, captured.names)
+        ],
         "parameters": [_parameter_row(nodes[p.placeholder], p) for p in used],
         **_memory(captured, used),
         "stored": stored_name,

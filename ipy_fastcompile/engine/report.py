@@ -32,6 +32,7 @@ from .liveness import Liveness, line_liveness
 from .lower import Kernel, Lowered
 from .native import kernel_sources
 from .pack import Packed
+from .phrases import condition_records
 from .sources import kernel_lines, read_source
 
 
@@ -93,6 +94,7 @@ def build_report(
         notes=tuple(notes),
         alarms=alarms_of(lowered),
         predicted_peak=alive.peak,
+        conditions=condition_records(lowered.conditions, captured.names),
     )
 
 

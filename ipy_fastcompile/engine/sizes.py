@@ -56,6 +56,11 @@ def size_text(expression: Any, names: Mapping[Any, str]) -> str:
     return _Printer(names).write(expression)[0]
 
 
+def _ordered(expression: Any) -> list[Any]:
+    """The parts of a conjunction or disjunction, which sympy keeps as a set, in a stable order."""
+    return sorted(expression.args, key=str)
+
+
 class _Printer:
     def __init__(self, names: Mapping[Any, str]) -> None:
         self._names = names
@@ -89,6 +94,12 @@ class _Printer:
         if kind == "Where":
             test, yes, no = (self._at(a, _ATOM) for a in expression.args)
             return f"({yes} if {test} else {no})", _ATOM
+        if kind in ("And", "Or"):
+            # Comparisons are bools, and & and | of them are as well; they bind less than ==.
+            sign = " & " if kind == "And" else " | "
+            return sign.join(f"({self.write(a)[0]})" for a in _ordered(expression)), _COMPARISON
+        if kind == "Not":
+            return f"(not {self._at(expression.args[0], _ATOM)})", _ATOM
         if kind in _RELATIONS:
             left, right = (self._at(a, _SUM) for a in expression.args)
             return f"{left} {_RELATIONS[kind]} {right}", _COMPARISON

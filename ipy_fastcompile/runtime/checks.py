@@ -98,6 +98,29 @@ class Check:
             )
 
     @staticmethod
+    def condition(
+        holds: bool, refusal: str, words: str, sizes: tuple[tuple[str, int, str, int], ...]
+    ) -> None:
+        """Sizes meet a condition that the compiled code takes for granted.
+
+        ``refusal`` goes on a sentence that names ``sizes``: (path, dimension, its text, its size).
+        """
+        if not holds:
+            named = [
+                f"argument {path}, dimension {dim} ({text}), has size {found}"
+                for path, dim, text, found in sizes
+            ]
+            listed = " and ".join(named)
+            raise InputError(
+                f"{listed[:1].upper()}{listed[1:]}, {refusal}.",
+                "The compiled function takes other sizes only; compile again with an example of "
+                "this one, if the model takes it.",
+                argument=sizes[0][0],
+                expected=words,
+                found=sizes[0][3],
+            )
+
+    @staticmethod
     def layout(
         path: str, value: torch.Tensor, strides: tuple[int, ...], mutated: bool
     ) -> torch.Tensor:

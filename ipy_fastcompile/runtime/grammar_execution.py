@@ -46,7 +46,7 @@ __all__ = ["CHECKS", "check_module", "is_operator_op"]
 
 # Methods of `ipy_fastcompile.runtime.checks.Check`.
 CHECKS = frozenset(
-    {"constant", "tensor", "size", "solve", "range", "layout", "separate"}
+    {"constant", "tensor", "size", "solve", "range", "condition", "layout", "separate"}
 )  # fmt: skip
 _INLINED = re.compile(r"inlined_[0-9]+")
 _BOUND = ("kernels", "parameters", "constants")

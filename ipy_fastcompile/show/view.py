@@ -10,9 +10,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from ..artifact.inert import inert
 from ..records import (
+    ConditionRecord,
     GraphRecord,
     LineRecord,
     ProfileRecord,
@@ -223,6 +225,12 @@ def _profile_fact(profile: ProfileRecord) -> str:
     )
 
 
+def _condition_text(condition: ConditionRecord) -> str:
+    source = condition.source
+    line = f" ({PurePath(source.file).name}:{source.line})" if source else ""
+    return condition.words + line
+
+
 def report_facts(report: Report) -> tuple[str, ...]:
     """Where, what for, and what the cache said, one line each."""
     lines = [f"torch {report.torch} · {report.machine} · {report.created}"]
@@ -235,6 +243,8 @@ def report_facts(report: Report) -> tuple[str, ...]:
             for s in report.symbols
         ]
         sizes.append(f"sizes: {', '.join(ranges)}")
+    if report.conditions:
+        sizes.append(f"conditions: {'; '.join(map(_condition_text, report.conditions))}")
     if report.predicted_peak is not None:
         peak = f"peak of intermediates: {format_bytes(report.predicted_peak)} predicted"
         if report.measured_peak is not None:

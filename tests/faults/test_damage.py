@@ -205,13 +205,26 @@ def test_empty_and_foreign_files(tmp_path: Path) -> None:
 def test_newer_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.fastcompile"
     with monkeypatch.context() as patch:
-        patch.setattr(limits, "FORMAT_VERSION", 2)
+        patch.setattr(limits, "FORMAT_VERSION", 3)
         save_tiny(path)
         assert read_text(path) == "old"
     with pytest.raises(ArtifactIncompatible, match="written by newer ipy_fastcompile") as caught:
         open_artifact(path)
-    assert (caught.value.expected, caught.value.found) == (1, 2)
+    assert (caught.value.expected, caught.value.found) == (2, 3)
     with pytest.raises(ArtifactIncompatible, match="Upgrade"):
+        inspect(path)
+
+
+def test_older_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.fastcompile"
+    with monkeypatch.context() as patch:
+        patch.setattr(limits, "FORMAT_VERSION", 1)
+        save_tiny(path)
+        assert read_text(path) == "old"
+    with pytest.raises(ArtifactIncompatible, match="written by older ipy_fastcompile") as caught:
+        open_artifact(path)
+    assert (caught.value.expected, caught.value.found) == (2, 1)
+    with pytest.raises(ArtifactIncompatible, match="Compile and save it again"):
         inspect(path)
 
 

@@ -378,6 +378,7 @@ def build_program(seed: int, steps: int) -> Program:
         ),
         constants={s.name: parameters[s.placeholder] for s in specs if s.kind == "constant"},
         argument_names=tuple(f"argument_{i}" for i in range(positional)),
+        conditions=(),
         n_positional=positional,
         arguments=tuple((name, flatten(value).nest) for name, value in example),
         result=result,

@@ -59,7 +59,7 @@ def test_the_summary(tmp_path: Path) -> None:
     lines = str(info).splitlines()
     assert lines[0] == f"{tmp_path / 'a.fastcompile'} · {format_bytes(info.size)} · 6 members"
     assert lines[2].startswith("  saved       20")
-    assert lines[2].endswith("Z · 0.1.0 · ipy_fastcompile/1")
+    assert lines[2].endswith("Z · 0.1.0 · ipy_fastcompile/2")
     assert lines[3] == f"  digest      {info.digest}"
     del lines[2:4], lines[0]
     sizes = [format_bytes(len(squeeze(data))) for data in (KERNEL, FX)]

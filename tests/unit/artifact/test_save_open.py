@@ -36,7 +36,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
     artifact = open_artifact(str(path))
     assert {name: artifact.manifest[name] for name in MANIFEST} == MANIFEST
-    assert artifact.manifest["format"] == "ipy_fastcompile/1"
+    assert artifact.manifest["format"] == "ipy_fastcompile/2"
     assert artifact.manifest["package"] == ipy_fastcompile.__version__
     assert artifact.names == tuple(MEMBERS)
     assert {name: artifact.read(name) for name in artifact.names} == MEMBERS
@@ -59,7 +59,7 @@ def test_the_file_is_a_zip_whose_texts_can_be_read(tmp_path: Path) -> None:
         5,
     ]
     lines = raw.decode("ascii").splitlines()
-    assert lines[1] == '"format":"ipy_fastcompile/1",'
+    assert lines[1] == '"format":"ipy_fastcompile/2",'
     assert lines[-1] == "}"
     assert len(lines) == 2 + 4 + len(MANIFEST)
 
