@@ -35,6 +35,7 @@ class Program:
 
     signature: dict[str, Any]
     symbols: tuple[tuple[str, int, int | None, int], ...]
+    conditions: tuple[str, ...]  # on sizes, in words; `check_inputs` checks them
     parameters: tuple[list[Any], ...]
     # (name of a parameter, another name whose memory it is, offset in elements, its shape or None)
     ties: tuple[tuple[str, str, int, list[int] | None], ...]
@@ -70,6 +71,7 @@ def read_program(manifest: Mapping[str, Any], path: str) -> Program:
     return Program(
         signature=signature,
         symbols=tuple(map(tuple, reader.rows("symbols", 4))),
+        conditions=tuple(map(str, reader.get("conditions", list))),
         parameters=tuple(reader.rows("parameters", 6)),
         ties=tuple((str(a), str(b), int(n), shape) for a, b, n, shape in reader.rows("ties", 4)),
         written=tuple(map(str, reader.get("written", list))),
