@@ -20,12 +20,13 @@ from .. import torch_internals
 from ..errors import CallError, CaptureError, FastCompileWarning
 from ..interrupts import check_whole
 from ..records import Symbol
+from ..runtime.wrappers import plain_name, unwrapped
 from .conditions import Condition
 from .containers import PlainCall
 from .dynamic import dynamic_shapes_of
 from .effects import Watch
 from .failures import explain_failure
-from .preflight import check_devices, check_gradients, check_mode, check_statistics
+from .preflight import check_devices, check_gradients, check_kind, check_mode, check_statistics
 from .randomness import check_draws, check_host_numbers, describe_draws, draws_of
 from .regions import flatten_regions
 from .shared import Memory, memory_of
@@ -106,6 +107,7 @@ def capture(
     args, kwargs = tuple(args), dict(kwargs or {})
     module = as_module(model)
     watch = Watch(model_name(model), model)
+    check_kind(model, module)
     check_mode(module, training=watch.is_training)
     check_devices(module, args, kwargs)
     check_gradients(args, kwargs)
@@ -189,6 +191,7 @@ def _export(
 
 def as_module(model: Any) -> torch.nn.Module:
     """The module to capture: ``model`` itself, or a function or bound method wrapped in one."""
+    model = unwrapped(model)
     if isinstance(model, torch.nn.Module):
         return model
     owner: Any = getattr(model, "__self__", None)
@@ -242,6 +245,7 @@ def _with_named_keywords(module: torch.nn.Module, kwargs: dict[str, Any]) -> tor
 
 def model_name(model: Callable[..., Any]) -> str:
     """``LlamaForCausalLM`` for a module, ``encode`` for a function."""
+    model = unwrapped(model)
     if isinstance(model, torch.nn.Module):
         return type(model).__name__
     return str(getattr(model, "__name__", type(model).__name__))
@@ -295,7 +299,7 @@ def _read_program(
             parameters.append(
                 ParameterSpec(
                     placeholder,
-                    spec.target or placeholder,
+                    plain_name(module, spec.target or placeholder),
                     _PARAMETER_KINDS[spec.kind],
                     spec.persistent is not False,
                 )
@@ -311,9 +315,10 @@ def _read_program(
         else:
             raise _no_tensor(spec.target or placeholder, program.constants.get(spec.target or ""))
     wanted = {p.name for p in parameters if p.kind == "constant" or not p.persistent}
+    held = {plain_name(module, name): value for name, value in program.constants.items()}
     constants = {
         name: value.detach()
-        for name, value in program.constants.items()
+        for name, value in held.items()
         if name in wanted and isinstance(value, torch.Tensor)
     }
     symbols, names = read_symbols(program, inputs, leaves, given, book)

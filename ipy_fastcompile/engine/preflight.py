@@ -25,6 +25,31 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
         yield from _tensors(child)
 
 
+def check_kind(model: Any, module: torch.nn.Module) -> None:
+    """Refuse models whose code or weights are out of reach: exported, scripted, quantized."""
+    if isinstance(model, torch.export.ExportedProgram):
+        raise CaptureError(
+            "The model is an ExportedProgram, which is no function.", "Pass model.module() of it."
+        )
+    for name, child in module.named_modules():
+        named = f"Its part {name}, a {type(child).__name__}," if name else "The model"
+        if isinstance(child, torch.jit.ScriptModule):
+            raise CaptureError(
+                f"{named} is TorchScript, which torch.export does not capture.",
+                "Compile the model that torch.jit.script or torch.jit.trace was given.",
+                part=name,
+            )
+        if type(child).__module__.startswith(_QUANTIZED):
+            raise CaptureError(
+                f"{named} is quantized by torch.ao.quantization, whose weights are packed into "
+                "objects that are no tensors.",
+                "Compile the model before it is quantized, or use a quantization that keeps its "
+                "weights in tensors, such as torchao's or int8 buffers of your own.",
+                part=name,
+            )
+
+
+_QUANTIZED = ("torch.ao.nn.quantized.", "torch.ao.nn.intrinsic.quantized.")
 _DROPOUT = (
     torch.nn.Dropout,
     torch.nn.Dropout1d,

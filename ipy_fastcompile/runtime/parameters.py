@@ -14,6 +14,7 @@ import torch
 from ..errors import ParameterError
 from . import plain
 from .places import Place, Places
+from .wrappers import by_plain_name
 
 Source = torch.nn.Module | Mapping[str, torch.Tensor] | Any
 
@@ -141,6 +142,7 @@ class Lookup:
 
     def __init__(self, source: Source, stored: Mapping[str, torch.Tensor]) -> None:
         self._mapping: Mapping[str, Any] | None = None
+        self._plain: dict[str, str] | None = None
         self._stored = stored
         self.root = module_of(source)
         self.places = Places(self.root)
@@ -160,7 +162,9 @@ class Lookup:
         """The tensor of this name, and where a module keeps it; raises ParameterError."""
         place = None
         if self._mapping is not None:
-            tensor = self._mapping.get(name, self._stored.get(name))
+            tensor = self._given(name)
+            if tensor is None:
+                tensor = self._stored.get(name)
         else:
             place = self.places.find(name)
             tensor = place.tensor
@@ -171,9 +175,18 @@ class Lookup:
     def get(self, name: str) -> tuple[torch.Tensor | None, Place | None]:
         """The same, or None where there is no such tensor."""
         if self._mapping is not None:
-            return self._mapping.get(name), None
+            return self._given(name), None
         place = self.places.find(name)
         return (place.tensor if isinstance(place.tensor, torch.Tensor) else None), place
+
+    def _given(self, name: str) -> Any:
+        """What a mapping has under a name, or under that of a wrapped model."""
+        assert self._mapping is not None
+        if name not in self._mapping:
+            if self._plain is None:
+                self._plain = by_plain_name(self._mapping)
+            name = self._plain.get(name, name)
+        return self._mapping.get(name)
 
     def _missing(self, name: str) -> ParameterError:
         near = difflib.get_close_matches(name, list(self._names()), 1)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from .. import torch_internals
+from .wrappers import step_into
 
 
 class Place(NamedTuple):
@@ -30,9 +31,9 @@ class Places:
     """
 
     def __init__(self, root: Any) -> None:
-        self._modules: dict[str, Any] = {"": root}
         self.steps: list[tuple[dict[str, Any], str, Any]] = []
         self.attributes: list[tuple[Any, str, Any]] = []
+        self._modules: dict[str, Any] = {"": self._inside(root)}
 
     def find(self, name: str) -> Place:
         """The place of a path such as ``layers.0.weight``; its ``tensor`` may be None."""
@@ -56,8 +57,16 @@ class Places:
             else:
                 found = getattr(owner, key, None)
                 self.attributes.append((owner, key, found))
-            self._modules[path] = found
+            self._modules[path] = self._inside(found)
         return self._modules[path]
+
+    def _inside(self, module: Any) -> Any:
+        """The model itself, where `torch.compile` or `nn.DataParallel` is wrapped around it."""
+        while step := step_into(module):
+            modules = torch_internals.modules_of(module)
+            self.steps.append((modules, step, modules[step]))
+            module = modules[step]
+        return module
 
 
 def _is_module(value: Any) -> bool:
