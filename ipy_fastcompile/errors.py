@@ -139,6 +139,10 @@ class InputError(FastCompileError, ValueError):
     """A call of the compiled function does not fit its signature."""
 
 
+class NotPicklable(FastCompileError, TypeError):
+    """A compiled model or a loaded function cannot go into a pickle; its artifact can be saved."""
+
+
 class KernelError(FastCompileError, RuntimeError):
     """A kernel failed while it was loaded or run."""
 

@@ -24,6 +24,7 @@ from . import limits
 from .container import check_crc, parse_container
 from .files import read_file
 from .manifest import parse_manifest
+from .stranger import explain_stranger
 from .trust import Verdict, check_pin, judge, refuse
 
 
@@ -157,10 +158,13 @@ def open_artifact(
     """
     where = os.fsdecode(path)
     begun = perf_counter()
-    data, status = read_file(where)
-    spans = parse_container(data, where)
-    view = memoryview(data)
-    raw, signature = _head(view, spans, where)
+    try:
+        data, status = read_file(where)
+        spans = parse_container(data, where)
+        view = memoryview(data)
+        raw, signature = _head(view, spans, where)
+    except ContainerCorrupt as error:
+        raise explain_stranger(where, error) from None
     read = perf_counter() - begun
 
     begun = perf_counter()

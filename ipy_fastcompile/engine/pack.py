@@ -19,8 +19,9 @@ from ..errors import ArtifactCorrupt, SaveError
 from ..runtime import bind
 from ..runtime.cuda import launch_text
 from ..runtime.machine import machine_stamp
-from ..runtime.nests import local_types, read_nest
+from ..runtime.nests import named_types, read_nest
 from ..runtime.signature import describe_call
+from ..runtime.type_names import is_importable
 from .capture import Captured, ParameterSpec
 from .codegen import ExecutionCode
 from .lower import Kernel, Lowered
@@ -53,7 +54,9 @@ def check_result_types(parts: Packed) -> None:
     """
     text = parts.manifest["program"]["signature"]["out_tree"]
     nest = read_nest(json.loads(text)) if "<" in text else None
-    for name in local_types(nest):
+    for name in named_types(nest):
+        if is_importable(name):
+            continue
         raise SaveError(
             f"The result holds a {name.replace(':', '.')}, a type that is local to a function, "
             "which a load in another process cannot find.",

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ..artifact import SavedArtifact
-from ..errors import FastCompileWarning
+from ..errors import FastCompileWarning, NotPicklable
 from ..records import ArtifactRecord, ReloadRecord, Report
+from ..runtime.again import SAVE_FIRST
 from ..runtime.fresh import measure_reloads
 from ..runtime.load import Parts, load_parts
 from ..runtime.loaded import LoadedFunction
@@ -54,6 +55,11 @@ class ReloadableModel(ABC):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the compiled model: same structure and numbers as the model's own call."""
         return self.function(*args, **kwargs)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refuse to be pickled or copied, in words: a file is made for that."""
+        what = f"A {type(self).__name__} cannot be pickled or copied."
+        raise NotPicklable(what, SAVE_FIRST)
 
     def save(self, file: str | os.PathLike[str]) -> ArtifactRecord:
         """Write the artifact: one file, replaced only when the new one is complete.

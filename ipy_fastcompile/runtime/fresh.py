@@ -74,14 +74,19 @@ def run_child(
     request = {"path": os.fspath(path), "via": via, "trust": trust, "modules": list(modules)}
     with tempfile.TemporaryDirectory(prefix="ipy_fastcompile_") as empty:
         environment = child_environment(empty if shipped else None)
-        done = subprocess.run(
-            [sys.executable, "-m", "ipy_fastcompile.runtime.child", json.dumps(request)],
-            capture_output=True,
-            text=True,
-            env=environment,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "ipy_fastcompile.runtime.child", json.dumps(request)],
+                capture_output=True,
+                text=True,
+                env=environment,
+                timeout=_TIMEOUT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return {"error": f"The process was not done after {_TIMEOUT_SECONDS:g} s."}
+        except OSError as error:
+            return {"error": f"No process could be started: {error}."}
     for line in reversed(done.stdout.splitlines()):
         if line.startswith("{"):
             result: dict[str, Any] = json.loads(line)

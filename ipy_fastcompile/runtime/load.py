@@ -34,6 +34,7 @@ from ..errors import (
 )
 from . import bind
 from .advice import what_helps
+from .again import origin_of
 from .cuda import load_launches
 from .follow import Bound, Follower
 from .grammar import generated_names
@@ -107,7 +108,10 @@ def load(
         )
     if on_mismatch not in ("error", "recompile"):
         raise FastCompileError(f"on_mismatch is {on_mismatch!r}.", 'Use "error" or "recompile".')
-    return load_parts(open_artifact(file, trust=trust), model, via=via, on_mismatch=on_mismatch)
+    parts = open_artifact(file, trust=trust)
+    function = load_parts(parts, model, via=via, on_mismatch=on_mismatch)
+    function.origin = origin_of(file, trust, on_mismatch, parts.manifest)
+    return function
 
 
 def load_parts(

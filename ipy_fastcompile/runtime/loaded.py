@@ -10,6 +10,7 @@ import torch
 from .. import torch_internals
 from ..errors import InputError
 from . import bind, modes
+from .again import Origin, load_again, pinned
 from .checks import Check
 from .explain import add_note
 from .follow import Follower
@@ -54,6 +55,16 @@ class LoadedFunction:
         self.notes: tuple[str, ...] = ()
         self.kernel_ways: tuple[str, ...] = ()
         self.check = Check
+        self.origin: Origin | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The path and digest of its file, and its weights; `copy` and `pickle` ask for it."""
+        origin = pinned(self.origin, self.model)
+        assert self.origin is not None
+        weights = dict(zip(self.origin.names, self.parts.parameters, strict=True))
+        types = self._tree.result_types()
+        where = (origin.path, origin.trust, self.via, origin.on_mismatch)
+        return load_again, (*where, weights, types)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the model.

@@ -289,14 +289,13 @@ def read_nest(data: Any) -> Any:
     return Nest(kind, data["type"], tuple(keys), tuple(names), data.get("context"), inner)
 
 
-def local_types(nest: Any) -> Iterator[str]:
-    """The names in a nest that no other process can find."""
+def named_types(nest: Any) -> Iterator[str]:
+    """The names of all types in a nest."""
     if isinstance(nest, Nest):
-        if "<" in nest.type:
-            yield nest.type
+        yield nest.type
         for child in nest.children:
-            yield from local_types(child)
+            yield from named_types(child)
     elif isinstance(nest, Fixed) and isinstance(nest.data, dict):
         said = nest.data.get("enum") or nest.data.get("flags")
-        if said and "<" in said[0]:
+        if said:
             yield said[0]

@@ -169,7 +169,7 @@ class Lookup:
             place = self.places.find(name)
             tensor = place.tensor
         if not isinstance(tensor, torch.Tensor):
-            raise self._missing(name)
+            raise self._missing(name) if tensor is None else _no_tensor(name, tensor)
         return tensor, place
 
     def get(self, name: str) -> tuple[torch.Tensor | None, Place | None]:
@@ -189,7 +189,7 @@ class Lookup:
         return self._mapping.get(name)
 
     def _missing(self, name: str) -> ParameterError:
-        near = difflib.get_close_matches(name, list(self._names()), 1)
+        near = difflib.get_close_matches(name, [*map(str, self._names())], 1)
         return ParameterError(
             f"The artifact needs {name!r}, which the model does not have.",
             f"The nearest name is {near[0]!r}."
@@ -213,6 +213,16 @@ def module_of(source: Source) -> torch.nn.Module | None:
         if isinstance(candidate, torch.nn.Module):
             return candidate
     return None
+
+
+def _no_tensor(name: str, value: Any) -> ParameterError:
+    kind = type(value)
+    is_array = kind.__module__ == "numpy"
+    return ParameterError(
+        f"{name!r} is a {kind.__module__}.{kind.__qualname__}, not a torch.Tensor.",
+        "Pass torch.from_numpy(...) of it." if is_array else "Pass the tensor itself.",
+        name=name,
+    )
 
 
 def tensors_for(specs: Sequence[Sequence[Any]], seed: int = 0) -> dict[str, torch.Tensor]:

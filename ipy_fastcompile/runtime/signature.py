@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import ArtifactCorrupt, InputError
-from .nests import builder, leaves_of, nest_data, read_nest
+from .nests import builder, leaves_of, named_types, nest_data, read_nest
+from .type_names import find_named
 
 
 class CallTree:
@@ -31,7 +32,9 @@ class CallTree:
         self._in_tree: list[tuple[str, Any]] | None = None
         self._out_kind: str = data["out_kind"]
         if self._out_kind == "tree":
-            self._build = builder(_read(data["out_tree"], read_nest), types or {})
+            self._out_nest = _read(data["out_tree"], read_nest)
+            self._types = types or {}
+            self._build = builder(self._out_nest, self._types)
 
     def leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any]:
         """The leaves of a call, in the order of capture.
@@ -94,6 +97,12 @@ class CallTree:
             "Pass it, or compile again without it.",
             argument=name,
         )
+
+    def result_types(self) -> dict[str, Any]:
+        """The types of the result, by name."""
+        if self._out_kind != "tree":
+            return {}
+        return {name: find_named(name, self._types) for name in named_types(self._out_nest)}
 
     def outputs(self, results: tuple[Any, ...]) -> Any:
         """The outputs, in the containers that the model returned at capture."""
