@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dis
 import inspect
-import sys
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,25 +11,8 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from ..artifact.key import section
-
-
-def word_set(text: str) -> frozenset[str]:
-    """The words of a text, for tables of names."""
-    return frozenset(text.split())
-
-
-_EXTENDED_ARG = dis.opmap["EXTENDED_ARG"]
-_IMPORT_NAME = dis.opmap["IMPORT_NAME"]
-# Opcode -> how far its argument is shifted before it is an index into co_names.
-_GLOBAL_NAMES = {
-    dis.opmap[name]: shift
-    for name, shift in (
-        ("LOAD_GLOBAL", 1 if sys.version_info >= (3, 11) else 0),
-        ("LOAD_NAME", 0),
-        ("LOAD_FROM_DICT_OR_GLOBALS", 0),
-    )
-    if name in dis.opmap
-}
+from .key_chains import Uses, nested, read_uses
+from .key_words import word_set
 
 # With one of these, a string may become the name of an attribute or of an environment variable.
 _LOOKUPS = word_set(
@@ -59,31 +40,40 @@ class Mentions:
     names: tuple[str, ...]
     words: tuple[str, ...]
     imports: tuple[Import, ...]
+    uses: Uses
+
+
+# Reading a function costs more than the rest of what is asked of it, and is the same every time.
+_READ: dict[int, tuple[CodeType, Mentions]] = {}
+_MOST_READ = 50_000
 
 
 def read_mentions(code: CodeType) -> Mentions:
     """Everything that ``code`` mentions."""
-    found_globals: set[str] = set()
+    known = _READ.get(id(code))
+    if known is not None and known[0] is code:
+        return known[1]
+    if len(_READ) >= _MOST_READ:
+        _READ.clear()
+    mentions = _read(code)
+    _READ[id(code)] = (code, mentions)
+    return mentions
+
+
+def _read(code: CodeType) -> Mentions:
     names: set[str] = set()
     words: set[str] = set()
-    imports: set[Import] = set()
-    for part in _nested(code):
+    uses = read_uses(code)
+    for part in nested(code):
         names.update(part.co_names)
         if _LOOKUPS.intersection(part.co_names):
             words.update(w for w in _strings(part.co_consts) if w.isidentifier())
-        has_imports = False
-        for opcode, argument in _instructions(part.co_code):
-            shift = _GLOBAL_NAMES.get(opcode)
-            if shift is not None:
-                found_globals.add(part.co_names[argument >> shift])
-            has_imports = has_imports or opcode == _IMPORT_NAME
-        if has_imports:
-            imports.update(_imports(part))
     return Mentions(
-        tuple(sorted(found_globals)),
+        tuple(sorted({chain[0] for chain in uses.chains if not chain[0].startswith("@")})),
         tuple(sorted(names)),
         tuple(sorted(words)),
-        tuple(sorted(imports, key=lambda found: (found.module, found.level))),
+        tuple(Import(module, level) for module, level in sorted(uses.imports)),
+        uses,
     )
 
 
@@ -103,31 +93,6 @@ def source_section(function: FunctionType, label: str) -> str:
     except (OSError, TypeError, IndexError, SyntaxError, tokenize.TokenError):
         return ""
     return section(label, "".join(lines).rstrip("\n"), max(1, first))
-
-
-def _nested(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _nested(constant)
-
-
-def _instructions(code: bytes) -> Iterator[tuple[int, int]]:
-    extended = 0
-    for position in range(0, len(code), 2):
-        opcode, argument = code[position], code[position + 1] | extended
-        extended = argument << 8 if opcode == _EXTENDED_ARG else 0
-        yield opcode, argument
-
-
-def _imports(code: CodeType) -> Iterator[Import]:
-    before: list[Any] = [0, None]
-    for instruction in dis.get_instructions(code):
-        if instruction.opcode == _IMPORT_NAME:
-            level = before[-2]
-            yield Import(instruction.argval, level if isinstance(level, int) else 0)
-        if instruction.opname != "EXTENDED_ARG":
-            before = [before[-1], instruction.argval]
 
 
 def _strings(constants: tuple[Any, ...]) -> Iterator[str]:

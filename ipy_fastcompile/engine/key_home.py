@@ -72,6 +72,11 @@ def home_of_class(cls: type) -> Home:
     return home_of_module(module if isinstance(module, str) else "")
 
 
+def home_of_file(file: str, module: str) -> Home:
+    """Whose the code in a file is that nobody has imported."""
+    return _home(file, module)
+
+
 def is_layer_file(file: str) -> bool:
     """Whether a file holds layers of torch: thin code around ops, where patches are looked for."""
     return file.startswith(_layers()) and ("modules" in file or file.endswith("functional.py"))

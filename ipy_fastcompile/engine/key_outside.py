@@ -1,109 +1,210 @@
-"""names in the user's code -> whether it reads what no key can hold: files, clocks, dice.
+"""a function -> what it takes from modules: known to be pure, put into the key, or not covered.
 
-What is not known to be harmless counts as outside: the compile is then not cached, and says why.
+What the code of the user or of a package calls by a dotted name is looked up as the call would.
 """
 
 from __future__ import annotations
 
-import ast
-import os
-import re
+import builtins
 import sys
-import textwrap
-from collections.abc import Collection
+import types
+from typing import Any, Protocol
 
-from .key_code import Mentions, word_set
+from .. import torch_internals
+from . import key_judge as judge, key_pure as pure
+from .key_chains import Chain, Uses
+from .key_environment import ENVIRONMENT, variables
+from .key_values import Walker
 
-# Modules of the standard library whose results depend on their arguments alone, or only show.
-_PURE = word_set(
-    """
-    __future__ _abc _collections _collections_abc _functools _operator _typing _weakref abc
-    array bisect builtins cmath collections colorsys contextlib contextvars copy copyreg
-    dataclasses decimal difflib enum fractions functools graphlib hashlib heapq inspect
-    itertools json keyword logging math numbers operator os pprint re reprlib string
-    struct sys textwrap threading traceback types typing unicodedata warnings weakref zlib
-    """
-)
-_BUILTINS = word_set("open input eval exec compile __import__ globals breakpoint")
-# Of the modules that are not pure as a whole, what is; the environment is a component.
-_PURE_NAMES = {
-    "os": word_set(
-        """
-        path environ getenv sep linesep name fspath PathLike join split splitext basename
-        dirname normpath commonpath isabs get
-        """
-    ),
-    "posixpath": word_set("join split splitext basename dirname normpath commonpath isabs"),
-    "sys": word_set(
-        """
-        version version_info maxsize platform byteorder float_info int_info implementation
-        hexversion stdout stderr
-        """
-    ),
-}
-# Names under which packages read files or roll dice.
-_READERS = word_set(
-    """
-    load loads open fromfile memmap loadtxt genfromtxt load_file safe_open read_csv
-    read_parquet read_pickle from_file imread urlopen random default_rng
-    load_state_dict_from_url
-    """
-)
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
-_ATTRIBUTE_LOOKUPS = word_set("getattr hasattr setattr")
-_LOOKUPS = word_set("getattr hasattr vars dir globals __dict__ attrgetter methodcaller")
+ABSENT = object()
+_SHOWN = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
 
 
-def outside_builtin(name: str) -> str:
-    """Why a builtin reads something outside of the key, "" when it does not."""
-    return f"it calls {name}, and what that reads is not in the key" if name in _BUILTINS else ""
+class Follower(Walker, Protocol):
+    """What this needs of the walk."""
+
+    environment: set[str]
+
+    def take(self, module: types.ModuleType, name: str, value: Any) -> None:
+        """Describe what a module of the user's or of a package has under a name."""
+
+    def take_foreign(self, path: str, value: Any) -> None:
+        """Describe what somebody put into a library, or data of a library."""
+
+    def count(self, module: types.ModuleType) -> None:
+        """Put the version of the package of a module into the key."""
+
+    def hold(self, module: types.ModuleType) -> None:
+        """A module is used as a value: any of its names may be meant."""
+
+    def ask(self, name: str, function: Any) -> None:
+        """Put the answer of a function into the key."""
+
+    def absent(self, module: str, path: str, *, is_user: bool) -> None:
+        """A module that is not imported is mentioned."""
 
 
-def outside_module(module: str, names: Collection[str] = ()) -> str:
-    """Why using these names of a module reads something outside of the key, else ""."""
-    top = module.partition(".")[0]
-    if module in _PURE_NAMES:
-        public = {*os.__all__, *os.path.__all__} if module == "os" else dir(sys.modules[module])
-        others = [n for n in names if n in public and n not in _PURE_NAMES[module]]
-        return f"it uses {module}.{others[0]}, which is not in the key" if others else ""
-    if top in sys.stdlib_module_names:
-        return "" if top in _PURE else f"it uses {module}, whose answers are not in the key"
-    known = vars(sys.modules[module]) if module in sys.modules else {}
-    readers = [name for name in names if name in _READERS and name in known]
-    return f"it may use {module}.{readers[0]}, which is not in the key" if readers else ""
+def look_at(
+    walk: Follower, function: types.FunctionType, uses: Uses, path: str, *, is_user: bool
+) -> None:
+    """Follow every dotted name in the code of a function, and what it says about the rest."""
+    for chain in sorted(uses.chains):
+        _look_at_chain(walk, function, uses, chain, path, is_user=is_user)
+    if not is_user:
+        return
+    for name in sorted(uses.loose & (pure.TELLTALE | ENVIRONMENT)):
+        walk.miss(path, judge.not_known(f"an attribute {name}"))
+    if uses.makes_sets:
+        walk.miss(path, "it makes a set, whose order is another one in every process")
 
 
-def makes_up_names(mentions: Mentions, source: str) -> bool:
-    """Whether code looks things up under names that it makes up while it runs.
+def find(chain: Chain, scope: dict[str, Any]) -> tuple[Any, types.ModuleType | None, str, Chain]:
+    """(value, the module it was taken from, its name there, the attributes that follow)."""
+    name, *rest = chain
+    if name.startswith("@"):
+        value: Any = sys.modules.get(module_name(name, scope), ABSENT)
+    else:
+        value = scope.get(name, ABSENT)
+        if value is ABSENT:
+            value = vars(builtins).get(name, ABSENT)
+    module = None
+    while rest and isinstance(value, types.ModuleType) and not torch_internals.is_op_library(value):
+        module, name = value, rest.pop(0)
+        value = attribute(module, name)
+        if value is ABSENT:
+            value = sys.modules.get(f"{module.__name__}.{name}", ABSENT)
+    return value, module, name, tuple(rest)
 
-    ``getattr(x, "name")`` does not, and whoever wrote the text of that is taken at his word.
-    """
-    if not _LOOKUPS.intersection(mentions.names):
-        return False
-    _, _, text = source.partition("\n")
-    try:
-        tree = ast.parse(textwrap.dedent(text))
-    except SyntaxError:
-        return True
-    looked_up = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    constant = {
-        id(call.func)
-        for call in looked_up
-        if isinstance(call.func, ast.Name)
-        and call.func.id in _ATTRIBUTE_LOOKUPS
-        and len(call.args) > 1
-        and isinstance(call.args[1], ast.Constant)
-    }
-    names = [node for node in ast.walk(tree) if isinstance(node, (ast.Name, ast.Attribute))]
-    return not names or any(
-        id(node) not in constant
-        for node in names
-        if (node.id if isinstance(node, ast.Name) else node.attr) in _LOOKUPS
+
+def module_name(imported: str, scope: dict[str, Any]) -> str:
+    """The full name of what a statement imports, written ``@<level>:<name>``."""
+    level, _, name = imported[1:].partition(":")
+    if level == "0":
+        return name
+    package = str(scope.get("__package__") or "").split(".")
+    parents = package[: len(package) + 1 - int(level)]
+    return ".".join([*parents, name] if name else parents)
+
+
+def attribute(module: types.ModuleType, name: str) -> Any:
+    """What ``module.name`` is, if that takes neither an import nor anybody's code."""
+    if name in vars(module):
+        return vars(module)[name]
+    if module.__name__.startswith("torch.backends"):
+        return getattr(module, name, ABSENT)  # flags, kept by properties of the module
+    return ABSENT
+
+
+def _look_at_chain(
+    walk: Follower,
+    function: types.FunctionType,
+    uses: Uses,
+    chain: Chain,
+    path: str,
+    *,
+    is_user: bool,
+) -> None:
+    scope = function.__globals__
+    value, module, name, rest = find(chain, scope)
+    if value is ABSENT:
+        if module is not None:
+            _look_at_absent(walk, module, name, path, is_user=is_user)
+        elif name.startswith("@"):
+            walk.absent(module_name(name, scope), path, is_user=is_user)
+        return
+    names, why = variables(value, rest, uses.words.get(chain, {None}))
+    if names or why:
+        walk.environment.update(names)
+        if why and is_user:
+            walk.miss(path, why)
+        return
+    if isinstance(value, types.ModuleType):
+        if torch_internals.is_op_library(value):
+            for packet in torch_internals.mentioned_ops(rest):
+                walk.take_foreign(f"torch.ops.{torch_internals.op_name(packet)}", packet)
+        elif is_user:
+            walk.hold(value)
+        elif not judge.is_judged(value.__name__):
+            _take_mentioned(walk, value, uses)
+        return
+    _judge(walk, module, name, value, rest, path, is_user=is_user)
+    if module is not None and not _is_bound(module, value):
+        _take(walk, module, name, value, is_user=is_user)
+
+
+def _take_mentioned(walk: Follower, module: types.ModuleType, uses: Uses) -> None:
+    """Package code has a module as a value: what it mentions may be of that."""
+    for name in sorted(uses.loose):
+        value = attribute(module, name)
+        if value is not ABSENT and not isinstance(value, types.ModuleType):
+            walk.take(module, name, value)
+
+
+def _is_bound(module: types.ModuleType, value: Any) -> bool:
+    """Whether a library's function is a method of an object that it keeps to itself."""
+    owner = getattr(value, "__self__", None)
+    return judge.is_judged(module.__name__) and not (
+        owner is None or isinstance(owner, (types.ModuleType, type)) or judge.identity(value)
     )
 
 
-def environment_names(mentions: Mentions) -> tuple[str, ...]:
-    """The environment variables that code reads, if it reads any: constants that look like one."""
-    if not {"environ", "getenv"} & set(mentions.names):
-        return ()
-    return tuple(word for word in mentions.words if _VARIABLE.fullmatch(word))
+def _judge(
+    walk: Follower,
+    module: types.ModuleType | None,
+    name: str,
+    value: Any,
+    rest: Chain,
+    path: str,
+    *,
+    is_user: bool,
+) -> None:
+    if not is_user:
+        walk.judge(path, value)
+        return
+    asked = judge.answer(value)
+    if asked:
+        walk.ask(asked, value)
+    why = judge.why_impure(value)
+    if module is not None and _is_bound(module, value):
+        why = judge.not_known(f"{module.__name__}.{name}")
+    cls = value if isinstance(value, type) else type(value)
+    if rest and rest[0] in judge.denied_members(cls) | (pure.TELLTALE - {"grad"}):
+        why = why or judge.not_known(f"{cls.__module__}.{cls.__qualname__}.{rest[0]}")
+    if why:
+        walk.miss(path, why)
+
+
+def _take(
+    walk: Follower, module: types.ModuleType, name: str, value: Any, *, is_user: bool
+) -> None:
+    """Describe ``module.name``, unless the library's version says all about it."""
+    if not judge.is_judged(module.__name__):
+        walk.take(module, name, value)
+        return
+    walk.count(module)
+    identity = judge.identity(value)
+    where = f"{module.__name__}.{name}"
+    if identity is None:
+        is_code = isinstance(value, (types.FunctionType, type))
+        if is_code or (is_user and not any(value is shown for shown in _SHOWN)):
+            walk.take_foreign(where, value)
+    elif identity[1].rpartition(".")[2] != name:
+        walk.take_foreign(where, ".".join(identity))  # an alias, or something put in its place
+
+
+def _look_at_absent(
+    walk: Follower, module: types.ModuleType, name: str, path: str, *, is_user: bool
+) -> None:
+    """A module has no such name, or makes it up when it is asked for it."""
+    made = vars(module).get("__getattr__", ABSENT)
+    if judge.is_judged(module.__name__):
+        lazy = is_user and (made is not ABSENT or type(module) is not types.ModuleType)
+        if lazy and not judge.is_pure(f"{module.__name__}.{name}", "anything"):
+            walk.miss(path, judge.not_known(f"{module.__name__}.{name}"))
+    elif made is not ABSENT:
+        walk.take(module, "__getattr__", made)
+    elif type(module) is not types.ModuleType and is_user:
+        if "__getattr__" in {n for cls in type(module).__mro__[:-2] for n in vars(cls)}:
+            walk.miss(path, f"{module.__name__}.{name} is not loaded yet")
+    else:
+        walk.absent(f"{module.__name__}.{name}", path, is_user=False)

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from .. import torch_internals
-from .key_code import word_set
 from .key_values import Walker, class_name, describe, tensor_text
+from .key_words import word_set
 
 # What `nn.Module` keeps in every instance: children and tensors are described apart, and hooks by
 # their values, since their keys count the hooks of the whole process.

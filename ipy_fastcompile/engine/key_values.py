@@ -16,6 +16,7 @@ import fractions
 import functools
 import logging
 import operator
+import os
 import pathlib
 import re
 import threading
@@ -31,7 +32,8 @@ import numpy as np
 import torch
 
 from .. import torch_internals
-from .key_home import USER, home_of_class
+from .key_home import LIBRARY, USER, home_of_class
+from .key_judge import identity
 
 Value = Any
 
@@ -41,6 +43,7 @@ _LONG = 1000
 _DEEP = 60
 _LEAF_TYPES = (type(None), bool, int, float, complex, type(Ellipsis), type(NotImplemented))
 _TORCH_LEAVES = (torch.dtype, torch.layout, torch.memory_format, torch.device)
+_TEXTS = ("__repr__", "__str__", "__format__")
 # Types whose repr says everything, and nothing else.
 _BY_REPR: tuple[type, ...] = (
     range,
@@ -111,6 +114,22 @@ class Walker(Protocol):
     def reach_op(self, packet: Any, path: str) -> None:
         """A registered op was found."""
 
+    def judge(self, path: str, value: Any) -> None:
+        """A function or class was found, and may be called."""
+
+    def deny(self, path: str, cls: type) -> None:
+        """An object was found, or a class, some of whose members may read what no key holds."""
+
+    def in_order(self, text: str, used: str) -> None:
+        """``text`` counts if some code may see it: the order of a set, an address in a text."""
+
+    def binding(self, name: str) -> AbstractContextManager[None]:
+        """What is described inside is the value of this name."""
+
+    @property
+    def in_package(self) -> bool:
+        """Whether what is described is a package's own."""
+
 
 def describe(walker: Walker, path: str, value: Value, depth: int = 0) -> None:
     """Write ``value`` as lines, the first of which starts with ``path``."""
@@ -141,6 +160,8 @@ def inline_text(value: Value, walker: Walker, depth: int = 0) -> str | None:
     if kind in _LEAF_TYPES or kind is str or kind is bytes:
         return repr(value)
     if kind in _TORCH_LEAVES or kind in _BY_REPR:
+        if isinstance(value, dt.date):
+            walker.deny(class_name(kind), kind)
         return repr(value)
     if isinstance(value, type):
         walker.reach_class(value, is_made=True)
@@ -154,6 +175,7 @@ def inline_text(value: Value, walker: Walker, depth: int = 0) -> str | None:
     if isinstance(value, np.dtype):
         return f"numpy.dtype({value.str!r})"
     if isinstance(value, pathlib.PurePath):
+        walker.deny(class_name(kind), kind)
         return f"{kind.__name__}({str(value)!r})"
     if kind is torch.Size:
         return f"Size({list(value)})"
@@ -163,6 +185,7 @@ def inline_text(value: Value, walker: Walker, depth: int = 0) -> str | None:
         items = value
         if kind in (set, frozenset):
             texts = [inline_text(item, walker, depth + 1) for item in _stable(items)]
+            _note_order(items, walker, depth)
             return (
                 None if None in texts else f"{kind.__name__}({', '.join(sorted(map(str, texts)))})"
             )
@@ -217,6 +240,17 @@ def _joined(name: str, items: Any, walker: Walker, depth: int) -> str | None:
             return None
         texts.append(text)
     return f"{name}({', '.join(texts)})"
+
+
+def _note_order(items: Any, walker: Walker, depth: int) -> None:
+    """The order in which a set gives its items, where that is not the same in every process.
+
+    Sets that are made of it have an order of their own, which hangs on how strings are hashed.
+    """
+    if len(items) > 1 and not all(type(item) in (int, bool) for item in items):
+        texts = [str(inline_text(item, walker, depth + 1)) for item in items]
+        seed = hash("how this process hashes strings") % 10**8
+        walker.in_order(_shortened(f"{', '.join(texts)}; strings are hashed by {seed}"), "ordered")
 
 
 def _stable(items: Any) -> list[Any]:
@@ -303,8 +337,8 @@ def _describe_builtin(walker: Walker, path: str, value: Any, depth: int) -> None
     if owner is None or isinstance(owner, (types.ModuleType, type)):
         where = value.__module__ or getattr(owner, "__name__", "")
         walker.line(path, f"builtin {where}.{value.__qualname__}")
-        if isinstance(owner, types.ModuleType):
-            walker.reach_module(owner)
+        if value.__name__ != "__new__":  # what it makes is the object's class
+            walker.judge(path, value)
     else:
         walker.line(path, f"builtin method {value.__name__}")
         describe(walker, f"{path}.__self__", owner, depth + 1)
@@ -322,10 +356,13 @@ def _describe_data(walker: Walker, path: str, value: Value, depth: int) -> bool:
         walker.line(path, f"array {value.dtype.str}{list(value.shape)} sha256 {digest}")
     elif isinstance(value, np.ufunc):
         walker.line(path, f"ufunc {value.__name__}")
+        walker.judge(path, value)
     elif isinstance(value, re.Pattern):
         walker.line(path, f"pattern {value.pattern!r} {value.flags}")
     elif isinstance(value, (logging.Logger, logging.LoggerAdapter, logging.Handler)):
-        walker.line(path, f"{type(value).__name__} {value.name}")  # shows, and changes nothing
+        _describe_logger(walker, path, value)
+    elif isinstance(value, type(os.environ)):
+        walker.miss(path, "it is the environment, and which variables are read is not known")
     elif isinstance(value, contextvars.ContextVar):
         walker.line(path, f"context variable {value.name}")
         describe(walker, f"{path}.get()", value.get(None), depth + 1)
@@ -346,6 +383,8 @@ def _describe_data(walker: Walker, path: str, value: Value, depth: int) -> bool:
         walker.line(path, f"Dim {value.__name__} {value.min} {value.max}")
     elif any(base.__module__ == "sympy.core.basic" for base in type(value).__mro__):
         walker.line(path, f"sympy {value!r}")
+    elif type(value).__module__ == "torch.distributed.tensor.placement_types":
+        walker.line(path, f"placement {value!r}")
     elif type(value).__module__ == "typing":
         walker.line(path, f"typing {value!r}")
     elif isinstance(value, torch.fx.Graph):
@@ -366,6 +405,14 @@ def _describe_data(walker: Walker, path: str, value: Value, depth: int) -> bool:
     else:
         return False
     return True
+
+
+def _describe_logger(walker: Walker, path: str, value: Any) -> None:
+    """It shows, and changes nothing; the user's code may ask it how much it shows, though."""
+    walker.line(path, f"{type(value).__name__} {value.name}")
+    if not walker.in_package and isinstance(value, logging.Logger):
+        flags = (value.level, value.getEffectiveLevel(), value.disabled, value.propagate)
+        walker.line(f"{path}, level", f"{flags} {len(value.handlers)} {value.manager.disable}")
 
 
 def _describe_tensor(walker: Walker, path: str, tensor: torch.Tensor) -> None:
@@ -413,18 +460,26 @@ def _describe_object(walker: Walker, path: str, value: Value, depth: int) -> Non
     hidden = hidden_state(cls)
     if hidden and _is_compiled_function(value):
         walker.line(path, f"compiled {value.__module__}.{value.__name__}")
+        if identity(value) is None:
+            walker.miss(path, f"it is a {class_name(cls)}, and what its code does is not known")
+        walker.judge(path, value)
         return
     if hidden:
         walker.miss(path, f"it is a {class_name(cls)}, and what {hidden} keeps cannot be seen")
         return
     walker.reach_class(cls)
+    walker.deny(path, cls)
     walker.line(path, class_name(cls))
+    if all(vars(base).keys().isdisjoint(_TEXTS) for base in cls.__mro__[:-1]):
+        walker.in_order("its text, which some code asks for, holds an address", "texted")
     content = _content(value)
     if content is not None:
         describe(walker, f"{path}.content", content, depth + 1)
+    owner = home_of_class(cls).owner
     for name, item in object_state(value):
-        if name not in VOLATILE or home_of_class(cls).owner == USER:
-            with walker.attribute(name):
+        if name not in VOLATILE or owner == USER:
+            # A library's own methods are not read, so nobody knows which attributes they use.
+            with walker.binding(name) if owner == LIBRARY else walker.attribute(name):
                 describe(walker, f"{path}.{name}", item, depth + 1)
 
 

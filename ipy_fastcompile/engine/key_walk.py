@@ -8,13 +8,11 @@ the standard library by their versions, except where somebody patched them.
 
 from __future__ import annotations
 
-import builtins
 import enum
-import importlib
-import sys
+import os
 import types
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,12 +20,26 @@ import torch
 
 from .. import torch_internals
 from . import key_home as home
-from .key_code import Mentions, code_digest, read_mentions, source_section, word_set
+from .key_chains import Uses
+from .key_code import Mentions, code_digest, read_mentions, source_section
 from .key_home import Home, home_of_class, home_of_function, home_of_module
-from .key_outside import environment_names, makes_up_names, outside_builtin, outside_module
+from .key_judge import (
+    denied_members,
+    identity,
+    is_judged,
+    is_whole,
+    not_known,
+    why_impure,
+    why_random,
+)
+from .key_made_up import makes_up_names
+from .key_outside import ABSENT, attribute, find, look_at
 from .key_package import package_header
+from .key_pure import SERVANTS
 from .key_structure import describe_module
+from .key_unimported import describe_unimported
 from .key_values import VOLATILE, class_name, describe, function_name, functions_of
+from .key_words import word_set
 
 VALUES = "values"
 _MOST_VALUES = 300_000
@@ -75,10 +87,18 @@ class Walk:
         self._globals: set[tuple[int, str]] = set()
         self._classes: set[type] = set()
         self._made: set[type] = set()
+        self._made_classes: set[type] = set()
         self._mentioned: set[str] = {"forward"}
         self._packages: dict[str, set[str]] = {}  # package -> files reached in it
         # Attributes of package classes that nothing has mentioned yet.
         self._waiting: dict[str, list[tuple[type, str]]] = {}
+        self._held: dict[int, types.ModuleType] = {}  # modules that are used as values
+        self._users = Uses()  # what all of the user's functions do with names
+        self._denied: list[tuple[str, str, frozenset[str]]] = []
+        self._words: set[str] = set()
+        self._binding = ""
+        self._orders: list[tuple[str, str, str]] = []
+        self._answers: dict[str, str] = {}
         self._count = 0
 
     # --- the result --------------------------------------------------------------------------
@@ -86,15 +106,21 @@ class Walk:
     @property
     def uncovered(self) -> list[str]:
         """What could not be described, and may be used as far as the code that is reached tells."""
-        return [
+        found = [
             text
             for text, attributes in self._misses
             if self._makes_up_names or self._mentioned.issuperset(attributes)
         ]
+        for path, what, names in self._denied:
+            used = sorted(names & self._users.loose)
+            if used:
+                found.append(f"{path}: {not_known(f'{what}.{used[0]}')}")
+        return list(dict.fromkeys(found))
 
     def components(self) -> dict[str, str]:
         """Component -> text, once everything that was reached is described."""
         self._drain()
+        self._write_orders()
         found: dict[str, str] = {}
         for name, sections in sorted(self._sections.items()):
             texts = [text for _, text in sorted(sections.items())]
@@ -135,9 +161,43 @@ class Walk:
         """What is described inside can only be got at by code that mentions this attribute."""
         self._attributes.append(name)
         try:
-            yield
+            with self.binding(name):
+                yield
         finally:
             self._attributes.pop()
+
+    @contextmanager
+    def binding(self, name: str) -> Iterator[None]:
+        """What is described inside is the value of this name, for the code that uses it."""
+        before, self._binding = self._binding, name
+        try:
+            yield
+        finally:
+            self._binding = before
+
+    def in_order(self, text: str, used: str) -> None:
+        """Some code may see the order or the text of a value, ``text``; if it does, it counts.
+
+        ``used`` is "ordered" or "texted", the use that does.
+        """
+        self._orders.append((self._component, f"{used}:{self._binding}", text))
+
+    @property
+    def in_package(self) -> bool:
+        """Whether what is described is a package's own."""
+        return self._component.startswith("package:")
+
+    def deny(self, path: str, cls: type) -> None:
+        """An object or a class was found some of whose members read what no key holds."""
+        names = denied_members(cls)
+        if names:
+            self._denied.append((path, class_name(cls), names))
+
+    def judge(self, path: str, value: Any) -> None:
+        """A function or class of a library was found: whether calling it is covered."""
+        why = why_random(value) if self.in_package else why_impure(value)
+        if why:
+            self.miss(path, why)
 
     def known(self, value: Any, path: str) -> str | None:
         """Where ``value`` was described before, or None, and then it is at ``path`` from now on."""
@@ -162,11 +222,15 @@ class Walk:
     def reach_function(self, function: types.FunctionType, path: str) -> None:
         """Describe what a function carries, and follow its code later."""
         where = home_of_function(function.__code__, function.__globals__)
+        if self._is_servant(where):
+            return
+        self.judge(path, function)
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
         ):
             if cell_is_set(cell):
-                describe(self, f"{path}, {name}", cell.cell_contents)
+                with self.binding(name):
+                    describe(self, f"{path}, {name}", cell.cell_contents)
             else:
                 self.line(f"{path}, {name}", "an empty cell")
         if where.owner != home.LIBRARY:
@@ -183,10 +247,16 @@ class Walk:
         """Follow the methods of a class: all of the user's, of others those that are mentioned."""
         if is_made:
             self._reach_constructors(cls)
+            if cls not in self._made_classes:
+                self._made_classes.add(cls)
+                self.judge(class_name(cls), cls)
+                self.deny(class_name(cls), cls)
         if cls in self._classes:
             return
         self._classes.add(cls)
         where = home_of_class(cls)
+        if self._is_servant(where):
+            return
         if type(cls) is not type:
             self.reach_class(type(cls))
         for base in cls.__mro__[1:]:
@@ -212,9 +282,9 @@ class Walk:
 
     def reach_module(self, module: types.ModuleType) -> None:
         """Count the package that a module belongs to; what is in it is for whoever mentions it."""
-        where = home_of_module(module.__name__)
-        if where.owner == home.PACKAGE:
-            self._use_package(where)
+        self.count(module)
+        if not self.in_package:
+            self.hold(module)
 
     def reach_tree(self, module: torch.nn.Module, path: str, depth: int) -> None:
         """Describe a module that is no part of the model, tensors and all."""
@@ -228,6 +298,54 @@ class Walk:
         foreign = [inner for function in functions for inner in _foreign_inside(function)]
         for position, function in enumerate(foreign):
             describe(self, f"{path}, implementation {position}", function)
+
+    # --- Follower: what looking at a function's code calls -----------------------------------
+
+    def take(self, module: types.ModuleType, name: str, value: Any) -> None:
+        """Describe what a module of the user's or of a package has under a name."""
+        if (id(module), name) in self._globals:
+            return
+        self._globals.add((id(module), name))
+        self._alive.append(module)
+        where = home_of_module(module.__name__)
+        if self._is_servant(where):
+            return
+        is_package = where.owner == home.PACKAGE
+        if is_package:
+            self._use_package(where)
+        component = f"package:{where.name}" if is_package else VALUES
+        with self.component(component), self.binding(name):
+            describe(self, f"{module.__name__}.{name}", value)
+
+    def take_foreign(self, path: str, value: Any) -> None:
+        """Describe what somebody put into a library, or data of a library."""
+        if (0, path) not in self._globals:
+            self._globals.add((0, path))
+            with self.component(VALUES), self.binding(path.rpartition(".")[2]):
+                describe(self, path, value)
+
+    def hold(self, module: types.ModuleType) -> None:
+        """The user's code has a module as a value: any of its names may be meant."""
+        self._held.setdefault(id(module), module)
+        self.count(module)
+
+    def count(self, module: types.ModuleType) -> None:
+        """Put the version of the package of a module into the key."""
+        where = home_of_module(module.__name__)
+        if where.owner == home.PACKAGE:
+            self._use_package(where)
+
+    def ask(self, name: str, function: Any) -> None:
+        """Put the answer of a function into the key."""
+        if name not in self._answers:
+            self._answers[name] = name
+            with self.component("flags"):
+                describe(self, f"{name}()", function())
+
+    def absent(self, module: str, path: str, *, is_user: bool) -> None:
+        """A module that is not imported is mentioned."""
+        if is_user:
+            describe_unimported(self, module, path)
 
     # --- functions ---------------------------------------------------------------------------
 
@@ -245,23 +363,29 @@ class Walk:
             name = self.label(function)
             if where.owner == home.USER:
                 with self.component(VALUES):
-                    self._follow_user(function, where, name)
+                    self._follow_user(function, name)
             elif where.owner == home.PACKAGE:
                 self._use_package(where)
                 with self.component(f"package:{where.name}"):
                     self.line(f"code of {name}", code_digest(function.__code__))
                     mentions = read_mentions(function.__code__)
                     self._mention(mentions)
-                    self._follow_globals(function, mentions, where, name)
+                    self._follow_names(function, mentions, name, is_user=False)
             elif home.is_layer_file(function.__code__.co_filename):
-                self._follow_patched(function.__globals__, read_mentions(function.__code__))
+                self._follow_layer(function, read_mentions(function.__code__))
+            if not self._queue:
+                self._follow_held()
 
-    def _follow_user(self, function: types.FunctionType, where: Home, name: str) -> None:
+    def _follow_user(self, function: types.FunctionType, name: str) -> None:
         mentions = read_mentions(function.__code__)
+        self._users.loose |= mentions.uses.loose
+        self._users.ordered |= mentions.uses.ordered
+        self._users.texted |= mentions.uses.texted
+        self._words.update(mentions.words)
         self._mention(mentions)
         if makes_up_names(mentions, self._add_source(function)):
             self._look_around(function)
-        self._follow_globals(function, mentions, where, name)
+        self._follow_names(function, mentions, name, is_user=True)
 
     def _add_source(self, function: types.FunctionType) -> str:
         """Put a function of the user's into the key; returns its text, "" if nothing kept it."""
@@ -296,106 +420,61 @@ class Walk:
     def _knows_all(self, where: Home) -> bool:
         return self._makes_up_names and where.owner == home.USER
 
-    def _follow_globals(
-        self, function: types.FunctionType, mentions: Mentions, where: Home, path: str
+    def _follow_names(
+        self, function: types.FunctionType, mentions: Mentions, path: str, *, is_user: bool
     ) -> None:
+        """Describe the globals that a function reads, and what it takes from modules."""
         scope = function.__globals__
-        is_user = where.owner == home.USER
-        self._follow_imports(mentions, scope, path, is_user=is_user)
+        look_at(self, function, mentions.uses, path, is_user=is_user)
         for name in mentions.globals:
-            if name not in scope:
-                if is_user and hasattr(builtins, name):
-                    self._note(path, outside_builtin(name))
+            value = scope.get(name, ABSENT)
+            if value is ABSENT or isinstance(value, (types.ModuleType, type(os.environ))):
                 continue
-            value = scope[name]
-            if isinstance(value, types.ModuleType):
-                self._follow_module(value, mentions, path, is_user=is_user)
-            elif is_user:
-                self._note(path, _outside_value(value, name))
             if (id(scope), name) not in self._globals:
                 self._globals.add((id(scope), name))
-                describe(self, f"{scope.get('__name__', '?')}.{name}", value)
-
-    def _follow_imports(
-        self, mentions: Mentions, scope: dict[str, Any], path: str, *, is_user: bool
-    ) -> None:
-        """Imports inside a function: what the user's would import, it gets imported."""
-        package = scope.get("__package__") or ""
-        for statement in mentions.imports:
-            parents = package.split(".")[: len(package.split(".")) + 1 - statement.level]
-            name = statement.module
-            if statement.level:
-                name = ".".join([*parents, name] if name else parents)
-            module = sys.modules.get(name)
-            if module is None and is_user and home.top_level(name) not in sys.stdlib_module_names:
-                try:
-                    module = importlib.import_module(name)
-                except ImportError as error:
-                    self.line(f"{path}, import {name}", type(error).__name__)
-                    continue
-            if module is None:
-                if is_user:
-                    self._note(path, outside_module(name))
-                continue
-            if is_user:
-                self._follow_module(module, mentions, path, is_user=True)
-            else:
-                self._follow_patched(vars(module), mentions)
-
-    def _follow_module(
-        self, module: types.ModuleType, mentions: Mentions, path: str, *, is_user: bool
-    ) -> None:
-        """Describe what a function that mentions ``module`` may take from it."""
-        if (id(module), path) in self._globals:
-            return
-        self._globals.add((id(module), path))
-        self._alive.append(module)
-        where = home_of_module(module.__name__)
-        if is_user and where.owner != home.USER:
-            self._note(path, outside_module(module.__name__, mentions.names))
-        if where.owner == home.LIBRARY:
-            self._follow_library(module, mentions, path, is_user=is_user)
-            return
-        if where.owner == home.PACKAGE:
-            self._use_package(where)
-        component = f"package:{where.name}" if where.owner == home.PACKAGE else VALUES
-        with self.component(component):
-            for name in sorted({*mentions.names, *mentions.words}):
-                if (id(module), name) in self._globals:
-                    continue
-                value = _attribute(module, name, is_user=is_user)
-                if isinstance(value, types.ModuleType):
-                    self._follow_module(value, mentions, path, is_user=is_user)
-                elif value is not _ABSENT:
-                    self._globals.add((id(module), name))
-                    describe(self, f"{module.__name__}.{name}", value)
-
-    def _follow_library(
-        self, module: types.ModuleType, mentions: Mentions, path: str, *, is_user: bool
-    ) -> None:
-        if torch_internals.is_op_library(module):
-            for packet in torch_internals.mentioned_ops(mentions.names):
-                describe(self, f"torch.ops.{torch_internals.op_name(packet)}", packet)
-            return
-        self._follow_patched(vars(module), mentions)
-        for name in mentions.names:
-            value = vars(module).get(name)
-            if isinstance(value, types.ModuleType) and value.__name__.startswith("torch."):
-                self._follow_module(value, mentions, path, is_user=is_user)
-
-    def _follow_patched(self, scope: Mapping[str, Any], mentions: Mentions) -> None:
-        """What somebody else's function is doing in a library's namespace."""
-        for name in mentions.names:
-            value = scope.get(name)
-            if isinstance(value, types.FunctionType):
-                if is_foreign(value):
-                    with self.component(VALUES):
-                        describe(self, f"{scope.get('__name__', '?')}.{name}", value)
-                elif home.is_layer_file(value.__code__.co_filename):
-                    self._enqueue(value, home_of_function(value.__code__, value.__globals__))
-            elif isinstance(value, type) and home_of_class(value).owner == home.USER:
-                with self.component(VALUES):
+                with self.binding(name):
                     describe(self, f"{scope.get('__name__', '?')}.{name}", value)
+
+    def _follow_layer(self, function: types.FunctionType, mentions: Mentions) -> None:
+        """A function of torch's layers: torch's version covers it, but not what was patched."""
+        for chain in mentions.uses.chains:
+            value, module, name, _ = find(chain, function.__globals__)
+            if isinstance(value, types.FunctionType) and not is_foreign(value):
+                if home.is_layer_file(value.__code__.co_filename):
+                    self._enqueue(value, home_of_function(value.__code__, value.__globals__))
+            if callable(value) and not isinstance(value, types.ModuleType):
+                where = module.__name__ if module else str(function.__globals__.get("__name__"))
+                self._note_patch(f"{where}.{name}", name, value)
+
+    def _note_patch(self, path: str, name: str, value: Any) -> None:
+        """Something in a library that is not what its name says is described."""
+        found = identity(value)
+        if found is None:
+            if not isinstance(value, type) or home_of_class(value).owner == home.USER:
+                self.take_foreign(path, value)
+        elif found[1].rpartition(".")[2] != name:
+            self.take_foreign(path, ".".join(found))
+
+    def _follow_held(self) -> None:
+        """Of modules that are used as values, whatever the code that is reached may mean."""
+        for module in list(self._held.values()):
+            names = self._users.loose | self._words
+            if is_judged(module.__name__):
+                self._judge_held(module, names)
+                continue
+            for name in sorted(names):
+                value = attribute(module, name)
+                if value is not ABSENT and not isinstance(value, types.ModuleType):
+                    self.take(module, name, value)
+
+    def _judge_held(self, module: types.ModuleType, names: set[str]) -> None:
+        if self._makes_up_names and not is_whole(module.__name__):
+            self._note(module.__name__, not_known("names in it that are made up"))
+        for name in sorted(names):
+            value = attribute(module, name)
+            if value is not ABSENT and (id(module), name) not in self._globals:
+                self._globals.add((id(module), name))
+                self._note(f"{module.__name__}.{name}", why_impure(value))
 
     def _whole_module(self, module: types.ModuleType) -> None:
         """Everything in a module of the user's: some function looks things up in it by name."""
@@ -423,7 +502,8 @@ class Walk:
         if name in _CLASS_NOISE or name not in vars(cls):
             return
         is_package = where.owner == home.PACKAGE
-        with self.component(f"package:{where.name}" if is_package else VALUES):
+        component = f"package:{where.name}" if is_package else VALUES
+        with self.component(component), self.binding(name):
             describe(self, f"{class_name(cls)}.{name}", vars(cls)[name])
 
     def _reach_library_class(self, cls: type) -> None:
@@ -442,20 +522,38 @@ class Walk:
 
     def _mention(self, mentions: Mentions) -> None:
         """Package classes are covered as far as some reached code mentions their attributes."""
-        self.environment.update(environment_names(mentions))
         for name in (*mentions.names, *mentions.words):
             if name in self._mentioned:
                 continue
             self._mentioned.add(name)
-            for cls, attribute in self._waiting.pop(name, ()):
-                self._reach_attribute(cls, attribute, home_of_class(cls))
+            for cls, waiting in self._waiting.pop(name, ()):
+                self._reach_attribute(cls, waiting, home_of_class(cls))
 
     # --- what else is noted ------------------------------------------------------------------
+
+    def _is_servant(self, where: Home) -> bool:
+        """Whether code is of a package whose version says enough; that is then in the key."""
+        if where.owner != home.PACKAGE or where.name not in SERVANTS:
+            return False
+        self._packages.setdefault(where.name, set())
+        return True
 
     def _use_package(self, where: Home) -> None:
         files = self._packages.setdefault(where.name, set())
         if where.file:
             files.add(where.file)
+
+    def _write_orders(self) -> None:
+        """Lines for the order of sets, where some code does more than ask what is in them."""
+        for component, use, text in self._orders:
+            kind, _, name = use.partition(":")
+            names = self._users.ordered if kind == "ordered" else self._users.texted
+            if name in names or not name:
+                with self.component(component):
+                    if kind == "ordered":
+                        self.line(f"order of {name}", text)
+                    elif name:
+                        self.miss(name, text)
 
     def _note(self, path: str, problem: str) -> None:
         if problem:
@@ -491,30 +589,6 @@ def _is_layer_class(cls: type) -> bool:
     return cls.__module__.startswith("torch.nn.modules.") and cls is not torch.nn.Module
 
 
-_ABSENT = object()
-
-
-def _attribute(module: types.ModuleType, name: str, *, is_user: bool) -> Any:
-    """What ``module.name`` is; for the user's code, modules load what they load late."""
-    if name in vars(module):
-        return vars(module)[name]
-    if not is_user or "__getattr__" not in {*vars(module), *dir(type(module))}:
-        return _ABSENT
-    try:
-        return getattr(module, name)
-    except (AttributeError, ImportError):
-        return _ABSENT
-
-
 def _is_implicit(name: str) -> bool:
     """Whether a method runs without being mentioned, on an object that is there already."""
     return name.startswith("__") and name.endswith("__") and name not in _NOT_IMPLICIT
-
-
-def _outside_value(value: Any, name: str) -> str:
-    """Why a function that a user's function mentions reads the outside world, "" if it does not."""
-    if isinstance(value, types.BuiltinFunctionType):
-        return outside_module(str(value.__module__ or ""), (name,))
-    if isinstance(value, types.FunctionType) and not is_foreign(value):
-        return outside_module(str(value.__globals__.get("__name__", "")), (name,))
-    return ""
