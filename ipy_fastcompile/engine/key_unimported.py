@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from hashlib import sha256
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType
 
@@ -58,7 +58,7 @@ def _describe(walker: Walker, name: str, path: str, seen: set[str]) -> None:
         return
     try:
         data = Path(origin).read_bytes()
-        code = compile(data, origin, "exec", dont_inherit=True)
+        code = SourceFileLoader(name, origin).source_to_code(data, origin)
     except (OSError, ValueError, SyntaxError) as error:
         walker.miss(path, f"it imports {name}, which cannot be read ({type(error).__name__})")
         return
