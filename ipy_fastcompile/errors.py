@@ -60,6 +60,10 @@ class CodegenError(FastCompileError, RuntimeError):
     """A node cannot be written as Python source."""
 
 
+class DiffersFromEager(FastCompileError, RuntimeError):
+    """The compiled model gives something else than eager, beyond the tolerance of its dtype."""
+
+
 class SaveError(FastCompileError, OSError):
     """The artifact could not be written; what was at the path before is untouched."""
 

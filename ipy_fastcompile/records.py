@@ -277,7 +277,8 @@ class Report:
     why_miss: tuple[str, ...] = ()
     artifact: ArtifactRecord | None = None
     max_error: float | None = None  # largest absolute difference from eager, over all outputs
-    tolerance: str = ""
+    tolerance: str = ""  # what that error may be: "0.001 of the largest value, as for float32"
+    difference: str = ""  # in words, what is beyond the tolerance; the compile is not to be used
     reloads: tuple[ReloadRecord, ...] = ()
     notes: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()  # what to know before anything else, the most serious first

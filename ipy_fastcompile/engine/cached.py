@@ -31,6 +31,7 @@ from ..errors import (
 from ..records import Report
 from ..runtime.load import load_parts
 from ..runtime.loaded import LoadedFunction
+from .compared import compared
 from .keepable import keepable
 from .key import UNCOVERED, CallKey, make_key
 from .pack import check_result_types
@@ -109,7 +110,9 @@ def compile_cached(
 
     Returns
     -------
-    The model with ``report.cache`` ("hit" or "miss"), ``report.key`` and ``report.why_miss``.
+    The model with ``report.cache`` ("hit" or "miss"), ``report.key`` and ``report.why_miss``. A
+    new compile was compared with eager: ``report.difference`` says in words what is beyond the
+    tolerance, and is empty where nothing is.
 
     Raises
     ------
@@ -122,7 +125,8 @@ def compile_cached(
     -----
     FastCompileWarning
         When an entry is damaged, foreign or does not load, or the result is not kept: the
-        directory does not take it, or a submodule runs uncompiled (see `keepable`).
+        directory does not take it, a submodule runs uncompiled, or it differs from eager (see
+        `keepable`).
     """
     if force and assert_warm:
         raise CallError(
@@ -146,6 +150,7 @@ def compile_cached(
 
     def build() -> CompiledModel:
         compiled = compile(model, args, kwargs, **options, progress=progress)
+        compiled.report = compared(compiled, model, args, kwargs)
         _note_key(compiled, wanted.key, why)
         return compiled
 

@@ -42,9 +42,9 @@ def check_against_eager(
         function = load(file, model, via=via)
         state = _snapshot(model)
         with torch.no_grad():
-            eager = model(*_clone(args), **_clone(kwargs))
+            eager = model(*cloned(args), **cloned(kwargs))
             _restore(state)
-            fast = function(*_clone(args), **_clone(kwargs))
+            fast = function(*cloned(args), **cloned(kwargs))
             _restore(state)
     return largest_difference(eager, fast)
 
@@ -89,13 +89,20 @@ def _differs(position: int, expected: Any, found: Any) -> KernelError:
     )
 
 
-def _clone(tree: Any) -> Any:
+def leaves_of(tree: Any) -> tuple[list[Any], Any]:
+    """The leaves of a result, and how they are nested, as data that can be compared."""
+    found = flatten(tree)
+    return found.leaves, nest_data(found.nest)
+
+
+def cloned(tree: Any) -> Any:
+    """The same containers with copies of the tensors."""
     if isinstance(tree, torch.Tensor):
         return tree.clone()
     opened = open_container(tree)
     if opened is None:
         return tree
-    children = [_clone(child) for child in opened.children]
+    children = [cloned(child) for child in opened.children]
     name = name_of(opened.type)
     close = finder(opened.kind, name, {name: opened.type}, opened.context)
     count = len(opened.items)

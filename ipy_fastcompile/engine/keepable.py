@@ -29,4 +29,10 @@ def _runs_uncompiled(compiled: Any) -> str:
     return f"{count} {verb} uncompiled, submod_{index} because of {why}"
 
 
-REASONS: tuple[Callable[[Any], str], ...] = (_runs_uncompiled,)
+def _differs(compiled: Any) -> str:
+    """What it computes is not what eager does."""
+    difference: str = compiled.report.difference
+    return difference.rstrip(".")
+
+
+REASONS: tuple[Callable[[Any], str], ...] = (_runs_uncompiled, _differs)

@@ -23,6 +23,7 @@ from ..records import Progress, Report, StageRecord
 from .boundaries import SplitFunction
 from .capture import Captured, capture
 from .codegen import ExecutionCode, generate_execution_code
+from .compared import check_difference, compared
 from .lower import Lowered, lower
 from .pack import Packed, check_result_types, pack
 from .profile import profile_call
@@ -46,6 +47,7 @@ def compile(
     split_at: Sequence[str] | str | SplitFunction | None = None,
     sizes: Mapping[str, Sequence[int]] | None = None,
     progress: OnProgress | None = None,
+    check: bool = False,
 ) -> CompiledModel:
     """Compile the call ``model(*args, **kwargs)`` for inference.
 
@@ -65,9 +67,15 @@ def compile(
         Extra kernels for fixed sizes of dynamic dimensions: ``{"seq": [1, 16]}``.
     progress:
         Called with a `records.Progress` as the stages go on.
+    check:
+        Compare the result of this call with eager's, under one seed; the report then has
+        ``max_error`` and the ``tolerance`` that was allowed. The model is left as it was.
 
     Raises
     ------
+    DiffersFromEager
+        With ``check``, when the difference is beyond the tolerance of the least precise dtype that
+        the model computes in; it names the first submodule that differs.
     CallError, CaptureError, SplitError, LowerError, CodegenError
         Each names the argument, the node or the line of the model that it is about.
     """
@@ -94,6 +102,9 @@ def compile(
         compiled = CompiledModel(model, captured, split_graph, lowered, code, packed, clock.records)
     for alarm in compiled.report.alarms:
         warnings.warn(alarm, FastCompileWarning, stacklevel=2)
+    if check:
+        compiled.report = compared(compiled, model, args, kwargs)
+        check_difference(compiled.report)
     return compiled
 
 

@@ -92,11 +92,7 @@ def describe_draws(found: tuple[Draw, ...]) -> tuple[str, ...]:
         return ()
     places = list(dict.fromkeys(map(str, found)))
     shown = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
-    said = (
-        f"Draws random numbers at every call: {shown}. They repeat under torch.manual_seed; a "
-        "kernel draws them in its own order, so that they are not eager's under the same seed."
-    )
-    return (said,)
+    return (f"Draws random numbers at every call: {shown}; they repeat under torch.manual_seed.",)
 
 
 def check_host_numbers(

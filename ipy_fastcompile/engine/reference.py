@@ -19,43 +19,7 @@ from ..artifact.squeeze import unsqueeze
 from ..runtime.child import answer
 from ..runtime.program import Program, read_program
 from ..runtime.recording import copied, made_up_inputs, made_up_parameters
-
-# Largest difference allowed, as a part of the largest value of the same tensor: a kernel rounds at
-# other places than eager does. Integers and booleans must be equal.
-RELATIVE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
-ABSOLUTE = {torch.float64: 1e-13, torch.float32: 1e-7, torch.float16: 1e-4, torch.bfloat16: 1e-3}
-# Through all submodules, errors add up.
-END_TO_END = 20.0
-
-
-def compare(expected: Any, found: Any, *, factor: float = 1.0) -> tuple[float, bool]:
-    """The largest absolute difference, and whether it is within the tolerance of the dtype.
-
-    NaN and infinities count as equal to themselves. Another kind, dtype or shape is never within.
-    """
-    if not isinstance(expected, torch.Tensor) or not isinstance(found, torch.Tensor):
-        same = type(expected) is type(found) and expected == found
-        return (0.0 if same else float("inf")), bool(same)
-    if expected.dtype != found.dtype or expected.shape != found.shape:
-        return float("inf"), False
-    if not expected.numel():
-        return 0.0, True
-    if expected.dtype not in RELATIVE and not expected.is_complex():
-        equal = expected == found
-        if bool(equal.all()):
-            return 0.0, True
-        worst = (expected.to(torch.float64) - found.to(torch.float64)).abs().max()
-        return float(worst), False
-    wide = torch.complex128 if expected.is_complex() else torch.float64
-    x, y = expected.to(wide), found.to(wide)
-    same = (x == y) | (x.isnan() & y.isnan())
-    difference = torch.where(same, torch.zeros_like(x), x - y).abs().nan_to_num(nan=float("inf"))
-    error = float(difference.max())
-    kind = torch.float64 if expected.dtype is torch.complex128 else expected.dtype
-    kind = torch.float32 if expected.dtype is torch.complex64 else kind
-    finite = x[x.isfinite()].abs()
-    scale = float(finite.max()) if finite.numel() else 0.0
-    return error, error <= factor * (RELATIVE[kind] * scale + ABSOLUTE[kind])
+from .tolerance import END_TO_END, compare
 
 
 class Replay(Interpreter):

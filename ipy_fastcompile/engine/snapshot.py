@@ -34,30 +34,40 @@ class Change:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was held. ``modules`` are the torch modules found that are in no other one."""
+    """What was held.
+
+    ``modules`` are the torch modules found that are in no other one, ``tensors`` all tensors but
+    parameters: buffers, and those that attributes, containers and closures hold.
+    """
 
     holders: tuple[Holder, ...]
     modules: tuple[torch.nn.Module, ...]
+    tensors: tuple[torch.Tensor, ...]
 
 
 def take_snapshot(roots: Mapping[str, Any]) -> Snapshot:
     """Keep what ``roots`` (name -> object) and everything that they reach hold now."""
     holders: list[Holder] = []
     modules: list[torch.nn.Module] = []
+    tensors: list[torch.Tensor] = []
     seen: dict[int, Any] = {}  # the objects as well, so that an id stays theirs
     queue = collections.deque(roots.items())
     while queue and len(seen) < _MOST:
         where, value = queue.popleft()
-        if id(value) in seen or isinstance(value, (*PLAIN, torch.Tensor)):
+        if id(value) in seen or isinstance(value, (*PLAIN, torch.nn.Parameter)):
             continue
         seen[id(value)] = value
+        if isinstance(value, torch.Tensor):
+            tensors.append(value)
+            continue
         if isinstance(value, torch.nn.Module):
             modules.append(value)
         found, inner = look_into(where, value)
         holders += found
         queue.extend(inner)
     children = {id(child) for module in modules for child in module.children()}
-    return Snapshot(tuple(holders), tuple(m for m in modules if id(m) not in children))
+    outer = tuple(m for m in modules if id(m) not in children)
+    return Snapshot(tuple(holders), outer, tuple(tensors))
 
 
 def restore(snapshot: Snapshot) -> None:

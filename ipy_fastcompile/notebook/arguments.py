@@ -30,6 +30,7 @@ class Options:
     assert_warm: bool = False
     runs: int | None = None
     warm: bool = True
+    keep_anyway: bool = False
     explorer: bool = True
     quiet: bool = False
     help: bool = False
@@ -149,6 +150,7 @@ def read_options(parser: argparse.ArgumentParser, line: str, *, is_cell: bool) -
         assert_warm=found.assert_warm,
         runs=found.runs,
         warm=not found.no_warm,
+        keep_anyway=found.keep_anyway,
         explorer=not found.no_explorer,
         quiet=found.quiet,
         help=found.help,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ import ipy_fastcompile
 
 from .. import errors
 from ..interrupts import import_whole
-from ..measure import measure
+from ..measure import is_compared, measure
 from ..records import Progress
 from .arguments import Options, check_name, expand_options, near, read_options, read_words
 from .awaiting import await_magics
@@ -39,7 +40,7 @@ from .intercept import MISSING, look_up, run_first_call, split_name
 from .options import COMPILE_OPTIONS, INSPECT_OPTIONS, LOAD_OPTIONS, OPTIONS, takes
 from .outputs import cell_key, forget_frames, has_frontend, report_bundle, show_explorer
 from .progress import make_bar
-from .saving import check_save_path
+from .saving import check_right, check_save_path
 from .scope import nothing_of
 from .verify_magic import VerifyMagics
 
@@ -78,6 +79,12 @@ class Api:
 
         return compile_cached(*args, **kwargs).model
 
+    def compared(self, *args: Any, **kwargs: Any) -> Report:
+        """`engine.compared.compared`: the report with how far the model is from eager."""
+        from ..engine.compared import compared
+
+        return compared(*args, **kwargs)
+
     def measure(self, *args: Any, **kwargs: Any) -> Report:
         """`ipy_fastcompile.measure.measure`."""
         return measure(*args, **kwargs)
@@ -103,7 +110,7 @@ class FastCompileMagics(Magics):
 
     shell: InteractiveShell
     explorer = Bool(True, help="Show the explorer below the report.").tag(config=True)
-    warm = Bool(True, help="Compare with eager and time the warm reload.").tag(config=True)
+    warm = Bool(True, help="Time the warm reload in fresh processes.").tag(config=True)
     runs = Int(3, min=1, help="Fresh processes for each reload path.").tag(config=True)
 
     def __init__(self, shell: InteractiveShell, api: Api | None = None) -> None:
@@ -252,7 +259,7 @@ class FastCompileMagics(Magics):
     ) -> Any:
         """Compile one call and show it; returns what the compiled model gives for it."""
         __tracebackhide__ = True
-        # Nobody would see what a quiet compile that is not kept has to tell.
+        # Nobody would see how long the reloads of a quiet compile take; a difference is told.
         is_seen = not options.quiet or options.output is not None
         warm = options.warm and self.warm and is_seen
         in_notebook = has_frontend(self.shell)
@@ -275,6 +282,9 @@ class FastCompileMagics(Magics):
             if options.output is not None:
                 self._give(compiled, options.output)  # kept, whatever happens from here on
             if options.save is not None:
+                if not is_compared(compiled.report):
+                    compiled.report = self.api.compared(compiled, callee, args, kwargs)
+                check_right(compiled.report, options)
                 compiled.save(options.save)
             if warm:
                 compiled.report = self.api.measure(
@@ -287,6 +297,8 @@ class FastCompileMagics(Magics):
                     progress=bar.update,
                 )
             value = compiled(*args, **kwargs)
+            if options.quiet and compiled.report.difference:
+                sys.stderr.write(f"{compiled.report.difference}\n")
             if not options.quiet:
                 bundle = report_bundle(compiled.report)
         except BAD_INPUT as error:

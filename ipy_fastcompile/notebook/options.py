@@ -93,10 +93,11 @@ COMPILE_OPTIONS = (
     _option(
         "--runs", type=int, metavar="N", help="fresh processes for each reload path (default: 3)"
     ),
+    _option("--no-warm", action="store_true", help="do not time the warm reload"),
     _option(
-        "--no-warm",
+        "--keep-anyway",
         action="store_true",
-        help="neither compare with eager nor time the warm reload",
+        help="save even if the result differs from eager's by more than rounding explains",
     ),
     _option("--no-explorer", action="store_true", help="show the report without the explorer"),
     _option("-q", "--quiet", action="store_true", help="show nothing; use it with -o or --save"),

@@ -1,4 +1,4 @@
-"""Path of ``--save`` -> the certainty, before minutes of compiling, that it can be written."""
+"""``--save`` -> the certainty, before minutes of compiling, that it can be written."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import zipfile
 from pathlib import Path
 
 from IPython.core.error import UsageError
+
+from ..records import Report
+from .arguments import Options
 
 
 def check_save_path(path: Path) -> None:
@@ -32,3 +35,11 @@ def check_save_path(path: Path) -> None:
         ) from error
     if taken:
         raise UsageError(f"--save {path} would replace a file that is no artifact. Name another.")
+
+
+def check_right(report: Report, options: Options) -> None:
+    """Raise UsageError when what would be saved is not what eager computes."""
+    if report.difference and not options.keep_anyway:
+        raise UsageError(
+            f"{report.difference} Nothing was saved: --keep-anyway saves it all the same."
+        )

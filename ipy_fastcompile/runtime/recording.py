@@ -19,8 +19,8 @@ from ..artifact import OpenArtifact, open_artifact
 from . import bind
 from .child import answer
 from .inputs import example_inputs
-from .load import load_parts
-from .parameters import find_parameters, tensors_for
+from .load import Parts, load_parts
+from .parameters import Source, find_parameters, tensors_for
 from .program import Program, read_program
 from .sharing import part_of
 
@@ -83,18 +83,28 @@ def made_up_inputs(program: Program, run: Mapping[str, Any]) -> list[Any]:
 def record(artifact: OpenArtifact, run: Mapping[str, Any]) -> Recording:
     """Load along the native path, call once, and once more with every kernel watched."""
     program = read_program(artifact.manifest, artifact.path)
-    function = load_parts(artifact, made_up_weights(program), with_tree=False)
-    leaves = made_up_inputs(program, run)
+    return record_call(
+        artifact, lambda: made_up_weights(program), lambda: made_up_inputs(program, run)
+    )
+
+
+def record_call(
+    artifact: Parts, weights: Callable[[], Source], inputs: Callable[[], list[Any]]
+) -> Recording:
+    """The same with any weights and inputs; each is asked for as often as it is needed anew."""
+    program = read_program(artifact.manifest, artifact.path)
+    function = load_parts(artifact, weights(), with_tree=False)
+    leaves = inputs()
     outputs = list(copied(function.call_flat(leaves)))
     arguments, parameters = list(copied(leaves)), list(copied(function.parts.parameters))
 
-    parts = load_parts(artifact, made_up_weights(program), with_tree=False).parts
+    parts = load_parts(artifact, weights(), with_tree=False).parts
     calls: list[Call] = []
     watched = [_watched(kernel, calls) for kernel in parts.kernels]
     text = artifact.read(program.execution).decode()
     execution = bind.compile_execution_fn(text, watched, parts.parameters, parts.constants)
     with torch.no_grad():
-        execution.forward(*execution.check_inputs(*made_up_inputs(program, run)))
+        execution.forward(*execution.check_inputs(*inputs()))
     return Recording(outputs, arguments, parameters, calls)
 
 

@@ -211,7 +211,8 @@ def summary_line(report: Report) -> str:
 
 def alarms(report: Report) -> tuple[str, ...]:
     """What stands before everything else: a line each, none when all is as it was asked for."""
-    return tuple(inert(line) for line in report.alarms)
+    first = (report.difference,) if report.difference else ()
+    return tuple(inert(line) for line in (*first, *report.alarms))
 
 
 def _profile_fact(profile: ProfileRecord) -> str:
@@ -257,6 +258,8 @@ def report_facts(report: Report) -> tuple[str, ...]:
     if report.artifact:
         signed = "signed" if report.artifact.signed else "not signed"
         lines.append(f"artifact {report.artifact.path} · {report.artifact.digest[:19]}… · {signed}")
+    if report.tolerance:
+        lines.append(f"tolerance against eager: {report.tolerance}")
     if report.key:
         cache = f" · cache {report.cache}" if report.cache else ""
         lines.append(f"key {report.key[:12]}…{cache}")

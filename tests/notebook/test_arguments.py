@@ -61,7 +61,17 @@ def test_every_option_is_read() -> None:
 def test_no_option_is_missing_above() -> None:
     flags = {option.flags[0] for option in COMPILE_OPTIONS}
     assert flags == {
-        *("-o", "--save", "--dynamic", "--split-at", "--sizes", "-m", "--runs", "--no-warm"),
+        *(
+            "-o",
+            "--save",
+            "--dynamic",
+            "--split-at",
+            "--sizes",
+            "-m",
+            "--runs",
+            "--no-warm",
+            "--keep-anyway",
+        ),
         *("--no-explorer", "-q", "-h", "call", "-f", "--assert-warm"),
     }
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from ipy_fastcompile import __main__ as command_line, torch_internals
 from ipy_fastcompile.artifact.squeeze import squeeze, unsqueeze
-from ipy_fastcompile.engine.reference import compare
+from ipy_fastcompile.engine.tolerance import compare
 from ipy_fastcompile.errors import (
     ArtifactNotFound,
     ArtifactStale,
