@@ -117,7 +117,7 @@ def _heading(view: View) -> str:
     )
     lines = "<br>".join(_text(line) for line in report_facts(view.report))
     alarm = "".join(
-        f'<div role="alert" style="font-weight:600;margin:2px 0 4px">⚠ {_text(line)}</div>'
+        f'<div style="font-weight:600;margin:2px 0 4px">⚠ {_text(line)}</div>'
         for line in alarms(view.report)
     )
     return (
