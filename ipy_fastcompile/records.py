@@ -82,6 +82,10 @@ class GraphRecord:
     code: str  # the FX code, as Python
 
 
+# In the reason of a submodule that Inductor could not compile, before what it said.
+NOT_COMPILED = "; not compiled: "
+
+
 @dataclass(frozen=True)
 class SubmoduleRecord:
     """One call in the stitching graph.

@@ -11,6 +11,7 @@ from torch.fx import GraphModule, Node
 
 from .. import torch_internals
 from ..records import (
+    NOT_COMPILED,
     BinaryRecord,
     GraphRecord,
     KernelRecord,
@@ -101,7 +102,7 @@ def build_report(
 def _reason(lowered: Lowered, index: int) -> str:
     reason = str(lowered.split.submodules[index].reason)
     if index in lowered.failures:
-        return f"{reason}; not compiled: {lowered.failures[index]}"
+        return f"{reason}{NOT_COMPILED}{lowered.failures[index]}"
     return reason
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..artifact.inert import inert
-from ..records import KernelRecord, ReloadRecord
+from ..records import NOT_COMPILED, KernelRecord, ReloadRecord
 from .content import WINDOW, Contents
 from .palette import kernel_badge
 from .tables import own_note, stage_colors, stage_table
@@ -67,6 +67,7 @@ def overview(view: View, contents: Contents, *, can_rerun: bool) -> dict[str, An
             "bytes": [output_bytes(s) for s in report.submodules],
             "seconds": [s.seconds for s in report.submodules],
             "twins": list(view.twins),
+            "refused": [inert(s.reason.partition(NOT_COMPILED)[2]) for s in report.submodules],
             "reason": [reasons.index(s.reason) for s in report.submodules],
             "first": [s.lines[0] for s in report.submodules],
             "last": [s.lines[1] for s in report.submodules],

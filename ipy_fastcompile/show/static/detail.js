@@ -62,7 +62,10 @@ export function makeDetail(ctx) {
     if (tab === "source") return makeSource(ctx, submodule, graph);
     if (kernel < 0) {
       const lines = button("Show its lines", () => store.change({ tab: "code" }));
-      const text = "It is inlined in the execution code as plain FX code, because it is a splitting op.";
+      const refused = data.submodules.refused[submodule];
+      const text = refused
+        ? `It runs as plain FX code in the execution code, because Inductor could not compile it: ${refused}`
+        : "It is inlined in the execution code as plain FX code, because it is a splitting op.";
       return { element: face(`${data.submodules.name[submodule]} has no kernel`, text, lines) };
     }
     if (tab === "output") {
@@ -277,7 +280,10 @@ function makeArtifact(ctx, submodule) {
   /** @param {any} content */
   function kernelPart(content) {
     const { kernel } = content;
-    if (!kernel) return list([["kernel", "none: it is inlined as plain FX code"]]);
+    if (!kernel) {
+      const refused = data.submodules.refused[submodule];
+      return list([["kernel", refused ? `none: not compiled, ${refused}` : "none: it is inlined as plain FX code"]]);
+    }
     const badge = data.kernels[kernel.index];
     /** @type {[string, string | Node][]} */
     const facts = [

@@ -21,7 +21,7 @@ import { makeStore } from "./store.js";
  *   colors: Record<string, string>, artifact: [string, string][],
  *   submodules: {name: string[], module: string[], role: string[], kernel: number[], graph: number[],
  *     nodes: number[], bytes: number[], seconds: (number | null)[], twins: number[],
- *     reason: number[], first: number[], last: number[]},
+ *     refused: string[], reason: number[], first: number[], last: number[]},
  *   reasons: string[],
  *   folds: {first: number, period: number, count: number, label: string}[],
  *   kernels: {label: string, shape: string, slot: number, native: boolean, why: string, near: string,
@@ -54,7 +54,8 @@ function makeContext(model, act) {
   /** @param {number} s */
   function describe(s) {
     const shared = subs.twins[s] > 1 ? `, ${subs.twins[s]} twins` : "";
-    const runs = subs.kernel[s] < 0 ? "inlined" : `kernel ${badge(s).label}`;
+    const plain = subs.refused[s] ? "not compiled" : "inlined";
+    const runs = subs.kernel[s] < 0 ? plain : `kernel ${badge(s).label}`;
     return `${subs.name[s]}, ${subs.role[s]}, ${runs}, ${subs.nodes[s]} nodes${shared}`;
   }
 
@@ -72,16 +73,23 @@ function makeContext(model, act) {
     act.say(describe(submodule));
   }
 
+  let choices = 0;
+
   /** A node of the chosen submodule's graph. @param {number} node */
   function chooseNode(node) {
     const { submodule } = store.get();
-    const graph = host.peek(`graph:${subs.graph[submodule]}`);
-    if (!graph) {
-      host.ask(`graph:${subs.graph[submodule]}`).then(() => chooseNode(node), () => undefined);
-      return;
-    }
-    store.change({ node, source: graph.source[node] });
-    act.say(`${subs.name[submodule]} › ${graph.name[node]}: ${graph.target[node]} ${graph.value[node]}`);
+    const key = `graph:${subs.graph[submodule]}`;
+    const choice = ++choices;
+    /** @param {import("./nodes.js").GraphContent} graph */
+    const choose = (graph) => {
+      // Its answer may come when something else is chosen already.
+      if (choice !== choices || store.get().submodule !== submodule) return;
+      store.change({ node, source: graph.source[node] });
+      act.say(`${subs.name[submodule]} › ${graph.name[node]}: ${graph.target[node]} ${graph.value[node]}`);
+    };
+    const here = host.peek(key);
+    if (here) choose(here);
+    else host.ask(key).then(choose, () => undefined);
   }
 
   return {
@@ -124,7 +132,8 @@ function makeContext(model, act) {
       host.ask(`graph:${subs.graph[submodule]}`).then(
         (/** @type {import("./nodes.js").GraphContent} */ graph) => {
           const at = graph.name.indexOf(node);
-          if (at >= 0 && store.get().line === line) store.change({ node: at });
+          const now = store.get();
+          if (at >= 0 && now.line === line && now.submodule === submodule) store.change({ node: at });
         },
         () => undefined,
       );

@@ -29,8 +29,9 @@ export class Superseded extends Error {}
  * @param {Record<string, any>} start contents that came with the widget's state
  */
 export function makeHost(model, start) {
-  /** @type {Map<string, any>} */
-  const cache = new Map(Object.entries(start));
+  const given = new Map(Object.entries(start));
+  /** @type {Map<string, any>} what came on request, the least recently used first */
+  const cache = new Map();
   /** @type {Map<string, Waiting>} */
   const waiting = new Map();
   /** @type {Set<(connected: boolean) => void>} */
@@ -63,12 +64,26 @@ export function makeHost(model, start) {
     if (request.parts.filter((part) => part !== undefined).length < message.parts) return;
     finish(message.id);
     const content = JSON.parse(request.parts.join(""));
-    cache.set(request.key, content);
-    for (const key of cache.keys()) {
-      if (cache.size <= KEPT) break;
-      if (!(key in start)) cache.delete(key);
-    }
+    keep(request.key, content);
     request.resolve(content);
+  }
+
+  /** @param {string} key @param {any} content */
+  function keep(key, content) {
+    cache.delete(key);
+    cache.set(key, content);
+    for (const old of cache.keys()) {
+      if (cache.size <= KEPT) break;
+      cache.delete(old);
+    }
+  }
+
+  /** @param {string} key @returns {any} */
+  function peek(key) {
+    if (given.has(key)) return given.get(key);
+    const content = cache.get(key);
+    if (content !== undefined) keep(key, content);
+    return content;
   }
 
   /** @param {string} id */
@@ -95,7 +110,7 @@ export function makeHost(model, start) {
   model.on("msg:custom", receive);
   return {
     /** @param {string} key @returns {any} the content if it is here already */
-    peek: (key) => cache.get(key),
+    peek,
     /**
      * The content of a key. `signal` gives up: a later answer is kept but resolves nothing.
      * @param {string} key
@@ -103,7 +118,8 @@ export function makeHost(model, start) {
      * @returns {Promise<any>}
      */
     ask(key, signal) {
-      if (cache.has(key)) return Promise.resolve(cache.get(key));
+      const here = peek(key);
+      if (here !== undefined) return Promise.resolve(here);
       return new Promise((resolve, reject) => {
         const id = `${view}-${next++}`;
         /** @type {Waiting} */

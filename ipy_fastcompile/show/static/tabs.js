@@ -39,6 +39,5 @@ export function makeTabs(options) {
         if (key === chosen) panel.setAttribute("aria-label", head.textContent ?? "");
       }
     },
-    focus: () => list.querySelector("[aria-selected=true]")?.dispatchEvent(new Event("focus")),
   };
 }
