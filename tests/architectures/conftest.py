@@ -58,7 +58,7 @@ def bare_reloads(
         env=child_environment(str(tmp_path_factory.mktemp("empty"))),
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1700,
         check=False,
     )
     assert done.stdout.strip(), done.stderr[-3000:]

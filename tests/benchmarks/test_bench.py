@@ -11,14 +11,14 @@ from ipy_fastcompile.bench import growth, models, native, peers, profiling, tabl
 from ipy_fastcompile.bench.run import Options, Run
 from ipy_fastcompile.bench.table import render_text
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(5400)]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One run for all tests, so that its compiles and its Inductor cache serve all of them."""
     folder = tmp_path_factory.mktemp("bench")
-    options = Options(folder, runs=1, timeout=300.0, inductor_cache=folder / "inductor", quiet=True)
+    options = Options(folder, runs=1, timeout=900.0, inductor_cache=folder / "inductor", quiet=True)
     return Run(options, lambda run: None, {"results": {}})
 
 

@@ -80,7 +80,7 @@ def open_page(browser: Any) -> Iterator[OpenPage]:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         watched = Watched(context.new_page())
         page = watched.page
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(90_000)
         page.on("console", lambda m: m.type == "error" and watched.errors.append(m.text))
         page.on("pageerror", lambda error: watched.errors.append(str(error)))
         page.on("request", lambda request: watched.requests.append(request.url))
@@ -181,9 +181,9 @@ class Lab:
         setting = json.dumps({"theme": theme})
         (self.settings / "themes.jupyterlab-settings").write_text(setting)
         page.goto(f"{self.url}/doc/tree/{notebook}?reset&token={self.token}")
-        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
+        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=180_000)
         # Without this a dialog asks for a kernel.
-        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=180_000)
 
     def run_all(self, page: Any) -> None:
         """Run all cells."""
@@ -240,11 +240,11 @@ def lab(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[La
         yield lab
 
 
-def _wait_for(address: str, log: Path, seconds: float = 60) -> None:
+def _wait_for(address: str, log: Path, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            urllib.request.urlopen(address, timeout=1).close()
+            urllib.request.urlopen(address, timeout=20).close()
         except OSError:
             time.sleep(0.25)
         else:

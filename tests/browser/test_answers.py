@@ -173,3 +173,18 @@ def test_arrows_in_the_tabs_take_the_focus_with_them(open_page: OpenPage) -> Non
         assert focused == name
         tab = page.get_by_role("tab", name=name, exact=True)
         assert tab.get_attribute("aria-selected") == "true"
+
+
+def test_a_click_asks_for_little(open_page: OpenPage) -> None:
+    kernel = Kernel(open_page, sample_report(80, near_twin=True))
+    page = kernel.page
+    page.get_by_role("tab", name="FX graph").click()
+    page.evaluate("() => asked.splice(0)")
+    list_of(page).get_by_text("submod_4", exact=True).click()
+    kernel.answer("code:fx:")
+    lines = page.get_by_role("grid", name="FX graph").locator(".fc-row")
+    lines.nth(4).wait_for()
+    asked = [question["key"] for question in page.evaluate("() => asked")]
+    assert len(asked) <= 3  # the picture of the graph and its nodes, perhaps
+    sizes = [len(json.dumps(kernel.contents.answer(key))) for key in ("code:fx:2:0", *asked)]
+    assert sum(sizes) < 200_000  # one message

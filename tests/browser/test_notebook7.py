@@ -23,14 +23,14 @@ def test_report_and_explorer_run_in_notebook_7(open_page: OpenPage, notebook7: L
     page = watched.page
     write_notebook(notebook7.root / "explorer.ipynb", [CELL])
     # Run before the kernel's socket is there, a dialog asks for a kernel.
-    with page.expect_websocket(lambda socket: "/api/kernels/" in socket.url, timeout=60_000):
+    with page.expect_websocket(lambda socket: "/api/kernels/" in socket.url, timeout=180_000):
         page.goto(f"{notebook7.url}/notebooks/explorer.ipynb?token={notebook7.token}")
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=180_000)
     # Notebook 7.6 stumbles over its own shortcut settings while it loads, before a cell has run.
     watched.errors = [error for error in watched.errors if "(reading 'schema')" not in error]
     notebook7.run_all(page)
 
-    page.locator(".fc-root[data-theme=light]").wait_for(timeout=60_000)
+    page.locator(".fc-root[data-theme=light]").wait_for(timeout=180_000)
     report = page.locator(".jp-RenderedHTMLCommon")
     report.get_by_text("[attention, layers] \u00d7 77").first.wait_for()
 

@@ -130,7 +130,7 @@ def run_child(
     *arguments: object,
     prefix: tuple[str, ...] = (),
     environment: Mapping[str, str] | None = None,
-    timeout: float = 60,
+    timeout: float = 300,
     check: bool = True,
     **options: Any,
 ) -> subprocess.CompletedProcess[str]:

@@ -189,7 +189,7 @@ def test_an_entry_that_is_not_usable_is_a_miss_with_one_warning(
     with pytest.raises(ArtifactError) as refused:
         store.lookup(key, strict=True)
     assert type(refused.value).__name__ == reason
-    with pytest.warns(FastCompileWarning, match=reason) as caught, at_most(5):
+    with pytest.warns(FastCompileWarning, match=reason) as caught, at_most(120):
         miss = store.lookup(key)
     assert len(caught) == 1
     assert isinstance(miss, Miss)
@@ -233,7 +233,7 @@ def test_strange_neighbours_do_not_stop_writes(store: Store, tmp_path: Path) -> 
     (directory / "\x1b[31m").write_bytes(b"junk")
     (directory / "sub").mkdir()
     (directory / "sub" / "file").write_text("mine")
-    with socket.socket(socket.AF_UNIX) as server, at_most(20):
+    with socket.socket(socket.AF_UNIX) as server, at_most(120):
         os.chdir(directory)  # the path of a socket may have 107 bytes only
         server.bind(f"{'5' * 64}.fastcompile")
         os.chdir("/")

@@ -6,42 +6,31 @@ with the fault injected there.
 
 from __future__ import annotations
 
-import re
 import shutil
-import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.faults.parts import need_tool, read_text, run_child, save_tiny, temporaries
+from tests.faults.parts import need_tool, read_text, save_tiny, temporaries
+from tests.faults.traced import END, Traced, run_traced
 
 pytestmark = pytest.mark.privileged
 
-# What a save does to the world; memory calls are left out, they have no effect to tear apart.
-CALLS = (
-    "openat,read,write,fsync,close,rename,link,unlink,mkdir,chmod,lseek,newfstatat,fstat,readlink,"
-    "lstat,stat,getrandom,getcwd"
-)
-SAVE = """
-import os, warnings
+SAVE = f"""
+import warnings
 from ipy_fastcompile.artifact import blob_name, save_artifact
 path, text = sys.argv[1:3]
-blob = f"binary {text}".encode() * 3
-members = {"execution.py": f"return {text!r}\\n".encode(), blob_name(blob): blob}
+blob = f"binary {{text}}".encode() * 3
+members = {{"execution.py": f"return {{text!r}}\\n".encode(), blob_name(blob): blob}}
 warnings.simplefilter("default")
-def mark(name):
-    try:
-        os.stat(name)
-    except FileNotFoundError:
-        pass
-mark("/save-begins")
+stand_still()
 try:
-    save_artifact(path, {"model": text}, members)
+    save_artifact(path, {{"model": text}}, members)
 except Exception as error:
     print(type(error).__name__, end="")
 finally:
-    mark("/save-ends")
+    mark({END!r})
 """
 
 
@@ -51,43 +40,15 @@ def strace() -> str:
 
 
 def trace_save(strace: str, directory: Path, *, with_key: bool) -> list[tuple[str, int]]:
-    """(system call, how many of its kind came before it + 1) for every one within the save.
-
-    A first run may make calls that no other makes, when it finds caches of the interpreter cold:
-    what two runs agree on is what the next ones do.
-    """
-    before: list[tuple[str, int]] = []
-    for attempt in range(6):
-        folder = directory / str(attempt)
-        folder.mkdir()
-        found = _trace_once(strace, folder, with_key=with_key)
-        if found == before:
-            return found
-        before = found
-    raise AssertionError("no two runs in a row make the same system calls")
-
-
-def _trace_once(strace: str, directory: Path, *, with_key: bool) -> list[tuple[str, int]]:
-    target, log = directory / "a.fastcompile", directory / "log"
+    """(system call, how many of its kind came before it + 1) for every one within the save."""
+    target = directory / "a.fastcompile"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(directory))
         if with_key:
             save_tiny(target)
-        run_child(SAVE, target, "new", prefix=(strace, "-o", str(log), "-e", f"trace={CALLS}"))
-    seen: Counter[str] = Counter()
-    found, inside = [], False
-    for line in log.read_text().splitlines():
-        match = re.match(r"(\w+)\(", line)
-        if match is None:
-            continue
-        seen[match[1]] += 1
-        if "/save-begins" in line:
-            inside = True
-        elif "/save-ends" in line:
-            break
-        elif inside:
-            found.append((match[1], seen[match[1]]))
-    return found
+        done = run_traced(strace, SAVE, target, "new", log=directory / "log")
+    assert done.ended_well, done.stderr
+    return done.points()
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +62,13 @@ def points(strace: str, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[
 
 
 def save_with(
-    strace: str, target: Path, call: str, fault: str, when: int
-) -> subprocess.CompletedProcess[str]:
-    injected = f"inject={call}:{fault}:when={when}"
-    prefix = (strace, "-o", "/dev/null", "-e", f"trace={CALLS}", "-e", injected)
-    return run_child(SAVE, target, "new", prefix=prefix, check=False)
+    strace: str, target: Path, call: str, fault: str, when: int, log: Path | None = None
+) -> Traced:
+    log = log or target.with_name("strace.log")
+    done = run_traced(strace, SAVE, target, "new", log=log, inject=f"{call}:{fault}:when={when}")
+    # Whatever it did to the save, it did it within: the counted call came between the marks.
+    assert sum(call == name for name in done.calls) >= when - (call == "newfstatat")
+    return done
 
 
 def test_killed_at_every_call(
@@ -116,7 +79,7 @@ def test_killed_at_every_call(
         target = tmp_path / "a.fastcompile"
         save_tiny(target, "old")
         done = save_with(strace, target, call, "signal=KILL", when)
-        assert done.returncode != 0, f"{call} {when} was not killed"
+        assert done.was_killed, f"{call} {when} was not killed: {done.log}"
         outcomes[read_text(target)] += 1
     assert set(outcomes) == {"old", "new"}  # killed before and after the rename
     assert outcomes.total() == len(points)
@@ -132,7 +95,8 @@ def test_io_error_at_every_call(
         target = tmp_path / "a.fastcompile"
         save_tiny(target, "old")
         done = save_with(strace, target, call, "error=EIO", when)
-        assert done.returncode == 0, f"{call} {when}: {done.stderr}"
+        assert done.ended_well, f"{call} {when}: {done.stderr}"
+        assert done.log.count("(INJECTED)") == 1, f"{call} {when}: {done.log}"
         said = done.stdout or ("warned" if "FastCompileWarning" in done.stderr else "saved")
         # The key cannot be read, the file cannot be written, or only the flush of the directory
         # failed; a status that is merely asked for may not matter at all.

@@ -40,7 +40,11 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     folder: Path = tmp_path_factory.mktemp("kernel")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
     client = NotebookClient(
-        notebook, timeout=600, allow_errors=True, resources={"metadata": {"path": folder}}
+        notebook,
+        timeout=1200,
+        startup_timeout=300,
+        allow_errors=True,
+        resources={"metadata": {"path": folder}},
     )
     return list(client.execute().cells)
 

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+pytestmark = pytest.mark.timeout(7200)
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -55,7 +56,12 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             folder = tmp_path_factory.mktemp("notebook")
             shutil.copy(FOLDER / name, folder)
             notebook = nbformat.read(folder / name, as_version=4)
-            client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": folder}})
+            client = NotebookClient(
+                notebook,
+                timeout=3600,
+                startup_timeout=300,
+                resources={"metadata": {"path": folder}},
+            )
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("IPYTHONDIR", str(ipython))
                 done[name] = client.execute()
