@@ -285,7 +285,10 @@ def read_guards(draft: Draft, state: Any, prefix: str = "") -> None:
     for exprs in walk(shapes):
         if isinstance(exprs, str):
             draft.guard(exprs)
-    if not count and state is not None:
+    known = [name_of(part).rpartition(".")[2] for part in find(state, "GuardsState")]
+    if not count and known:
+        draft.facts[f"{prefix}guards"] = "none were kept"
+    elif not count and state is not None:
         draft.miss(f"{prefix}guards", "no guard in them has a form that is known")
 
 

@@ -24,7 +24,9 @@ _TOKEN = re.compile(
     r"|(?P<mark>[()\[\]{},:]))",
     re.DOTALL,
 )
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPE = re.compile(
+    r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U000[0-9a-fA-F]{5}|U0010[0-9a-fA-F]{4}|.)", re.DOTALL
+)
 _NAMES: dict[str, Any] = {"True": True, "False": False, "None": None, "Range": None}
 _NAMES |= {"inf": float("inf"), "nan": float("nan")}
 _CLOSES = {"(": ")", "[": "]", "{": "}"}
@@ -62,7 +64,7 @@ def read_literal(text: str, at: int) -> tuple[Any, int]:
             if len(open_ones) > limits.MAX_JSON_DEPTH:
                 raise NoLiteral("it is nested too deep")
             open_ones.append((match["mark"], [], []))
-        elif match["mark"] in ",:":
+        elif match["mark"] in (",", ":"):
             commas.append(len(values))
         elif match["mark"] is not None:
             if not opening or _CLOSES[opening] != match["mark"]:
@@ -92,14 +94,13 @@ def _number(text: str) -> int | float:
 
 
 def _string(text: str) -> str:
-    prefix, quote = re.split(r"['\"]", text, maxsplit=1)[0], text[-1]
+    prefix = re.split(r"['\"]", text, maxsplit=1)[0]
     body = text[len(prefix) + 1 : -1]
-    del quote
     return body if "r" in prefix else _ESCAPE.sub(_unescape, body)
 
 
 def _unescape(match: re.Match[str]) -> str:
     body = match[1]
-    if body[0] in "xu" and len(body) > 1:
+    if body[0] in "xuU" and len(body) > 1:
         return chr(int(body[1:], 16))
     return {"n": "\n", "t": "\t", "r": "\r", "\n": ""}.get(body, body)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..artifact.inert import inert
 from ..errors import ArtifactUnreadable, ForeignUnreadable
 from . import limits
 from .appended import header_of, is_mega_cache, read_mega_cache, read_pickle, read_standalone
@@ -92,8 +93,8 @@ def _read(source: Source) -> ForeignArtifact:
     if head.startswith(b"PK\x03\x04"):
         archive = open_archive(source)
         if not _zip(draft, archive):
-            names = ", ".join(list(archive.members)[:5])
-            raise _unknown(source, f"a ZIP of {len(archive.members)} members, such as {names:.200}")
+            names = inert(", ".join(list(archive.members)[:5]), limit=200)
+            raise _unknown(source, f"a ZIP of {len(archive.members)} members, such as {names}")
     elif looks_like_pickle(head):
         _pickle(draft, source.everything())
     elif header_of(head):

@@ -96,7 +96,10 @@ def _text(draft: Draft, archive: Archive, name: str) -> str | None:
 
 
 def _member(draft: Draft, archive: Archive, name: str) -> None:
-    if name in _HEADS or archive.size(name) == 0:
+    if name in _HEADS:
+        return
+    if not archive.size(name):
+        draft.miss(name, "it is empty")
         return
     head = archive.head(name)
     kind = native_kind(head)

@@ -103,12 +103,10 @@ def read_cache(draft: Draft, value: Any) -> None:
         "torch.compiler.precompile.load() unpickles it and fills Inductor's caches from it; what "
         "runs is the Python source beside it."
     )
-    digest = field(value, "code_hash")
     for name in ("backend", "code_hash", "torch_version"):
         part = field(value, name)
         if part is not None:
             draft.facts[name.replace("_", " ")] = _plain(part)
-    del digest
     artifact = field(value, "artifact")
     if isinstance(artifact, bytes) and is_mega_cache(artifact):
         read_entries(draft, artifact)

@@ -14,7 +14,6 @@ from .stubs import Made, Outside, Pairs, brief, fields, name_of, walk
 from .unpickle import Unpickled, unpickle
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-_STORAGE_KINDS = {"persistent id"}
 _MOST_TENSORS = 5_000
 
 
@@ -90,9 +89,9 @@ def _members(draft: Draft, archive: Archive) -> Unpickled | None:
 
 def kind_of(value: Any) -> str:
     """What a pickle gives, in a few words."""
-    if isinstance(value, Made):
+    if isinstance(value, Made) and not name_of(value).endswith("OrderedDict"):
         return f"an object of {name_of(value) or brief(value, 100)}"
-    if isinstance(value, Pairs) or name_of(value).endswith("OrderedDict"):
+    if isinstance(value, (Pairs, Made)):
         return f"a dict of {len(value.pairs)}"
     if isinstance(value, (list, tuple)):
         return f"a {type(value).__name__} of {len(value)}"
@@ -102,9 +101,6 @@ def kind_of(value: Any) -> str:
 def tensors(draft: Draft, value: Any, path: str = "", depth: int = 6) -> None:
     """The tensors of a state dict, by name, as far as their rebuild calls say."""
     pairs = list(fields(value)) if isinstance(value, (Pairs, Made)) else []
-    if isinstance(value, Made):
-        for state in value.states[:1]:
-            del state
     for name, child in pairs[:_MOST_TENSORS]:
         if isinstance(child, Made) and "_rebuild" in name_of(child):
             draft.value("tensor", f"{path}{name}", _tensor(child))

@@ -1,0 +1,81 @@
+"""Formats that the installed torch cannot write, recorded from their real writers."""
+
+from __future__ import annotations
+
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+import ipy_fastcompile as fc
+from ipy_fastcompile.foreign.dangers import RUNS
+from ipy_fastcompile.foreign.records import EXECUTION, GRAPH, OUTPUT
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+@pytest.mark.parametrize("backend", ["eager", "inductor"])
+def test_the_source_of_a_precompiled_pair(backend: str) -> None:
+    record = fc.inspect(RECORDED / "precompile" / f"{backend}.py")
+    assert record.format == "torch.compiler.precompile source"
+    assert dict(record.facts)["backend"] == backend
+    assert [(v.kind, v.name, v.detail) for v in record.values] == [
+        ("parameter", "lin.weight", "float32[4, 4] on cpu"),
+        ("parameter", "lin.bias", "float32[4] on cpu"),
+        ("buffer", "scale", "float32[4] on cpu"),
+        ("input", "input 0", "float32[3, 4] on cpu"),
+    ]
+    worst = record.globals[0]
+    assert (worst.name, worst.rank) == ("builtins.exec", RUNS)
+    assert len(record.kernels) == (backend == "inductor")
+    assert record.unread == ()
+
+
+@pytest.mark.parametrize("backend", ["eager", "inductor"])
+def test_the_cache_of_a_precompiled_pair_names_its_source(backend: str) -> None:
+    record = fc.inspect(RECORDED / "precompile" / f"{backend}.cache")
+    assert (record.format, record.version) == ("torch.compiler.precompile cache", "version 1")
+    source = (RECORDED / "precompile" / f"{backend}.py").read_bytes()
+    assert dict(record.facts)["code hash"] == sha256(source).hexdigest()
+    assert len(record.kernels) == (backend == "inductor")
+    assert record.unread == ()
+
+
+def test_source_and_cache_hold_the_same_kernel() -> None:
+    pair = [fc.inspect(RECORDED / "precompile" / f"inductor.{end}") for end in ("py", "cache")]
+    assert pair[0].kernels[0].digest == pair[1].kernels[0].digest
+
+
+def test_the_cache_folder_of_vllm() -> None:
+    record = fc.inspect(RECORDED / "vllm")
+    assert record.format == "vLLM's compile cache"
+    facts = dict(record.facts)
+    assert facts["compiled submodules"] == "1"
+    assert any(label.startswith("submodule 0, sizes (1, 2048)") for label in facts)
+    stamps = dict(record.stamps)
+    assert stamps["torch"] == "2.14.0+cu130"
+    assert stamps["compiler hash"]
+    roles = [text.role for text in record.texts]
+    assert roles.count(OUTPUT) == 1
+    assert GRAPH in roles
+    assert EXECUTION in roles
+    assert len(record.kernels) == 2
+    assert any(entry.name.startswith("vllm.") for entry in record.globals)
+
+
+def test_vllms_folder_is_known_by_its_files_not_by_their_names(tmp_path: Path) -> None:
+    for number, path in enumerate(sorted((RECORDED / "vllm" / "rank_0_0").rglob("*"))):
+        if path.is_file():
+            shutil.copy(path, tmp_path / f"file{number}")
+    record = fc.inspect(tmp_path)
+    assert record.format == "vLLM's compile cache"
+    assert len(record.kernels) == 2
+
+
+def test_the_model_file_of_vllm_is_of_aot_compile() -> None:
+    record = fc.inspect(RECORDED / "vllm" / "rank_0_0" / "model")
+    assert (record.format, record.version) == ("aot_compile file", "torch 2.14.0+cu130")
+    assert "VllmSerializableFunction" in dict(record.facts)["compiled by"]
+    assert dict(record.facts)["guards"] == "none were kept"
+    assert record.unread == ()
