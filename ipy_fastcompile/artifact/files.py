@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ..errors import ArtifactNotFound, ArtifactUnreadable, ContainerCorrupt
 from .container import END_BYTES, check_end_record
@@ -18,6 +19,19 @@ _READ = (
     | getattr(os, "O_NOCTTY", 0)
     | getattr(os, "O_BINARY", 0)
 )
+
+
+def path_text(file: Any) -> str:
+    """A path as text. Raises `ArtifactNotFound` for what is no path at all."""
+    if isinstance(file, (str, bytes, os.PathLike)):
+        return os.fsdecode(file)
+    hint = "Pass the path of a file that save wrote, a str or a Path."
+    if hasattr(file, "read"):
+        hint = "Pass its path; an open file is not read."
+    elif hasattr(file, "save"):
+        hint = "Save it with .save(path), and pass that path."
+    kind = type(file).__name__
+    raise ArtifactNotFound(f"{file!r:.60}, a {kind}, is not the path of a file.", hint)
 
 
 def read_file(path: str) -> tuple[bytes, os.stat_result]:

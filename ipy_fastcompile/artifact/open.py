@@ -22,7 +22,7 @@ from ..errors import (
 )
 from . import limits
 from .container import check_crc, parse_container
-from .files import read_file
+from .files import path_text, read_file
 from .manifest import parse_manifest
 from .stranger import explain_stranger
 from .trust import Verdict, check_pin, judge, refuse
@@ -156,7 +156,7 @@ def open_artifact(
     KeyFileError
         This user's signing key is exposed, foreign or damaged.
     """
-    where = os.fsdecode(path)
+    where = path_text(path)
     begun = perf_counter()
     try:
         data, status = read_file(where)

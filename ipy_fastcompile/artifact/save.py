@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from ..errors import FastCompileWarning, KeyFileError, SaveError
+from ..errors import ArtifactNotFound, FastCompileWarning, KeyFileError, SaveError
 from . import limits
 from .atomic import write_atomically
 from .container import pack_members
+from .files import path_text
 from .keyfile import make_key
 from .manifest import write_manifest
 from .trust import sign
@@ -56,7 +57,7 @@ def save_artifact(
         When no signing key can be had: the artifact is then saved unsigned, and loads only where
         its digest is pinned.
     """
-    where = os.fsdecode(path)
+    where = savable_path(path)
     data, signed = pack_artifact(manifest, members, where)
     write_atomically(where, data)
     return SavedArtifact(
@@ -65,6 +66,14 @@ def save_artifact(
         size=len(data),
         signed=signed,
     )
+
+
+def savable_path(path: Any) -> str:
+    """The path as text. Raises SaveError for what is none."""
+    try:
+        return path_text(path)
+    except ArtifactNotFound as error:
+        raise SaveError(error.what, "Pass where to write it, a str or a Path.") from None
 
 
 def pack_artifact(

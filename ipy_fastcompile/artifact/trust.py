@@ -76,6 +76,7 @@ def judge(path: str, status: os.stat_result, raw_manifest: bytes, signature: byt
 
 def check_pin(path: str, pin: str, digest: str) -> Verdict:
     """Raise `ArtifactUntrusted` unless the file's ``digest`` is exactly the pinned one."""
+    pin = str(pin)  # a caller may write True
     if not is_digest(pin.removeprefix("sha256:")) or not pin.startswith("sha256:"):
         raise ArtifactUntrusted(
             f"trust={pin!r:.90} is not a digest.",

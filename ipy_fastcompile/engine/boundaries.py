@@ -83,7 +83,14 @@ def splitting_nodes(
     for node in nodes:
         if node.target is operator.getitem:
             continue
-        reason = function(node)
+        try:
+            reason = function(node)
+        except Exception as error:
+            raise SplitError(
+                f"split_at raised {type(error).__name__} for node {node.name}: {error}.",
+                "It is called with every node of the graph; return None for those to leave.",
+                node=node.name,
+            ) from error
         if reason is None:
             continue
         if not isinstance(reason, SplitReason):

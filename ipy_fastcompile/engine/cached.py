@@ -18,6 +18,7 @@ from ..artifact.atomic import write_atomically
 from ..artifact.inert import inert
 from ..artifact.inspect import REPORT, ArtifactInfo
 from ..artifact.key import Key
+from ..artifact.save import savable_path
 from ..artifact.squeeze import squeeze
 from ..artifact.store import Hit, Miss, Store
 from ..errors import (
@@ -77,7 +78,7 @@ class CachedModel(ReloadableModel):
 
     def write(self, file: str | os.PathLike[str]) -> SavedArtifact:
         """Write the entry's own bytes, which this user signed when it was compiled."""
-        path = os.fsdecode(file)
+        path = savable_path(file)
         write_atomically(path, self.parts.contents)
         return SavedArtifact(path, self.parts.digest, self.parts.size, signed=True)
 
@@ -132,6 +133,8 @@ def compile_cached(
         raise CallError(
             "force asks for a compile, and assert_warm forbids one.", "Leave one of them out."
         )
+    if store is not None and not isinstance(store, Store):
+        raise CallError(f"store is {store!r:.60}, which is no Store.", "Pass Store(directory).")
     store = store or Store()
     options: dict[str, Any] = {"dynamic": dynamic, "split_at": split_at, "sizes": sizes}
     wanted = _key_of(model, args, kwargs, options)

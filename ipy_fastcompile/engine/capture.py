@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..errors import CallError, CaptureError, FastCompileWarning
 from ..interrupts import check_whole
 from ..records import Symbol
 from ..runtime.wrappers import plain_name, unwrapped
+from .asked import asked_call
 from .conditions import Condition
 from .containers import PlainCall
 from .dynamic import dynamic_shapes_of
@@ -104,7 +105,7 @@ def capture(
     Raises `CallError` when ``model`` cannot be called with these arguments, and `CaptureError`,
     naming the user's source line, when `torch.export` cannot make one graph of it.
     """
-    args, kwargs = tuple(args), dict(kwargs or {})
+    args, kwargs = asked_call(args, kwargs)
     module = as_module(model)
     watch = Watch(model_name(model), model)
     check_kind(model, module)
@@ -193,6 +194,7 @@ def as_module(model: Any) -> torch.nn.Module:
     """The module to capture: ``model`` itself, or a function or bound method wrapped in one."""
     model = unwrapped(model)
     if isinstance(model, torch.nn.Module):
+        _check_forward(model)
         return model
     owner: Any = getattr(model, "__self__", None)
     if not callable(model) or isinstance(model, type):
@@ -204,9 +206,33 @@ def as_module(model: Any) -> torch.nn.Module:
     if isinstance(owner, torch.nn.Module):
         wrapper = _Method(owner)
     call = functools.wraps(model)(functools.partial(_call, model))
+    if not _has_signature(model):
+        call.__signature__ = inspect.signature(_any_call)  # type: ignore[attr-defined]
     wrapper.forward = call
     wrapper.training = owner.training if isinstance(owner, torch.nn.Module) else False
     return wrapper
+
+
+def _check_forward(module: torch.nn.Module) -> None:
+    """Refuse a module that only holds others."""
+    if type(module).forward is torch.nn.Module.forward and "forward" not in vars(module):
+        raise CallError(
+            f"A {type(module).__name__} has no forward: it cannot be called.",
+            "Pass a module that has one, or a function that calls what this one holds.",
+        )
+
+
+def _has_signature(function: Callable[..., Any]) -> bool:
+    """Whether Python knows its arguments; of functions in C, it often does not."""
+    try:
+        inspect.signature(function)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _any_call(*args: Any, **kwargs: Any) -> None:
+    """The signature of what has none."""
 
 
 def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -315,9 +341,10 @@ def _read_program(
         else:
             raise _no_tensor(spec.target or placeholder, program.constants.get(spec.target or ""))
     wanted = {p.name for p in parameters if p.kind == "constant" or not p.persistent}
+    _resolve_constants(program.graph, parameters, wanted)
     held = {plain_name(module, name): value for name, value in program.constants.items()}
     constants = {
-        name: value.detach()
+        name: value.detach().resolve_conj().resolve_neg()
         for name, value in held.items()
         if name in wanted and isinstance(value, torch.Tensor)
     }
@@ -345,6 +372,17 @@ def _read_program(
         types=call.types,
         memory=memory_of(graph_module, module, parameters, inputs, constants, leaves),
     )
+
+
+def _resolve_constants(
+    graph: torch.fx.Graph, parameters: Sequence[ParameterSpec], wanted: Set[str]
+) -> None:
+    """Stored constants hold their values, whatever lazy bits those of the model have."""
+    placeholders = {p.placeholder for p in parameters if p.name in wanted}
+    for node in graph.nodes:
+        value = node.meta.get("val")
+        if node.name in placeholders and isinstance(value, torch.Tensor):
+            node.meta["val"] = value.resolve_conj().resolve_neg()
 
 
 def _no_tensor(name: str, value: Any) -> CaptureError:

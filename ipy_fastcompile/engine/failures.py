@@ -30,7 +30,7 @@ def _is_users(frame: traceback.FrameSummary) -> bool:
     if name.startswith((_TORCH_DIRECTORY, _OWN_DIRECTORY)) or name.endswith(_BETWEEN):
         return False
     # What is typed into IPython or Python has such a name; generated code has, too.
-    return not name.startswith("<") or name.startswith(("<ipython", "<stdin", "<string"))
+    return not name.startswith("<") or name.startswith(("<ipython", "<stdin"))
 
 
 def explain_failure(error: Exception, name: str) -> FastCompileError:

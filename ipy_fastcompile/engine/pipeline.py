@@ -20,6 +20,7 @@ from ..artifact.squeeze import squeeze
 from ..errors import FastCompileWarning
 from ..interrupts import import_whole
 from ..records import Progress, Report, StageRecord
+from .asked import asked_runs, asked_sizes, check_asked
 from .boundaries import SplitFunction
 from .capture import Captured, capture
 from .codegen import ExecutionCode, generate_execution_code
@@ -79,6 +80,8 @@ def compile(
     CallError, CaptureError, SplitError, LowerError, CodegenError
         Each names the argument, the node or the line of the model that it is about.
     """
+    check_asked(split_at, progress)
+    wanted = asked_sizes(sizes)
     clock = _Stages(progress)
     with _settled_heap():
         with clock.stage("capture"):
@@ -87,7 +90,6 @@ def compile(
         with clock.stage("split"):
             split_graph = split(captured, split_at)
         with clock.stage("lower"):
-            wanted = {name: list(values) for name, values in (sizes or {}).items()}
             lowered = lower(split_graph, sizes=wanted, on_kernel=clock.on_kernel)
             refused: dict[str, str] = {}
             while set(lowered.refused) - set(refused) and len(refused) < _MOST_REFUSED:
@@ -173,6 +175,7 @@ class CompiledModel(ReloadableModel):
 
         Raises InputError when the call does not fit.
         """
+        runs = asked_runs(runs)
         if not args and not kwargs:
             args, kwargs = self.captured.example_args, dict(self.captured.example_kwargs)
         leaves = self.function.flatten(args, kwargs)

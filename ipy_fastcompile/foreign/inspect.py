@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ..artifact.files import path_text
 from ..artifact.inspect import ArtifactInfo, inspect as inspect_own
 from ..artifact.limits import MANIFEST
 from .open import open_foreign
@@ -50,7 +51,7 @@ def inspect(file: str | os.PathLike[str] | bytes) -> ArtifactInfo | ForeignArtif
     if isinstance(file, (bytes, bytearray, memoryview)):
         data = bytes(file)
         return _own_bytes(data) if is_own(data[:100]) else open_foreign(data)
-    path = os.fsdecode(file)
+    path = path_text(file)
     if not Path(path).is_dir():
         source = open_source(path)
         with source.file:

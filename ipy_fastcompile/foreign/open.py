@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..artifact.files import path_text
 from ..artifact.inert import inert
 from ..errors import ArtifactUnreadable, ForeignUnreadable
 from . import limits
@@ -59,7 +60,7 @@ def open_foreign(file: str | os.PathLike[str] | bytes) -> ForeignArtifact:
     """
     if isinstance(file, (bytes, bytearray, memoryview)):
         return _read(from_bytes(bytes(file)))
-    path = os.fsdecode(file)
+    path = path_text(file)
     if Path(path).is_dir():
         return _folder(path)
     source = open_source(path)

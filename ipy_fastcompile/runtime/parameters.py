@@ -150,6 +150,11 @@ class Lookup:
             return
         if isinstance(source, Mapping):
             self._mapping = source
+        elif isinstance(source, type):
+            raise ParameterError(
+                f"model is the class {source.__name__}, which has no tensors of its own.",
+                "Pass an instance of it, or a mapping of names to tensors.",
+            )
         elif callable(source) or source is None:
             self._mapping = {}
         else:

@@ -51,7 +51,7 @@ def by_plain_name(names: Iterable[str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     twice: set[str] = set()
-    for name in names:
+    for name in map(str, names):
         parts = name.split(".")
         for steps in (_STEPS[:1], _STEPS):
             plain = ".".join(part for part in parts[:-1] if part not in steps) + "." + parts[-1]
