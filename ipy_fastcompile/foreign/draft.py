@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from . import limits
+from .budget import Budget
 from .dangers import RANKS, judge
 from .kernels import kernels_in
 from .records import (
@@ -23,7 +24,6 @@ from .records import (
     Unread,
     Value,
 )
-from .unpickle import Budget
 
 _NATIVE = (
     (b"\x7fELF", "machine code (ELF)"),

@@ -10,19 +10,27 @@ import re
 from hashlib import sha256
 from pathlib import Path
 
+from ..errors import ForeignUnreadable
 from . import limits
 from .appended import header_of, is_mega_cache, read_entries, read_standalone
+from .archive import open_archive
 from .compiled import is_aot_state, read_aot_state, read_everything
 from .draft import Draft, native_kind
 from .jsons import BadJson, items, parse, said
 from .literals import NoLiteral, parse_literal
+from .packages import is_pt2, read_pt2
+from .precompiled import is_precompiled_source, read_source
 from .records import EXECUTION, GRAPH, KERNEL, METADATA, OUTPUT, SOURCE, Binary
-from .source import files_of
+from .saved import is_torch_save, read_torch_save
+from .source import files_of, from_bytes
 from .stubs import Pairs, brief, field, name_of
 from .unpickle import looks_like_pickle, unpickle
 
 _SKIPPED = (".gch", ".pch", ".lock", ".o")
 _OUTPUT_MARKS = ("async_compile = AsyncCompile()", "from torch._inductor.async_compile import")
+# The ends of labels of facts, by which sources and caches of pairs find each other.
+_DIGEST = " has digest"
+_BELONGS = " belongs to the source with digest"
 _GRAPH_MARK = re.compile(r"^\s*class \w+\(torch\.nn\.Module\):", re.MULTILINE)
 _SHAPE = re.compile(r"^\s*def forward\(", re.MULTILINE)
 
@@ -42,7 +50,10 @@ def read_folder(draft: Draft, folder: str) -> bool:
             draft.miss(name, str(error.strerror))
             continue
         total += size
-        if size:
+        if total > limits.MAX_DIGESTED_BYTES:
+            draft.binaries.append(Binary(name, "not read", size))
+            draft.miss(draft.path, f"what is past its first {limits.MAX_DIGESTED_BYTES} bytes")
+        elif size:
             kind = _file(draft, name, path, size)
             if kind:
                 seen.add(kind)
@@ -60,6 +71,10 @@ def _name(draft: Draft, seen: set[str]) -> bool:
             "vLLM reads vllm_compile_cache.py as a literal, unpickles the artifacts that it names, "
             "and imports their output code."
         )
+    elif "precompile source" in seen:
+        draft.format = "torch.compiler.precompile pair"
+        draft.loads_by = "torch.compiler.precompile.load() runs the source of a pair with exec."
+        _pairs(draft)
     elif (
         is_inductor
         and int(draft.facts.get("AOTAutograd results", "0")) == 1
@@ -108,10 +123,42 @@ def _file(draft: Draft, name: str, path: Path, size: int) -> str:
     if is_mega_cache(data):
         read_entries(draft, data)
         return "mega cache"
+    if data.startswith(b"PK\x03\x04"):
+        return _zip(draft, name, data)
     if b"\0" in data[:4096]:
         draft.binaries.append(Binary(name, "bytes", size, sha256(data).hexdigest()))
         return ""
     return _text(draft, name, data)
+
+
+def _zip(draft: Draft, name: str, data: bytes) -> str:
+    """A `.pt2` or a file of `torch.save` among the others."""
+    inner = Draft(name, len(data), budget=draft.budget)
+    kind = ""
+    try:
+        archive = open_archive(from_bytes(data, name))
+    except ForeignUnreadable as error:
+        draft.miss(name, error.what)
+        return ""
+    if is_pt2(archive):
+        read_pt2(inner, archive)
+    elif is_torch_save(archive):
+        read_torch_save(inner, archive)
+        kind = "precompile cache" if "precompile" in inner.format else ""
+    _merge(draft, inner, name)
+    draft.binaries.append(Binary(name, inner.format or "ZIP", len(data), sha256(data).hexdigest()))
+    if kind and (digest := inner.facts.get("code hash")):
+        draft.facts[f"{name}{_BELONGS}"] = digest
+    return kind
+
+
+def _pairs(draft: Draft) -> None:
+    """Say of every cache whose source is not there that it is alone."""
+    digests = {text for name, text in draft.facts.items() if name.endswith(_DIGEST)}
+    for label, digest in draft.facts.items():
+        if label.endswith(_BELONGS) and digest not in digests:
+            cache = label.removesuffix(_BELONGS)
+            draft.miss(cache, "the source that this cache belongs to is not in the folder")
 
 
 def _merge(draft: Draft, inner: Draft, name: str) -> None:
@@ -149,6 +196,12 @@ def _pickle(draft: Draft, name: str, data: bytes) -> str:
 
 def _text(draft: Draft, name: str, data: bytes) -> str:
     text = data.decode("utf-8", "replace")
+    if is_precompiled_source(text):
+        inner = Draft(name, len(data), budget=draft.budget)
+        read_source(inner, text)
+        _merge(draft, inner, name)
+        draft.facts[f"{name}{_DIGEST}"] = sha256(data).hexdigest()
+        return "precompile source"
     if any(mark in text for mark in _OUTPUT_MARKS):
         draft.text(name, OUTPUT, "python", text)
         return "output code"

@@ -7,7 +7,6 @@ One file is Python source, which is what runs. The other is the cache beside it:
 from __future__ import annotations
 
 import re
-from hashlib import sha256
 from typing import Any
 
 from .appended import is_mega_cache, read_entries
@@ -114,8 +113,3 @@ def read_cache(draft: Draft, value: Any) -> None:
     elif isinstance(artifact, bytes) and artifact:
         draft.binary("artifact", artifact)
         draft.miss("artifact", "it is no Mega-Cache")
-
-
-def is_pair(source: str, cache: Any) -> bool:
-    """Whether the cache names exactly this source."""
-    return bool(field(cache, "code_hash") == sha256(source.encode("utf-8")).hexdigest())

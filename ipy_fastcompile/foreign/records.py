@@ -151,6 +151,13 @@ class ForeignArtifact:
 
         Path(path).write_text(foreign_page(self), encoding="utf-8")
 
+    def explore(self) -> Any:
+        """The explorer widget, for a notebook: its pieces, their twins, graphs and kernels."""
+        from ..show.explorer import Explorer
+        from ..show.foreign_report import as_report
+
+        return Explorer(as_report(self))
+
     def to_folder(self, path: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write its texts and kernel sources, byte for byte, as a folder; see `export.export`."""
         from .export import export

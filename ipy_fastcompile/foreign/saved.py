@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from .archive import Archive, Unreadable
+from .budget import Unpickled
 from .compiled import read_everything
 from .draft import Draft, native_kind
 from .jsons import BadJson, items, parse, part, rows, said
 from .precompiled import is_cache, read_cache
 from .records import METADATA, SOURCE, Binary
 from .stubs import Made, Outside, Pairs, brief, fields, name_of, walk
-from .unpickle import Unpickled, unpickle
+from .unpickle import unpickle
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _MOST_TENSORS = 5_000

@@ -7,10 +7,10 @@ inside of a pickle's bytes are followed. What stops the reading is a note; what 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 from . import limits
+from .budget import Budget, Unpickled
 from .opcodes import Unparsable, decode
 from .stubs import Huge, Made, Name, Outside, Pairs, brief, name_of
 
@@ -19,61 +19,6 @@ _IMPORTERS = ("importlib.import_module", "builtins.__import__", "__builtin__.__i
 _PUTTERS = {"APPEND": "append", "APPENDS": "extend", "ADDITEMS": "add"}
 _OLD_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle"}
 _EVERY = 2_048  # opcodes between two looks at the clock
-
-
-@dataclass
-class Use:
-    """How a global is used: pushed ``count`` times, called ``calls`` times, first in ``where``."""
-
-    count: int = 0
-    calls: int = 0
-    where: str = ""
-    is_computed: bool = False
-
-
-@dataclass
-class Budget:
-    """What all pickles of one file may spend together, and what they named."""
-
-    opcodes: int = limits.MAX_OPCODES
-    values: int = limits.MAX_VALUES
-    ends: float = field(default_factory=lambda: time.monotonic() + limits.SECONDS)
-    uses: dict[str, Use] = field(default_factory=dict)
-    notes: list[tuple[str, str]] = field(default_factory=list)  # (where, what was not read)
-    inside: dict[int, tuple[Any, Unpickled]] = field(default_factory=dict)
-
-    def nested(self, value: Any) -> Unpickled | None:
-        """What the bytes ``value`` of a pickle hold, where they are a pickle."""
-        found = self.inside.get(id(value))
-        return found[1] if found is not None and found[0] is value else None
-
-    def note(self, where: str, what: str) -> None:
-        """Remember what was not read; the same once."""
-        if (where, what) not in self.notes and len(self.notes) < 500:
-            self.notes.append((where, what))
-
-    def use(self, name: str, where: str, *, called: bool = False, computed: bool = False) -> None:
-        """A global was pushed or called."""
-        if name not in self.uses and len(self.uses) >= limits.MAX_GLOBALS:
-            self.note(where, f"it names more than {limits.MAX_GLOBALS} globals")
-            return
-        use = self.uses.setdefault(name, Use(where=where))
-        use.count += not called
-        use.calls += called
-        use.is_computed = use.is_computed or computed
-
-
-@dataclass(frozen=True)
-class Unpickled:
-    """One pickle: the value it would give, its ``end`` in the bytes, and why reading stopped.
-
-    ``value`` is what was on top of the stack where ``problem`` is not empty.
-    """
-
-    value: Any
-    end: int
-    problem: str = ""
-    opcodes: int = 0
 
 
 def looks_like_pickle(data: bytes) -> bool:

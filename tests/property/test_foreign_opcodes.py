@@ -11,11 +11,12 @@ import zlib
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ipy_fastcompile.errors import FastCompileError
+from ipy_fastcompile.foreign.budget import Budget
 from ipy_fastcompile.foreign.compare import compare_records
 from ipy_fastcompile.foreign.literals import NoLiteral, parse_literal
 from ipy_fastcompile.foreign.open import open_foreign
 from ipy_fastcompile.foreign.stubs import Huge, Pairs, brief, walk
-from ipy_fastcompile.foreign.unpickle import Budget, unpickle
+from ipy_fastcompile.foreign.unpickle import unpickle
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 

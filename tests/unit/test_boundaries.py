@@ -79,6 +79,8 @@ DOORS = {
     "foreign/records.py": (
         f"{PACKAGE}.show.foreign.foreign_html",
         f"{PACKAGE}.show.foreign.foreign_page",
+        f"{PACKAGE}.show.foreign_report.as_report",
+        f"{PACKAGE}.show.explorer.Explorer",
     ),
     "foreign/compare.py": (
         f"{PACKAGE}.show.foreign.comparison_html",

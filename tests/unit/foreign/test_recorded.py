@@ -47,6 +47,17 @@ def test_source_and_cache_hold_the_same_kernel() -> None:
     assert pair[0].kernels[0].digest == pair[1].kernels[0].digest
 
 
+def test_a_folder_of_pairs_is_read_as_pairs(tmp_path: Path) -> None:
+    record = fc.inspect(RECORDED / "precompile")
+    assert record.format == "torch.compiler.precompile pair"
+    assert record.unread == ()
+    assert len({kernel.digest for kernel in record.kernels}) == 1
+    shutil.copy(RECORDED / "precompile" / "eager.py", tmp_path / "one")
+    shutil.copy(RECORDED / "precompile" / "inductor.cache", tmp_path / "other")
+    (missed,) = fc.inspect(tmp_path).unread
+    assert (missed.where, "is not in the folder" in missed.why) == ("other", True)
+
+
 def test_the_cache_folder_of_vllm() -> None:
     record = fc.inspect(RECORDED / "vllm")
     assert record.format == "vLLM's compile cache"

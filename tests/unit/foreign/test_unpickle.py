@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from ipy_fastcompile.foreign import limits
+from ipy_fastcompile.foreign.budget import Budget, Unpickled
 from ipy_fastcompile.foreign.dangers import RUNS, judge
 from ipy_fastcompile.foreign.stubs import Huge, Made, Name, Outside, Pairs, brief, field, walk
-from ipy_fastcompile.foreign.unpickle import Budget, Unpickled, unpickle
+from ipy_fastcompile.foreign.unpickle import unpickle
 from tests.unit.foreign.hostile import COST, NAMES, RUN, nested
 
 PLAIN = {
