@@ -27,7 +27,14 @@ from .containers import PlainCall
 from .dynamic import dynamic_shapes_of
 from .effects import Watch
 from .failures import explain_failure
-from .preflight import check_devices, check_gradients, check_kind, check_mode, check_statistics
+from .preflight import (
+    check_devices,
+    check_gradients,
+    check_kind,
+    check_memory,
+    check_mode,
+    check_statistics,
+)
 from .randomness import check_draws, check_host_numbers, describe_draws, draws_of
 from .regions import flatten_regions
 from .shared import Memory, memory_of
@@ -107,7 +114,7 @@ def capture(
     """
     args, kwargs = asked_call(args, kwargs)
     module = as_module(model)
-    watch = Watch(model_name(model), model)
+    watch = Watch(model_name(model), model, (args, kwargs))
     check_kind(model, module)
     check_mode(module, training=watch.is_training)
     check_devices(module, args, kwargs)
@@ -117,6 +124,7 @@ def capture(
         module = _with_named_keywords(module, kwargs)
         bound = _bind(module, args, kwargs)
     call = PlainCall(module, args, kwargs)
+    check_memory(zip((f"Argument {path}" for path in call.paths), call.leaves, strict=True))
     dynamic_shapes, given = dynamic_shapes_of(module, bound, dynamic or {})
     book = SizeBook()
     try:
@@ -343,6 +351,11 @@ def _read_program(
     wanted = {p.name for p in parameters if p.kind == "constant" or not p.persistent}
     _resolve_constants(program.graph, parameters, wanted)
     held = {plain_name(module, name): value for name, value in program.constants.items()}
+    bound = {**program.state_dict, **program.constants}
+    used = {n.name for n in program.graph.nodes if n.op == "placeholder" and n.users}
+    check_memory(
+        (f"The {p.kind} {p.name}", bound.get(p.name)) for p in parameters if p.placeholder in used
+    )
     constants = {
         name: value.detach().resolve_conj().resolve_neg()
         for name, value in held.items()

@@ -19,6 +19,7 @@ from ..errors import CaptureError
 from ..runtime.containers import open_container
 from ..runtime.nests import Fixed, Flattened, Nest, Unknown, builder, flatten
 from .refused import refused_argument, refused_output
+from .snapshot import Change, changes_since, take_snapshot
 
 
 class PlainCall:
@@ -73,7 +74,9 @@ class PlainCall:
                 values = self._rebuilt((*args, *kwargs.values()))
                 before = [self._flat(v) for v in values]
                 named = dict(zip(kwargs, values[len(args) :], strict=True))
+                held = take_snapshot(dict(zip(dict(self.arguments), values, strict=True)))
                 output = own(*values[: len(args)], **named)
+                self._check_attributes(changes_since(held))
                 self._check_unchanged(values, before)
                 return self._take_apart(output)
             finally:
@@ -108,6 +111,21 @@ class PlainCall:
     def _flat(self, value: Any) -> tuple[Any, list[Any]]:
         found = flatten(value)
         return found.nest, found.leaves
+
+    def _check_attributes(self, changes: Sequence[Change]) -> None:
+        """Refuse a change of what is no leaf, too: a counter, an attribute that nothing flattens.
+
+        What begins with an underscore is the object's own affair.
+        """
+        for change in changes:
+            if not change.where.rpartition(".")[2].startswith("_"):
+                named = [path for path, _ in self.arguments if change.where.startswith(path)]
+                raise CaptureError(
+                    f"The model changes what its argument {max(named, key=len)} holds: {change}, "
+                    "which a compiled call would not do.",
+                    "Let it work on a copy, and return what is new.",
+                    argument=max(named, key=len),
+                )
 
     def _check_unchanged(self, values: Sequence[Any], before: Sequence[Any]) -> None:
         """Refuse a model that changes what its arguments hold: the compiled call would not."""

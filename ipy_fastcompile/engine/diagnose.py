@@ -18,6 +18,7 @@ from ..runtime.load import load_parts
 from ..runtime.program import read_program
 from ..runtime.recording import record_call
 from .check import cloned
+from .fastpath import takes_fast_path
 from .randomness import draws_of
 from .reference import judge
 from .tolerance import bounds_for, compare
@@ -117,7 +118,7 @@ def _fast_path(model: Any) -> str:
     """What to do about the one fast path that is known to give other numbers."""
     owner = model if isinstance(model, torch.nn.Module) else getattr(model, "__self__", None)
     modules = owner.modules() if isinstance(owner, torch.nn.Module) else ()
-    if not any(isinstance(m, torch.nn.TransformerEncoder) and m.use_nested_tensor for m in modules):
+    if not any(map(takes_fast_path, modules)):
         return ""
     return (
         " In evaluation mode nn.TransformerEncoder computes nothing at padded positions and leaves "

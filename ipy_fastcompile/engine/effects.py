@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from .. import torch_internals
+from .fastpath import noticed_padding
 from .generators import generator_states, moved_generators, restore_generators
 from .snapshot import Change, changes_since, restore, take_snapshot
 
@@ -33,15 +34,20 @@ class Watch:
         Whether it printed.
     moved:
         Generators of random numbers, Python's and NumPy's, that gave some.
+    padded:
+        Types of modules that leave zeros at padded positions in eager alone.
     is_training:
         Whether a module that the callable calls first is in training mode.
     """
 
-    def __init__(self, name: str, model: Callable[..., Any]) -> None:
+    def __init__(self, name: str, model: Callable[..., Any], arguments: Any = ()) -> None:
         self._roots = {name: model}
         self._generators = generator_states()
-        self._snapshot = take_snapshot(self._roots)
-        self.is_training = any(module.training for module in self._snapshot.modules)
+        # Arguments that are no containers of tensors are given to the model as they are.
+        self._snapshot = take_snapshot({**self._roots, "arguments": arguments})
+        self._modules = take_snapshot(self._roots).modules
+        self.is_training = any(module.training for module in self._modules)
+        self.padded: tuple[str, ...] = ()
         self.changes: tuple[Change, ...] = ()
         self.printed = False
         self.moved: tuple[str, ...] = ()
@@ -52,6 +58,7 @@ class Watch:
         try:
             with (
                 _noticed_prints() as prints,
+                noticed_padding(self._modules) as padded,
                 _around_call(module, self._look),
                 warnings.catch_warnings(),
             ):
@@ -59,6 +66,7 @@ class Watch:
                 warnings.filterwarnings("ignore", r"The tensor attributes? ", UserWarning)
                 yield
             self.printed = bool(prints)
+            self.padded = tuple(dict.fromkeys(padded))
             self.moved = moved_generators(self._generators)
         finally:
             restore(self._snapshot)
@@ -77,6 +85,11 @@ class Watch:
     def left_out(self) -> tuple[str, ...]:
         """What a compiled call does not do, a sentence's part each."""
         found = [f"a change of {change}" for change in self.changes]
+        found += [
+            f"the zeros at padded positions of nn.{name}, which eager's fast path leaves there "
+            "(enable_nested_tensor=False leaves numbers in both)"
+            for name in self.padded
+        ]
         return (*found, "what it prints") if self.printed else tuple(found)
 
 

@@ -124,7 +124,7 @@ def _misfits(
         ]
         with torch.no_grad():
             found = graph_module(*inputs)
-    except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError):
+    except Exception:  # noqa: BLE001 - an op may check its inputs, and zeros are made up
         return dense
     return {i for i in dense if not _same_layout(found[i], expected[i])}
 

@@ -5,13 +5,14 @@ Looked for before the capture, where that is possible: training mode, several de
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 
 from .. import torch_internals
 from ..errors import CaptureError
+from ..runtime import plain
 from ..runtime.containers import open_container
 from .randomness import all_nodes, is_training
 
@@ -116,6 +117,18 @@ def check_devices(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
             "Move them to one device before compiling.",
             devices=tuple(places),
         )
+
+
+def check_memory(named: Iterable[tuple[str, Any]]) -> None:
+    """Refuse tensors that no kernel can read: sparse, quantized, fake, wrapped and the like."""
+    for name, value in named:
+        # Wrappers are taken apart by export; what they hold is in the graph by its own name.
+        kinds = (torch.Tensor, torch.nn.Parameter)
+        flaw = plain.find_flaw(value) if type(value) in kinds else None
+        if flaw is not None and not flaw.copyable:
+            raise CaptureError(
+                f"{name} {flaw.what}, and compiled kernels read memory.", flaw.hint, name=name
+            )
 
 
 def check_gradients(args: Any, kwargs: Any) -> None:
