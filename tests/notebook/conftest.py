@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,9 @@ class FakeApi:
     loaded: list[tuple[Path, Any, dict[str, Any]]] = field(default_factory=list)
     error: Exception | None = None
     save_error: Exception | None = None
+    difference: str = ""  # what a comparison with eager finds
+    hit: bool = False
+    asked: int = 0  # comparisons beside that of the compile
 
     def compile(self, model: Any, args: Any, kwargs: Any, **options: Any) -> FakeCompiled:
         progress = options.pop("progress")
@@ -81,7 +84,13 @@ class FakeApi:
             raise self.error
         self.compiled.append((model, args, kwargs, options))
         self.results.append(FakeCompiled(model, save_error=self.save_error))
+        told = {"cache": "hit"} if self.hit else {"difference": self.difference}
+        self.results[-1].report = replace(self.results[-1].report, **told)
         return self.results[-1]
+
+    def compared(self, compiled: FakeCompiled, *_: Any) -> Any:
+        self.asked += 1
+        return replace(compiled.report, difference=self.difference)
 
     def measure(self, compiled: FakeCompiled, model: Any, *call: Any, **options: Any) -> Any:
         del options["progress"]
