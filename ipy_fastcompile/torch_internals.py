@@ -652,7 +652,7 @@ def open_compiled(data: bytes, inputs: Callable[[], Sequence[Any]] = tuple) -> C
         constants=dict(code.constants or {}),
         mutated_inputs=tuple(sorted(code.mutated_input_idxs or ())),
         checked_inputs=tuple(code.inputs_to_check or ()),
-        launches=_read_launches(data, code.source_code, bundled, inputs) if bundled else {},
+        launches=_read_launches(data, code.cache_key, bundled, inputs) if bundled else {},
     )
 
 
@@ -665,7 +665,7 @@ def output_strides(data: bytes) -> tuple[tuple[str, ...] | None, ...]:
 
 
 def _read_launches(
-    data: bytes, output_code: str, bundled: Any, inputs: Callable[[], Sequence[Any]]
+    data: bytes, cache_key: str, bundled: Any, inputs: Callable[[], Sequence[Any]]
 ) -> dict[str, CudaLaunch | str]:
     """The launch of every Triton kernel in a bundle, after autotuning those that have a choice."""
     tuners = [static.kernel for static in bundled.static_autotuners]
@@ -673,7 +673,7 @@ def _read_launches(
         return {}
     chosen: dict[str, Any] = {}
     if any(len(tuner.compile_results) > 1 for tuner in tuners):
-        chosen = _autotuned(data, output_code, inputs())
+        chosen = _autotuned(data, cache_key, inputs())
     cubins = {}
     for kernel in bundled.kernel_artifacts:
         for file in kernel.artifacts:
@@ -684,20 +684,28 @@ def _read_launches(
     }
 
 
-def _autotuned(data: bytes, output_code: str, inputs: Sequence[Any]) -> dict[str, Any]:
-    """Run a kernel once, which makes Inductor choose configurations; kernel name -> the choice."""
-    from torch._inductor.codecache import PyCodeCache
+def _autotuned(data: bytes, cache_key: str, inputs: Sequence[Any]) -> dict[str, Any]:
+    """Run a kernel once, which makes Inductor choose configurations; kernel name -> the choice.
 
-    before = len(PyCodeCache.modules)
+    The tuners are those of the module that is loaded meanwhile from the path of this cache key:
+    another module may have a kernel of the same name (`CompiledFxGraph.after_deserialization`,
+    2.11 and 2.13).
+    """
+    from torch._inductor.codecache import PyCodeCache, get_path
+
+    before = {id(module) for module in PyCodeCache.modules}
     with torch.no_grad():
         deserialize_kernel(data)(*inputs)
+    path = get_path(cache_key, "py")[2]
+    own = [m for m in PyCodeCache.modules if m.__file__ == path]
+    # A module that was loaded without constants is kept, and used again for the same path.
+    loaded = [m for m in own if id(m) not in before] or own
     found: dict[str, Any] = {}
-    for module in (*PyCodeCache.modules[before:], *PyCodeCache.modules[:before]):
+    for module in loaded[-1:]:
         for name, value in vars(module).items():
             launchers = getattr(value, "launchers", None)
-            if name.startswith("triton_") and launchers and name in output_code:
-                if len(launchers) == 1:
-                    found.setdefault(name, launchers[0].config)
+            if name.startswith("triton_") and launchers and len(launchers) == 1:
+                found[name] = launchers[0].config
     return found
 
 

@@ -74,8 +74,13 @@ def _dict(where: str, value: dict[Any, Any]) -> Found:
     def name(key: Any) -> str:
         return f"{where}[{key!r:.60}]"
 
-    holder = Holder(lambda: dict(base.items(value)), held, restore, name)
+    holder = Holder(lambda: dict(base.items(value)), held, restore, name, _is_users)
     return [holder], [(name(key), item) for key, item in held.items()]
+
+
+def _is_users(key: Any) -> bool:
+    """Whether an entry is not one that Dynamo makes in the dict of a function it has met."""
+    return not (isinstance(key, str) and key.startswith("__dynamo"))
 
 
 def _sequence(where: str, value: Any) -> Found:

@@ -36,6 +36,7 @@ from .split import SplitGraph, split
 OnProgress = Callable[[Progress], None]
 # Nodes that Inductor refuses are set apart up to so many; a model of more is better told as it is.
 _MOST_REFUSED = 64
+_FROZEN_AT_START = 10_000
 STAGES = ("capture", "split", "lower", "codegen", "pack")
 
 
@@ -115,9 +116,10 @@ def _settled_heap() -> Iterator[None]:
     """Keep the garbage collector from walking what was there before, again and again.
 
     A capture makes millions of objects beside those of torch, the model and the notebook. The
-    collector goes on with what is new. Someone else's `gc.freeze` is left as it is.
+    collector goes on with what is new. Someone else's `gc.freeze` is left as it is: it keeps at
+    least torch, far more than the few hundred objects that Python 3.12 freezes when it starts.
     """
-    if gc.get_freeze_count():
+    if gc.get_freeze_count() > _FROZEN_AT_START:
         yield
         return
     gc.freeze()
