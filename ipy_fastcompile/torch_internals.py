@@ -196,8 +196,8 @@ def symbolic_hint(value: Any) -> int:
 def symbol_hints(value: Any) -> dict[Any, int]:
     """The symbols in a symbolic number, and the size each had for the example inputs."""
     shape_env = value.node.shape_env
-    # 2.11 has only var_to_val.
-    hints = getattr(shape_env, "backed_var_to_val", None) or shape_env.var_to_val
+    hints = getattr(shape_env, "backed_var_to_val", None)
+    hints = shape_env.var_to_val if hints is None else hints  # 2.11 has only this
     return {s: int(hints[s]) for s in value.node.expr.free_symbols if s in hints}
 
 
