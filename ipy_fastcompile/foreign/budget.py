@@ -30,6 +30,13 @@ class Budget:
     notes: list[tuple[str, str]] = field(default_factory=list)  # (where, what was not read)
     inside: dict[int, tuple[Any, Unpickled]] = field(default_factory=dict)
 
+    def is_over(self, where: str) -> bool:
+        """Whether the time is over; then it is said."""
+        if time.monotonic() <= self.ends:
+            return False
+        self.note(where, f"reading took more than {limits.SECONDS:.0f} s")
+        return True
+
     def nested(self, value: Any) -> Unpickled | None:
         """What the bytes ``value`` of a pickle hold, where they are a pickle."""
         found = self.inside.get(id(value))

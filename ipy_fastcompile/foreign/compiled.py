@@ -29,15 +29,27 @@ _AOT_TEXTS = {
 _KINDS = {"_parameters": "parameter", "_buffers": "buffer"}
 
 
-def read_everything(draft: Draft, value: Any, prefix: str = "") -> None:
+def read_everything(
+    draft: Draft, value: Any, prefix: str = "", seen: set[int] | None = None
+) -> None:
     """All compiled graphs and results that are anywhere in ``value``, pickles inside included."""
+    seen = set() if seen is None else seen
     for part in walk(value):
         if isinstance(part, (bytes, bytearray)):
             inner = draft.budget.nested(part)
-            if inner is not None and not isinstance(inner.value, (bytes, bytearray)):
-                read_everything(draft, inner.value, prefix)
+            # A pickle may refer to the same bytes a million times.
+            if inner is not None and id(part) not in seen:
+                seen.add(id(part))
+                read_everything(draft, inner.value, prefix, seen)
+        elif draft.budget.is_over("compiled graphs"):
+            return
         elif isinstance(part, Made):
             kind = name_of(part).rpartition(".")[2]
+            # Objects of one state say the same.
+            state = id(part.states[0]) if part.states else id(part)
+            if state in seen:
+                continue
+            seen.add(state)
             if kind == "CompiledFxGraph":
                 read_fx_graph(draft, part, prefix)
             elif kind.endswith(("AOTAutogradResult", "AOTAutogradCacheEntry")):
@@ -113,7 +125,7 @@ def read_aot_result(draft: Draft, result: Any, prefix: str = "") -> None:
         kind, name = source_text(source)
         writes = field(info, "mutates_data") is True
         draft.value(kind, name or str(number), "written in place" if writes else "")
-    has_strides = any(find(result, "CompiledFxGraph"))
+    has_strides = field(field(field(result, "compiled_fw"), "result"), "output_strides") is not None
     if isinstance(outputs, list) and not has_strides:
         for number, _ in enumerate(outputs):
             draft.value("output", str(number))
@@ -208,8 +220,8 @@ def _signature(value: Any) -> str:
     names = []
     for parameter in find(value, "Parameter"):
         if isinstance(parameter.args, tuple) and parameter.args:
-            kind = next(iter(find(parameter, "_ParameterKind")), None)
-            number = brief(kind.args, 20) if kind is not None else ""
+            kind = parameter.args[1] if len(parameter.args) > 1 else None
+            number = brief(kind.args, 20) if isinstance(kind, Made) else ""
             stars = {"(2,)": "*", "(4,)": "**"}.get(number, "")
             names.append(f"{stars}{brief(parameter.args[0], 80)}".replace("'", ""))
     return f"({', '.join(dict.fromkeys(names))})"

@@ -26,7 +26,7 @@ MAX_INTEGER_BYTES = 1_024
 MAX_NAME_CHARACTERS = 1_000
 MAX_NESTED_PICKLES = 6
 MAX_GLOBALS = 5_000
-SECONDS = 20.0
+SECONDS = 10.0
 
 # JSON: counted before it is parsed, so that no list of lists eats the memory.
 MAX_JSON_VALUES = 2_000_000

@@ -37,6 +37,7 @@ from .stubs import Made, field, name_of
 from .unpickle import looks_like_pickle, unpickle
 
 _HEAD = 65_536
+_MOST_CALLS = 1_000
 _MOST_HEADER = 64 * 2**20
 _AOTI_SYMBOL = b"AOTInductorModelContainerCreate"
 _OUTPUT_MARK = "async_compile = AsyncCompile()"
@@ -140,7 +141,8 @@ def _pickle(draft: Draft, data: bytes) -> None:
     draft.loads_by = "Its loader unpickles it, writes its output code to disk and imports it."
     made = name_of(value).rpartition(".")[2] if isinstance(value, Made) else ""
     parts = value if isinstance(value, (tuple, list)) else ()
-    inner = [draft.budget.nested(part) for part in parts[:1_000] if isinstance(part, bytes)]
+    distinct = {id(part): part for part in parts[:_MOST_CALLS] if isinstance(part, bytes)}
+    inner = [draft.budget.nested(part) for part in distinct.values()]
     if value == LEGACY_MAGIC and isinstance(value, int):
         draft.budget.uses.clear()
         read_legacy(draft, data)

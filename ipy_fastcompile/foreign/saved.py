@@ -99,22 +99,30 @@ def kind_of(value: Any) -> str:
     return brief(value, 100)
 
 
-def tensors(draft: Draft, value: Any, path: str = "", depth: int = 6) -> None:
+def tensors(
+    draft: Draft, value: Any, path: str = "", depth: int = 6, seen: set[int] | None = None
+) -> None:
     """The tensors of a state dict, by name, as far as their rebuild calls say."""
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return
+    seen.add(id(value))
     pairs = list(fields(value)) if isinstance(value, (Pairs, Made)) else []
+    if draft.budget.is_over("tensors") or len(draft.values) >= _MOST_TENSORS:
+        return
     for name, child in pairs[:_MOST_TENSORS]:
         if isinstance(child, Made) and "_rebuild" in name_of(child):
             draft.value("tensor", f"{path}{name}", _tensor(child))
         elif depth and isinstance(child, (Pairs, Made)):
-            tensors(draft, child, f"{path}{name}.", depth - 1)
+            tensors(draft, child, f"{path}{name}.", depth - 1, seen)
 
 
-def _tensor(call: Made) -> str:
+def _tensor(call: Made, depth: int = 4) -> str:
     """``FloatStorage (4, 4)``: storage and shape of a rebuild call."""
     args = call.args if isinstance(call.args, tuple) else ()
     inner = next((a for a in args if isinstance(a, Made) and "_rebuild" in name_of(a)), None)
-    if inner is not None:
-        return _tensor(inner)
+    if inner is not None and depth:
+        return _tensor(inner, depth - 1)
     storage, shape = "", ""
     for arg in args:
         if isinstance(arg, Outside) and isinstance(arg.what, tuple):

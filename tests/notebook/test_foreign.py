@@ -14,6 +14,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from tests.foreign_samples import FORMATS
 from tests.unit.foreign.hostile import NAMES, RUN
 
+pytestmark = pytest.mark.slow  # the samples are compiled
+
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tests" / "unit" / "foreign" / "recorded"
 

@@ -207,3 +207,53 @@ def nested(levels: int) -> bytes:
 
 
 COST["nested pickles"] = nested(40)
+
+
+def _many(count: int, one: bytes) -> bytes:
+    return b"(" + one * count + b"l"
+
+
+def _pairs(names: list[str], value: Callable[[int], bytes]) -> bytes:
+    return b"}(" + b"".join(text(name) + value(n) for n, name in enumerate(names)) + b"u"
+
+
+_GRAPH = b"ctorch._inductor.output_code\nCompiledFxGraph\n"
+_RESULT = b"ctorch._functorch._aot_autograd.aot_autograd_result\nAOTAutogradResult\n"
+_REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
+_INNER = proto(_many(50_000, b"]"))
+_NAMES = [f"k{number}" for number in range(20_000)]
+# Little to read, and much to do with it: the same part, over and over, or in itself.
+AMPLIFIED: dict[str, bytes] = {
+    "one pickle inside, a hundred thousand times": proto(
+        b"B" + struct.pack("<I", len(_INNER)) + _INNER + b"\x940" + _many(100_000, b"h\x00")
+    ),
+    "one big state of many graphs": proto(
+        _pairs(_NAMES, lambda _: b"N")
+        + b"\x940"
+        + _GRAPH
+        + b"\x940"
+        + _many(20_000, b"h\x01)Rh\x00b")
+    ),
+    "results inside of results": proto(
+        (_RESULT + b")R}" + text("compiled_fw")) * 20_000 + b"N" + b"sb" * 20_000
+    ),
+    "rebuilds inside of rebuilds": proto(
+        b"}" + text("w") + _REBUILD * 20_000 + b"N" + b"\x85R" * 20_000 + b"s"
+    ),
+    "dicts of one dict, eight deep": proto(
+        b"}\x940"
+        + b"".join(
+            _pairs(_NAMES[:40], lambda _, level=level: b"h" + bytes([level])) + b"\x940"
+            for level in range(8)
+        )
+        + b"h\x08"
+    ),
+}
+
+
+def legacy(data: bytes) -> bytes:
+    """The same as what an old `torch.save` holds."""
+    magic = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
+    return (
+        magic + pickle.dumps(1001, protocol=2) + pickle.dumps({}, protocol=2) + data + proto(b"]")
+    )

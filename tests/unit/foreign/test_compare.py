@@ -12,6 +12,8 @@ from ipy_fastcompile.artifact.compare import ArtifactComparison
 from ipy_fastcompile.foreign.compare import ForeignComparison, beside, compare
 from ipy_fastcompile.foreign.ours import as_foreign
 
+pytestmark = pytest.mark.slow  # the samples are compiled
+
 RECORDED = Path(__file__).parent / "recorded"
 
 

@@ -14,6 +14,8 @@ from ipy_fastcompile.show.page import render_page
 from ipy_fastcompile.show.view import make_view
 from tests.foreign_samples import FORMATS
 
+pytestmark = pytest.mark.slow  # the samples are compiled
+
 RECORDED = Path(__file__).parent / "recorded"
 
 

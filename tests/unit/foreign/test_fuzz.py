@@ -12,6 +12,8 @@ import pytest
 
 from tests.foreign_samples import FORMATS
 
+pytestmark = pytest.mark.slow  # the samples are compiled
+
 RECORDED = Path(__file__).parent / "recorded"
 OTHERS = {
     "precompile eager source": RECORDED / "precompile" / "eager.py",

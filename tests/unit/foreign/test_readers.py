@@ -14,6 +14,8 @@ from ipy_fastcompile.foreign.dangers import RUNS
 from ipy_fastcompile.foreign.records import EXECUTION, GRAPH, OUTPUT, ForeignArtifact
 from tests.foreign_samples import FORMATS
 
+pytestmark = pytest.mark.slow  # the samples are compiled
+
 # The formats in which Inductor's output code is, and the AOT graph and the post-grad graph.
 WITH_OUTPUT = (
     "aot_compile",

@@ -17,6 +17,8 @@ from ipy_fastcompile.foreign.open import open_foreign
 from tests.foreign_samples import FORMATS
 from tests.unit.foreign.hostile import RUN
 
+pytestmark = pytest.mark.slow  # the samples are compiled
+
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_texts_of_a_file_are_exported_as_they_are(
