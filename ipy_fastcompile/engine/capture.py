@@ -35,7 +35,7 @@ from .preflight import (
     check_mode,
     check_statistics,
 )
-from .randomness import check_draws, check_host_numbers, describe_draws, draws_of
+from .randomness import check_draws, check_host_numbers, check_seeds, describe_draws, draws_of
 from .regions import flatten_regions
 from .shared import Memory, memory_of
 from .size_book import SizeBook, assertions_of, recorded_of
@@ -136,6 +136,7 @@ def capture(
     check_statistics(program.graph_module)
     draws = draws_of(program.graph_module)
     check_draws(draws, training=watch.is_training)
+    check_seeds(draws, watch.own, is_seeded=watch.is_seeded)
     check_host_numbers(
         watch.moved, program, lambda: _export(module, call, dynamic_shapes, watch, SizeBook())
     )
@@ -202,8 +203,10 @@ def as_module(model: Any) -> torch.nn.Module:
     """The module to capture: ``model`` itself, or a function or bound method wrapped in one."""
     model = unwrapped(model)
     if isinstance(model, torch.nn.Module):
-        _check_forward(model)
-        return model
+        if not _has_own_call(model):
+            _check_forward(model)
+            return model
+        model = model.__call__
     owner: Any = getattr(model, "__self__", None)
     if not callable(model) or isinstance(model, type):
         raise CallError(
@@ -219,6 +222,12 @@ def as_module(model: Any) -> torch.nn.Module:
     wrapper.forward = call
     wrapper.training = owner.training if isinstance(owner, torch.nn.Module) else False
     return wrapper
+
+
+def _has_own_call(module: torch.nn.Module) -> bool:
+    """Whether a class that is not torch's says what calling its modules does."""
+    owner = next(cls for cls in type(module).__mro__ if "__call__" in vars(cls))
+    return not owner.__module__.startswith("torch.")
 
 
 def _check_forward(module: torch.nn.Module) -> None:

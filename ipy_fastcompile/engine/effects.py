@@ -34,6 +34,10 @@ class Watch:
         Whether it printed.
     moved:
         Generators of random numbers, Python's and NumPy's, that gave some.
+    own:
+        Generators that the model or its surroundings hold, by name, that gave some.
+    is_seeded:
+        Whether it set the seed of torch's generator.
     padded:
         Types of modules that leave zeros at padded positions in eager alone.
     is_training:
@@ -51,6 +55,8 @@ class Watch:
         self.changes: tuple[Change, ...] = ()
         self.printed = False
         self.moved: tuple[str, ...] = ()
+        self.own: tuple[str, ...] = ()
+        self.is_seeded = False
 
     @contextlib.contextmanager
     def attempt(self, module: torch.nn.Module) -> Iterator[None]:
@@ -76,9 +82,14 @@ class Watch:
         # Inside the call: export puts other parameters into the model around it, and some of the
         # attributes back by itself.
         before = take_snapshot(self._roots)
+        seed = torch.get_rng_state()
 
         def look_again() -> None:
-            self.changes = changes_since(before)
+            found = changes_since(before)
+            self.changes = tuple(change for change in found if not change.is_draw)
+            self.own = tuple(change.where for change in found if change.is_draw)
+            # Fake tensors draw nothing: somebody set it.
+            self.is_seeded = not torch.equal(torch.get_rng_state(), seed)
 
         return look_again
 
@@ -90,6 +101,7 @@ class Watch:
             "(enable_nested_tensor=False leaves numbers in both)"
             for name in self.padded
         ]
+        found += ["the seed that it sets"] if self.is_seeded else []
         return (*found, "what it prints") if self.printed else tuple(found)
 
 

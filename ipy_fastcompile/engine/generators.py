@@ -45,6 +45,33 @@ def moved_generators(states: dict[str, Any]) -> tuple[str, ...]:
     return tuple(moved)
 
 
+def is_own_generator(value: Any) -> bool:
+    """Whether an object is a generator of Python or NumPy that somebody made."""
+    if isinstance(value, random.Random):
+        return not isinstance(value, random.SystemRandom)  # which has no state
+    numpy = sys.modules.get("numpy.random")
+    return numpy is not None and isinstance(value, (numpy.Generator, numpy.RandomState))
+
+
+def state_of(generator: Any) -> Any:
+    """The state of such a generator, a copy."""
+    if isinstance(generator, random.Random):
+        return generator.getstate()
+    if hasattr(generator, "bit_generator"):
+        return generator.bit_generator.state
+    return generator.get_state(legacy=False)
+
+
+def set_state(generator: Any, state: Any) -> None:
+    """Put a generator back to what `state_of` gave."""
+    if isinstance(generator, random.Random):
+        generator.setstate(state)
+    elif hasattr(generator, "bit_generator"):
+        generator.bit_generator.state = state
+    else:
+        generator.set_state(state)
+
+
 @contextlib.contextmanager
 def numbers_near(wanted: float) -> Iterator[None]:
     """Let the first number that Python and NumPy draw be as near to ``wanted`` as seeds allow."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from .generators import is_own_generator, set_state, state_of
 from .library import file_of, is_library, is_library_object, is_own
 
 MISSING = object()
@@ -31,7 +32,8 @@ class Holder:
     """What an object held: ``read`` says what it holds now, ``restore`` puts ``held`` back.
 
     ``name`` turns a key of what is read into words; ``tells`` is false of a key where a change
-    means nothing to anybody, as in a memory of results.
+    means nothing to anybody, as in a memory of results. ``is_generator`` marks one of random
+    numbers.
     """
 
     read: Callable[[], Mapping[Any, Any]]
@@ -39,6 +41,7 @@ class Holder:
     restore: Callable[[], None]
     name: Callable[[Any], str]
     tells: Callable[[Any], bool] = lambda _: True
+    is_generator: bool = False
 
 
 Found = tuple[list[Holder], list[Named]]
@@ -54,6 +57,8 @@ def look_into(where: str, value: Any) -> Found:
             return look(where, value)
     if _is_array(value):
         return _array(where, value)
+    if is_own_generator(value):
+        return [_generator(where, value)], []
     return ([], []) if is_library_object(value) else _attributes(where, value)
 
 
@@ -131,6 +136,17 @@ def _array(where: str, value: Any) -> Found:
     return [Holder(lambda: {"": value.tobytes()}, held, restore, lambda _: where)], []
 
 
+def _generator(where: str, value: Any) -> Holder:
+    state = state_of(value)
+    return Holder(
+        lambda: {"": repr(state_of(value))},
+        {"": repr(state)},
+        lambda: set_state(value, state),
+        lambda _: where,
+        is_generator=True,
+    )
+
+
 # --- objects and classes -------------------------------------------------------------------------
 
 
@@ -164,10 +180,26 @@ def _attributes(where: str, value: Any) -> Found:
         # Under their own names, layers.0: not as items of _modules.
         children = held.get("_modules", {})
         inner = [(name(key), child) for key, child in children.items()] + inner
-    # What torch's own layers note for themselves, such as the weights of an LSTM in a list.
+    # What torch's own layers and hooks note for themselves: the weights of an LSTM in a list, the
+    # weight that weight_norm computes.
     is_torch = type(value).__module__.startswith("torch.")
-    holder = Holder(read, held, restore, name, lambda key: not (is_torch and key[:1] == "_"))
+    computed = _computed_names(value) if isinstance(value, torch.nn.Module) else frozenset()
+    holder = Holder(
+        read,
+        held,
+        restore,
+        name,
+        lambda key: key not in computed and not (is_torch and key[:1] == "_"),
+    )
     return [holder], [*inner, (type(value).__name__, type(value))]
+
+
+def _computed_names(module: torch.nn.Module) -> frozenset[str]:
+    """Attributes that hooks of torch.nn.utils compute anew in every call."""
+    hooks = module.__dict__.get("_forward_pre_hooks", {}).values()
+    torch_hooks = [h for h in hooks if type(h).__module__.startswith("torch.nn.utils.")]
+    names = {getattr(h, key, None) for h in torch_hooks for key in ("name", "_tensor_name")}
+    return frozenset(name for name in names if isinstance(name, str))
 
 
 def _slots(cls: type) -> Iterator[str]:

@@ -95,6 +95,27 @@ def describe_draws(found: tuple[Draw, ...]) -> tuple[str, ...]:
     return (f"Draws random numbers at every call: {shown}; they repeat under torch.manual_seed.",)
 
 
+def check_seeds(found: tuple[Draw, ...], own: tuple[str, ...], *, is_seeded: bool) -> None:
+    """Refuse numbers of a generator that the model holds, and those under a seed that it sets."""
+    if own:
+        raise _repeated(own)
+    if found and is_seeded:
+        raise CaptureError(
+            f"The model sets torch's seed and then draws: {found[0]}; a compiled call would not "
+            "set it.",
+            "Set the seed before the call, or make the numbers a buffer of the model.",
+        )
+
+
+def _repeated(generators: tuple[str, ...]) -> CaptureError:
+    return CaptureError(
+        f"The model draws numbers from {' and '.join(generators)}, which a compiled call would "
+        "repeat for ever.",
+        "Draw them with torch (torch.rand), or pass them to the call as an argument.",
+        generators=generators,
+    )
+
+
 def check_host_numbers(
     moved: tuple[str, ...],
     program: torch.export.ExportedProgram,
@@ -111,12 +132,7 @@ def check_host_numbers(
         with numbers_near(wanted):
             other = again()
         if not _are_equal(program, other):
-            raise CaptureError(
-                f"The model draws numbers from {' and '.join(moved)}, which a compiled call would "
-                "repeat for ever.",
-                "Draw them with torch (torch.rand), or pass them to the call as an argument.",
-                generators=moved,
-            )
+            raise _repeated(moved)
 
 
 def _line(node: Node) -> str:

@@ -27,6 +27,7 @@ class Change:
     where: str
     before: str
     after: str
+    is_draw: bool = False  # of a generator of random numbers
 
     def __str__(self) -> str:
         return f"{self.where} ({self.before}, then {self.after})"
@@ -91,7 +92,8 @@ def _changes(holder: Holder) -> Iterator[Change]:
     for key in dict.fromkeys((*holder.held, *now)):
         before, after = holder.held.get(key, MISSING), now.get(key, MISSING)
         if holder.tells(key) and not _equal(before, after):
-            yield Change(holder.name(key), _describe(before), _describe(after))
+            told = _describe(before), _describe(after)
+            yield Change(holder.name(key), *told, is_draw=holder.is_generator)
 
 
 def _is_kept(now: Any, before: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -143,3 +144,27 @@ WAYS: dict[str, Callable[[Encoder], Any]] = {
 @pytest.mark.parametrize("way", WAYS)
 def test_every_callable_is_captured_as_it_runs(way: str) -> None:
     assert_captures_right(WAYS[way](hooked()), X)
+
+
+class OwnCall(Encoder):
+    def __call__(self, x: Tensor, more: float = 1.0) -> Tensor:  # type: ignore[override]
+        return super().__call__(x) * 2 + more
+
+
+def test_a_module_whose_class_says_what_calling_it_does_is_called_that_way() -> None:
+    model = OwnCall().eval()
+    model.register_forward_hook(plus_hundred)
+    captured = assert_captures_right(model, X)
+    assert {p.name for p in captured.parameters} == {"inner.linear.weight", "inner.linear.bias"}
+    assert_captures_right(model, X, kwargs={"more": 3.0})
+    assert_captures_right(model.forward, X)
+
+
+def test_weights_that_hooks_of_torch_compute_are_no_effects() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # in favour of parametrizations
+        model = nn.utils.weight_norm(nn.Linear(4, 4)).eval()
+    spectral = nn.utils.spectral_norm(nn.Linear(4, 4)).eval()
+    new = nn.utils.parametrizations.weight_norm(nn.Linear(4, 4)).eval()
+    for layer in (model, spectral, new):
+        assert assert_captures_right(layer, X).notes == ()

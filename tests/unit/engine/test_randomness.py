@@ -181,3 +181,46 @@ def test_statistics_that_a_function_updates_are_refused() -> None:
     with pytest.raises(errors.CaptureError, match="batch statistics"):
         capture(instance, (X,))
     assert capture(nn.BatchNorm1d(3, track_running_stats=False).eval(), (X,)).notes == ()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: random.Random(0), lambda: np.random.default_rng(0), np.random.RandomState]
+)
+def test_numbers_of_a_generator_that_the_model_holds_would_be_constants(
+    make: Callable[[], Any],
+) -> None:
+    class Holds(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rng = make()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x * float(self.rng.uniform(0, 1))
+
+    model = Holds().eval()
+    with pytest.raises(errors.CaptureError, match=r"draws numbers from Holds\.rng"):
+        capture(model, (X,))
+
+
+def test_a_generator_that_is_held_stands_where_it_stood() -> None:
+    rng = random.Random(7)
+    with pytest.raises(errors.CaptureError, match="draws numbers from rng"):
+        capture(lambda x: x * rng.random(), (X,))
+    assert rng.random() == random.Random(7).random()
+
+
+def test_a_seed_that_the_model_sets_is_refused_where_it_matters() -> None:
+    def draws(x: Tensor) -> Tensor:
+        torch.manual_seed(0)
+        return x + torch.randn(8)
+
+    def does_not(x: Tensor) -> Tensor:
+        torch.manual_seed(0)
+        return x + 1
+
+    state = torch.get_rng_state()
+    with pytest.raises(errors.CaptureError, match="sets torch's seed and then draws"):
+        capture(draws, (X,))
+    with pytest.warns(errors.FastCompileWarning, match="the seed that it sets"):
+        capture(does_not, (X,))
+    assert torch.equal(torch.get_rng_state(), state)
