@@ -39,20 +39,6 @@ def unflatten_tree(leaves: Sequence[Any], spec: Any) -> Any:
     return _pytree.tree_unflatten(leaves, spec)
 
 
-def leaf_paths(tree: Any) -> list[str]:
-    """The way to every leaf of a nest, as in ``[0]['name']``, in the order of the leaves."""
-    from torch.utils import _pytree
-
-    return [_pytree.keystr(path) for path, _ in _pytree.tree_flatten_with_path(tree)[0]]
-
-
-def dump_tree_spec(spec: Any) -> str:
-    """A tree specification as JSON text. Raises NotImplementedError for an unnamed type."""
-    from torch.utils import _pytree
-
-    return _pytree.treespec_dumps(spec)
-
-
 @dataclass(frozen=True)
 class RegisteredContainer:
     """A container type whose owner told `torch.utils._pytree` how to take it apart.
@@ -1137,23 +1123,6 @@ def _default_configuration(name: str, variables: tuple[tuple[str, str], ...]) ->
         return dict(module.get_config_copy())
     finally:
         del sys.modules[alias]
-
-
-def container_types(spec: Any) -> list[type]:
-    """The types of all containers of a tree, in the order of the tree."""
-    found = [] if spec.is_leaf() or spec.type is None else [spec.type]
-    children = spec.children() if callable(getattr(spec, "children", None)) else spec.children_specs
-    for child in children:
-        found += container_types(child)
-    return list(dict.fromkeys(found))
-
-
-def describe_tree_spec(spec: Any) -> str:
-    """A tree specification as text, whether or not its types have names to be saved under."""
-    try:
-        return dump_tree_spec(spec)
-    except NotImplementedError:
-        return str(spec)
 
 
 class UnhookedModule(torch.nn.Module):

@@ -63,6 +63,7 @@ class InputSpec:
     path: str  # "input_ids", "batch['mask']"
     constant: bool = False
     value: Any = None
+    fixed: str = ""  # what is checked with the containers, and None here
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,13 @@ def capture(
     watch = Watch(model_name(model), model, (args, kwargs))
     check_kind(model, module)
     check_mode(module, training=watch.is_training)
+    bound = _bind(module, args, kwargs)
+    call = PlainCall(module, args, kwargs)
     check_devices(module, args, kwargs)
     check_gradients(args, kwargs)
-    bound = _bind(module, args, kwargs)
     if dynamic:
         module = _with_named_keywords(module, kwargs)
         bound = _bind(module, args, kwargs)
-    call = PlainCall(module, args, kwargs)
     check_memory(zip((f"Argument {path}" for path in call.paths), call.leaves, strict=True))
     dynamic_shapes, given = dynamic_shapes_of(module, bound, dynamic or {})
     book = SizeBook()
@@ -352,7 +353,11 @@ def _read_program(
             constant = not isinstance(leaves[position], torch.Tensor)
             inputs.append(
                 InputSpec(
-                    placeholder, paths[position], constant, leaves[position] if constant else None
+                    placeholder,
+                    paths[position],
+                    constant,
+                    leaves[position] if constant else None,
+                    call.fixed.get(position, ""),
                 )
             )
         else:

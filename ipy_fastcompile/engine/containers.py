@@ -31,8 +31,9 @@ class PlainCall:
         The arguments in tuples, lists and dicts, for `torch.export`.
     arguments:
         The way to each argument and its nest, positional ones first.
-    leaves, paths, types:
-        All leaves of the call, the way to each, and the types that hold them, by name.
+    leaves, paths, types, fixed:
+        All leaves of the call, the way to each, the types that hold them, by name, and, by the
+        number of the leaf, the values that are part of the nest, as text.
     output:
         The nest of the result, once the model has run.
 
@@ -56,6 +57,7 @@ class PlainCall:
         self.args = tuple(plain[: len(args)])
         self.kwargs = dict(zip(kwargs, plain[len(args) :], strict=True))
         self.leaves, self.paths, self.types = found.leaves, found.paths, found.types
+        self.fixed = found.fixed
         self.output: Any = None
         self._given = dict(named_arguments(module, args, kwargs))
         self._is_seen = False

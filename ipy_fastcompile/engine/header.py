@@ -57,7 +57,8 @@ def _input_entries(lowered: Lowered, checks: InputChecks) -> Iterator[str]:
     nodes = {n.name: n for n in lowered.split.captured.graph_module.graph.nodes}
     for spec in lowered.split.captured.inputs:
         value = nodes[spec.placeholder].meta.get("val")
-        shown = f"always {spec.value!r:.60}" if spec.constant else _summary(value, checks)
+        fixed = spec.fixed or f"{spec.value!r:.60}"
+        shown = f"always {fixed}" if spec.constant else _summary(value, checks)
         yield f"{spec.path}: {shown}"
 
 

@@ -6,6 +6,7 @@ so, and such a key matches nothing: a compile too many, never a wrong hit.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import torch
 
 from .. import torch_internals
 from ..artifact.key import Key
+from ..runtime.nests import Unknown, flatten, nest_data
 from .key_machine import (
     EXPORT_CONFIGURATION,
     INDUCTOR_CONFIGURATION,
@@ -27,6 +29,7 @@ from .key_machine import (
 from .key_structure import describe_tree, name_tensors, named_tensors
 from .key_values import describe, tensor_text
 from .key_walk import Walk
+from .preflight import tensors_in
 
 UNCOVERED = "uncovered"
 
@@ -116,12 +119,16 @@ _ALWAYS = (
 
 def _describe_inputs(walk: Walk, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """The leaves of the call, tensors without their values, and the containers they are in."""
-    leaves, spec = torch_internals.flatten_tree((args, kwargs))
-    for cls in torch_internals.container_types(spec):
+    try:
+        found = flatten((args, kwargs))
+    except Unknown as unknown:  # capture refuses it, in words
+        walk.miss(f"args{unknown.path}", f"it is a {type(unknown.value).__name__}")
+        return
+    for cls in found.types.values():
         walk.reach_class(cls)
-    walk.line("containers", torch_internals.describe_tree_spec(spec))
+    walk.line("containers", json.dumps(nest_data(found.nest)))
     storages: dict[int, str] = {}
-    for path, leaf in zip(torch_internals.leaf_paths((args, kwargs)), leaves, strict=True):
+    for path, leaf in zip(found.paths, found.leaves, strict=True):
         name = f"args{path[3:]}" if path.startswith("[0]") else f"kwargs{path[3:]}"
         if not isinstance(leaf, torch.Tensor):
             describe(walk, name, leaf)
@@ -136,8 +143,7 @@ def _describe_inputs(walk: Walk, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 
 def _uses_cuda(tree: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-    leaves, _ = torch_internals.flatten_tree((tuple(args), dict(kwargs)))
-    tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    tensors = list(tensors_in((tuple(args), dict(kwargs))))
     if tree is not None:
         tensors += [t for _, _, t in named_tensors(tree, "") if t is not None]
     return any(tensor.device.type == "cuda" for tensor in tensors)

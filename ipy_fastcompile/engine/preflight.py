@@ -17,13 +17,14 @@ from ..runtime.containers import open_container
 from .randomness import all_nodes, is_training
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
+    """The tensors in a nest of containers."""
     if isinstance(value, torch.Tensor):
         yield value
         return
     opened = open_container(value)
     for child in opened.children if opened else ():
-        yield from _tensors(child)
+        yield from tensors_in(child)
 
 
 def check_kind(model: Any, module: torch.nn.Module) -> None:
@@ -107,7 +108,7 @@ def check_devices(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
     places: dict[str, str] = {}
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         places.setdefault(str(tensor.device), name)
-    for position, tensor in enumerate(_tensors((args, kwargs))):
+    for position, tensor in enumerate(tensors_in((args, kwargs))):
         if tensor.dim() or str(tensor.device) in places or tensor.device.type != "cpu":
             places.setdefault(str(tensor.device), f"argument {position}")
     if len(places) > 1:
@@ -133,7 +134,7 @@ def check_memory(named: Iterable[tuple[str, Any]]) -> None:
 
 def check_gradients(args: Any, kwargs: Any) -> None:
     """Refuse arguments that ask for a gradient; compiled functions never record autograd."""
-    for position, tensor in enumerate(_tensors((args, kwargs))):
+    for position, tensor in enumerate(tensors_in((args, kwargs))):
         if tensor.requires_grad and torch.is_grad_enabled():
             raise CaptureError(
                 f"Tensor {position} of the call requires a gradient, and so would the outputs.",

@@ -52,11 +52,15 @@ class Unknown(Exception):
 
 @dataclass
 class Flattened:
-    """The leaves of a nest, the way to each, and the types that hold them, by name."""
+    """The leaves of a nest, the way to each, and the types that hold them, by name.
+
+    ``fixed`` are the values that the nest itself holds, as text, by the number of their leaf.
+    """
 
     leaves: list[Any] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     types: dict[str, Any] = field(default_factory=dict)
+    fixed: dict[int, str] = field(default_factory=dict)
     nest: Any = None
 
 
@@ -79,6 +83,7 @@ def _flatten(value: Any, path: str, found: Flattened, depth: int) -> Any:
         opened = open_container(value)
         if opened is None:
             fixed = Fixed(data_of(value))
+            found.fixed[len(found.leaves)] = f"{value!r:.60}"
             found.leaves.append(None)
             found.paths.append(path)
             if hasattr(kind, "__members__"):

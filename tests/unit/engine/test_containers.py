@@ -19,11 +19,13 @@ import ipy_fastcompile as fc
 from ipy_fastcompile import errors
 from ipy_fastcompile.engine.capture import capture
 from ipy_fastcompile.engine.check import largest_difference
+from ipy_fastcompile.engine.key import make_key
 from ipy_fastcompile.runtime.fresh import child_environment
 
 from . import nested_types
 from .nested_types import Batch, Box, Cell, Mode, Net, Output, State, Table, cell_call, net_call
 
+X = torch.ones(3, 4)
 Compiled = dict[str, tuple[torch.nn.Module, Any]]
 
 
@@ -135,6 +137,41 @@ def test_a_type_that_is_local_to_a_function_works_here_and_is_not_saved(tmp_path
     assert type(function(torch.ones(3))) is Local
     with pytest.raises(errors.SaveError, match="local to a function"):
         function.save(tmp_path / "a")
+
+
+def test_the_header_says_what_is_fixed(compiled: Compiled) -> None:
+    text = compiled["net"][1].execution_code
+    assert "factor: always np.float32(1.5)" in text
+    assert "batch.mode: always <Mode.SUM: 'sum'>" in text
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (State(X, X * 2), State(X, X + 1), True),
+        (Box(X, 1), Box(X, 2), False),
+        (Box(X, X), State(X, X), False),
+        (Output(X), Output(X + 1), True),
+        (Output(X), Output(X, "z"), False),
+        (Output(X), Output(X[:1]), False),
+        ({"a": X, "b": X}, {"b": X, "a": X}, False),
+        (X.shape, tuple(X.shape), False),
+        (Table(a=X), {"a": X}, False),
+        (1, True, False),
+    ],
+)
+def test_the_cache_key_tells_containers_apart(one: Any, other: Any, same: bool) -> None:
+    model = Cell()
+    keys = [make_key(model, (value,)) for value in (one, other)]
+    assert not keys[0].uncovered
+    assert (keys[0].key.digest == keys[1].key.digest) is same
+
+
+def test_a_list_that_holds_itself_is_refused() -> None:
+    loop: list[Any] = [X]
+    loop.append(loop)
+    with pytest.raises(errors.CallError, match="holds itself"):
+        capture(lambda items: items[0], (loop,))
 
 
 # --- what is registered --------------------------------------------------------------------------
