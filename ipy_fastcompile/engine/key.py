@@ -66,6 +66,7 @@ def make_key(
     walk = Walk()
     owner = model if isinstance(model, torch.nn.Module) else getattr(model, "__self__", None)
     tree = owner if isinstance(owner, torch.nn.Module) else None
+    walk.reach_class(torch.Tensor)  # every call uses its methods, which somebody may have replaced
     kwargs = dict(kwargs or {})
     if tree is not None:
         with walk.component("parameters"):

@@ -43,11 +43,15 @@ _CONST, _SMALL = _codes("LOAD_CONST RETURN_CONST"), _codes("LOAD_SMALL_INT")
 _IMPORT, _FROM, _POP = _codes("IMPORT_NAME"), _codes("IMPORT_FROM"), _codes("POP_TOP SWAP ROT_TWO")
 _IN, _CALL = _codes("CONTAINS_OP"), _codes("CALL CALL_FUNCTION CALL_KW")
 _BUILD_SET, _ADD, _UPDATE = _codes("BUILD_SET"), _codes("SET_ADD"), _codes("SET_UPDATE")
+_TUPLE = _codes("BUILD_TUPLE")
 _TEXT = _codes("FORMAT_VALUE FORMAT_SIMPLE FORMAT_WITH_SPEC CONVERT_VALUE")
 _OPERATOR, _REMAINDER = _codes("BINARY_OP BINARY_MODULO"), 6
 _ITEM, _CALL_KW = _codes("BINARY_SUBSCR"), _codes("CALL_KW CALL_FUNCTION_KW")
 _PUSHES = _CONST | _FAST | _CELL | set(GLOBALS)
 _ANY_CALL = _codes("CALL CALL_FUNCTION CALL_METHOD CALL_KW CALL_FUNCTION_KW")
+# ``a.keys() & b.keys()`` is a set.
+_UNIONS = {(op, number) for op in _codes("BINARY_OP") for number in (1, 7, 12)}
+_OLD_UNIONS, _VIEWS = _codes("BINARY_AND BINARY_OR BINARY_XOR"), word_set("keys items")
 _KEYWORDS = _codes("KW_NAMES")
 _SUBSCRIPT = 26  # since 3.14 an operator like others
 
@@ -124,6 +128,7 @@ class _Reader:
         self.module: Chain | None = None  # what is being imported
         self.bound: Chain = ()  # what a plain import binds
         self.from_list = False
+        self.tupled = ""
         self.constants: list[object] = [0, None]
         self.set_is_on_top = False
         variables, closed = code.co_varnames, code.co_cellvars + code.co_freevars
@@ -167,13 +172,16 @@ class _Reader:
                 self.set_is_on_top = was_set or not self._is_numeric(self.constants[-1])
             elif op in _BUILD_SET:
                 self.set_is_on_top = argument > 0
+            elif (op, argument) in _UNIONS or op in _OLD_UNIONS:
+                has_views = not _VIEWS.isdisjoint(names)
+                self.uses.makes_sets = self.uses.makes_sets or has_views
             elif op in _POP and self.from_list:
                 self.module = None
         self.position = len(self.steps)
         self._end(-1, 0)
 
     def _global(self, name: str, argument: int) -> None:
-        self.chain, self.last = (name,), name
+        self.chain, self.last = self.imported.get(name, (name,)), name
         is_called = argument & 1 or not _MODERN
         if name in ("set", "frozenset") and is_called:
             if not (self.before and self.before[0] in _UNORDERED):
@@ -198,6 +206,11 @@ class _Reader:
         if self.last and op not in _IN and wrapper not in _UNORDERED:
             self.uses.ordered.add(self.last)
         is_text = op in _TEXT or (op in _OPERATOR and argument == _REMAINDER)
+        is_text = is_text or "format" in self.code.co_names
+        if op in _TUPLE:
+            self.tupled = self.last
+        elif self.tupled and op in _OPERATOR and argument == _REMAINDER:
+            self.uses.texted.add(self.tupled)
         if self.last and (is_text or wrapper in ("str", "format")):
             self.uses.texted.add(self.last)
         if self.chain is not None:

@@ -90,7 +90,7 @@ def source_section(function: FunctionType, label: str) -> str:
     """
     try:
         lines, first = inspect.getsourcelines(function.__code__)
-    except (OSError, TypeError, IndexError, SyntaxError, tokenize.TokenError):
+    except (OSError, TypeError, AttributeError, IndexError, SyntaxError, tokenize.TokenError):
         return ""
     return section(label, "".join(lines).rstrip("\n"), max(1, first))
 

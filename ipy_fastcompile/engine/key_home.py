@@ -54,7 +54,8 @@ def home_of_function(code: CodeType, scope: dict[str, Any]) -> Home:
 def home_of_module(name: str) -> Home:
     """Whose the module of this name is; if it is not imported, its name decides."""
     module = sys.modules.get(name)
-    file = getattr(module, "__file__", None)
+    said = getattr(module, "__dict__", {})  # a module may have a __getattr__ of its own
+    file = said.get("__file__")
     if isinstance(file, str):
         return _home(file, name)
     top = name.partition(".")[0]
@@ -62,7 +63,7 @@ def home_of_module(name: str) -> Home:
         return _PYTHON
     if top == "torch":
         return _TORCH
-    paths = list(getattr(module, "__path__", ()))  # a namespace package
+    paths = list(said.get("__path__", ()))  # a namespace package
     return _home(f"{paths[0]}/__init__.py", name) if paths else Home(USER, _file_name(name, ""))
 
 
@@ -143,7 +144,7 @@ def _home_without_file(file: str, module: str) -> Home:
     if top_level(module) in _TORCH_PACKAGES:
         return _TORCH
     known = sys.modules.get(module)
-    origin = getattr(known, "__file__", None)
+    origin = getattr(known, "__dict__", {}).get("__file__")
     if isinstance(origin, str) and Path(origin).is_absolute():
         home = _home(origin, module)
         return home if home.owner != USER else Home(USER, home.name, file)

@@ -39,11 +39,10 @@ def identity(value: Any) -> tuple[str, str] | None:
         return None
     if isinstance(value, types.BuiltinFunctionType):
         return _identity_of_builtin(value)
-    if isinstance(value, np.ufunc):
-        is_own = getattr(np, value.__name__, None) is value
-        return ("numpy" if is_own else "a ufunc made by a program"), value.__name__
-    if isinstance(value, _DISPATCHER):
-        return "numpy", value.__name__
+    if isinstance(value, (np.ufunc, _DISPATCHER)):
+        name = str(getattr(value, "__name__", "without a name"))
+        is_own = getattr(np, name, None) is value
+        return ("numpy" if is_own else "a compiled function"), name
     return None
 
 
@@ -72,18 +71,30 @@ def _why_servant(value: Any) -> str:
     return not_known(f"{value.__module__}.{value.__qualname__}") if is_servant else ""
 
 
-def why_random(value: Any) -> str:
-    """Why a call of ``value`` gives something else each time, "" when that is not known of it.
+def why_in_package(value: Any) -> str:
+    """Why a call of ``value`` by a package's code is not covered, "" when it is.
 
     Package code is followed as far as any name in it may lead, far beyond what a call runs: in it
-    only what is never the same counts.
+    only what is never the same counts, and what is compiled.
     """
     found = identity(value)
     if found is None:
         return ""
     module, name = found
+    why = _why_foreign(value)
+    if why:
+        return why
     is_random = module in pure.RANDOM or f"{module}.{name}" in pure.RANDOM
     return not_known(f"{module}.{name}") if is_random else ""
+
+
+def _why_foreign(value: Any) -> str:
+    """A compiled function of a package cannot be followed."""
+    found = identity(value) if isinstance(value, types.BuiltinFunctionType) else None
+    where = home.home_of_module(found[0]) if found else None
+    if found is None or where is None or where.owner != home.PACKAGE or _is_judged(where.name):
+        return ""
+    return "" if where.name in pure.SERVANTS else not_known(".".join(found))
 
 
 def not_known(what: str) -> str:

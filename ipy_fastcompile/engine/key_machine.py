@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import decimal
+import locale
 import os
 import sys
 from collections.abc import Iterable
@@ -9,6 +11,7 @@ from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from .. import __version__, torch_internals
@@ -97,6 +100,14 @@ def describe_flags(walker: Walker) -> None:
     """What `torch.set_...` and its kind change for the whole process."""
     for name, value in torch_internals.global_flags().items():
         describe(walker, name, value)
+    context = decimal.getcontext()
+    numbers = (context.prec, context.rounding, context.Emin, context.Emax, context.clamp)
+    traps = sorted(kind.__name__ for kind, is_on in context.traps.items() if is_on)
+    walker.line("decimal context", f"{numbers} {context.capitals} {' '.join(traps)}")
+    walker.line("numpy errors", f"{sorted(np.geterr().items())}")
+    shown = {name: v for name, v in np.get_printoptions().items() if name != "override_repr"}
+    walker.line("numpy print options", f"{sorted(shown.items(), key=str)!r}")
+    walker.line("locale", locale.setlocale(locale.LC_ALL))
 
 
 def describe_configuration(walker: Walker, modules: Iterable[str]) -> None:

@@ -10,14 +10,17 @@ import sys
 import types
 from typing import Any, Protocol
 
+import torch
+
 from .. import torch_internals
-from . import key_judge as judge, key_pure as pure
-from .key_chains import Chain, Uses
+from . import key_home as home, key_judge as judge, key_pure as pure
+from .key_chains import Chain, Uses, nested, read_uses
 from .key_environment import ENVIRONMENT, variables
 from .key_values import Walker
 
 ABSENT = object()
-_SHOWN = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+_FIXED = (int, float, complex, bool, str, bytes, type(None), torch.dtype)
+_SHOWS = frozenset({"write", "flush", "writelines"})
 
 
 class Follower(Walker, Protocol):
@@ -30,6 +33,9 @@ class Follower(Walker, Protocol):
 
     def take_foreign(self, path: str, value: Any) -> None:
         """Describe what somebody put into a library, or data of a library."""
+
+    def use(self, names: Chain) -> None:
+        """The user's code takes these attributes of an object."""
 
     def count(self, module: types.ModuleType) -> None:
         """Put the version of the package of a module into the key."""
@@ -54,8 +60,15 @@ def look_at(
         return
     for name in sorted(uses.loose & (pure.TELLTALE | ENVIRONMENT)):
         walk.miss(path, judge.not_known(f"an attribute {name}"))
+    if ("warnings", "catch_warnings") in uses.chains and _records(function.__code__):
+        walk.miss(path, "it counts warnings, which depend on filters that are not in the key")
     if uses.makes_sets:
         walk.miss(path, "it makes a set, whose order is another one in every process")
+
+
+def _records(code: types.CodeType) -> bool:
+    tuples = [c for part in nested(code) for c in part.co_consts if isinstance(c, tuple)]
+    return any("record" in names for names in tuples)
 
 
 def find(chain: Chain, scope: dict[str, Any]) -> tuple[Any, types.ModuleType | None, str, Chain]:
@@ -74,6 +87,24 @@ def find(chain: Chain, scope: dict[str, Any]) -> tuple[Any, types.ModuleType | N
         if value is ABSENT:
             value = sys.modules.get(f"{module.__name__}.{name}", ABSENT)
     return value, module, name, tuple(rest)
+
+
+def is_closed(function: Any, depth: int = 5) -> bool:
+    """Whether a function reads nothing but its arguments, their attributes neither."""
+    function = getattr(function, "__wrapped__", function)
+    if not isinstance(function, types.FunctionType):
+        return judge.identity(function) is not None and not judge.why_impure(function)
+    if judge.identity(function) is not None:
+        return not judge.why_impure(function)
+    uses = read_uses(function.__code__)
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    if uses.loose or not depth or not all(isinstance(c, _FIXED) for c in cells):
+        return False
+    found = [find(chain, function.__globals__) for chain in uses.chains]
+    return all(
+        not rest and (isinstance(value, torch.dtype) or is_closed(value, depth - 1))
+        for value, _, _, rest in found
+    )
 
 
 def module_name(imported: str, scope: dict[str, Any]) -> str:
@@ -128,6 +159,8 @@ def _look_at_chain(
             _take_mentioned(walk, value, uses)
         return
     _judge(walk, module, name, value, rest, path, is_user=is_user)
+    if module is None and vars(builtins).get(chain[0]) is value and chain[0] not in scope:
+        module = builtins
     if module is not None and not _is_bound(module, value):
         _take(walk, module, name, value, is_user=is_user)
 
@@ -168,7 +201,15 @@ def _judge(
     if module is not None and _is_bound(module, value):
         why = judge.not_known(f"{module.__name__}.{name}")
     cls = value if isinstance(value, type) else type(value)
-    if rest and rest[0] in judge.denied_members(cls) | (pure.TELLTALE - {"grad"}):
+    walk.use(rest)
+    if module is sys and name in ("stdout", "stderr") and not _SHOWS.issuperset(rest[:1]):
+        why = judge.not_known(f"sys.{name}.{rest[0]}")
+    elif module is not None and name in pure.READERS and not judge.is_judged(module.__name__):
+        if home.home_of_module(module.__name__).owner == home.PACKAGE:
+            why = why or judge.not_known(f"{module.__name__}.{name}")
+    for telltale in sorted(pure.TELLTALE.intersection(rest)):
+        why = why or judge.not_known(f"an attribute {telltale}")
+    if rest and rest[0] in judge.denied_members(cls):
         why = why or judge.not_known(f"{cls.__module__}.{cls.__qualname__}.{rest[0]}")
     if why:
         walk.miss(path, why)
@@ -184,9 +225,11 @@ def _take(
     walk.count(module)
     identity = judge.identity(value)
     where = f"{module.__name__}.{name}"
+    if module is sys and name in pure.NAMES["sys"]:
+        return
     if identity is None:
         is_code = isinstance(value, (types.FunctionType, type))
-        if is_code or (is_user and not any(value is shown for shown in _SHOWN)):
+        if is_code or is_user:
             walk.take_foreign(where, value)
     elif identity[1].rpartition(".")[2] != name:
         walk.take_foreign(where, ".".join(identity))  # an alias, or something put in its place

@@ -99,7 +99,7 @@ TORCH_WHOLE = (
     "torch.autograd", "torch.backends", "torch.compiler", "torch.cpu", "torch.cuda.amp",
     "torch.cuda.nvtx", "torch.distributions", "torch.export", "torch.fft", "torch.func",
     "torch.functional", "torch.fx", "torch.jit", "torch.library", "torch.linalg", "torch.masked",
-    "torch.nested", "torch.nn", "torch.onnx", "torch.ops", "torch.overrides", "torch.profiler",
+    "torch.nested", "torch.nn", "torch.onnx", "torch.ops", "torch.overrides",
     "torch.quantization", "torch.return_types", "torch.signal", "torch.sparse", "torch.special",
     "torch.torch_version", "torch.types", "torch.utils._contextlib", "torch.utils._python_dispatch",
     "torch.utils._pytree", "torch.utils.checkpoint", "torch.utils.dlpack", "torch.utils.hooks",
@@ -168,7 +168,24 @@ SERVANTS = word_set(
     """
 )
 
-NUMPY_WHOLE = ("numpy.linalg", "numpy.fft", "numpy.polynomial", "numpy.ma", "numpy.strings",
+# Names under which packages read files.
+READERS = word_set(
+    """
+    load loads open fromfile memmap loadtxt genfromtxt load_file safe_open read_csv read_json
+    read_excel read_hdf read_parquet read_pickle read_table read_image read_file read_video
+    from_file from_pretrained imread urlopen load_state_dict_from_url default_rng random
+    """
+)
+# Namespaces of ops that torch or a known package implements in C++; its version is in the key.
+OP_NAMESPACES = word_set(
+    """
+    _c10d_functional _dtensor _quantized aten c10d c10d_functional inductor mkl mkldnn onednn
+    mkldnn_prepacked onednn_graph prepacked prim prims profiler quantized
+    quantized_decomposed rngprims sparse symm_mem torchvision xnnpack
+    """
+)
+
+NUMPY_WHOLE = ("numpy.linalg", "numpy.fft", "numpy.polynomial", "numpy.strings",
                "numpy.char", "numpy.typing", "numpy.exceptions", "numpy.dtypes")  # fmt: skip
 NUMPY = word_set(
     """
@@ -232,6 +249,7 @@ TELLTALE = word_set(
     """
     __array_interface__ __builtins__ __cuda_array_interface__ __globals__ __loader__ __sizeof__
     __subclasses__ _cdata _version ag_frame cr_frame data_ptr f_back f_builtins f_globals f_locals
-    from_address from_buffer getswitchinterval gi_frame grad grad_fn in_dll tb_frame weakref
+    __hash__ __repr__ __self__ from_address from_buffer getswitchinterval is_inference is_pinned
+    is_shared gi_frame grad grad_fn in_dll tb_frame weakref
     """
 ) - {"weakref"}  # fmt: skip

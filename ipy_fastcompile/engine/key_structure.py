@@ -73,6 +73,7 @@ def name_tensors(walker: Walker, root: nn.Module, path: str = "model") -> None:
         if type(tensor) not in _PLAIN_TENSORS or torch_internals.is_fake(tensor):
             walker.miss(name, f"it is a tensor of class {class_name(type(tensor))}")
             continue
+        walker.if_used("loose", f"of {name}: {tensor.requires_grad}", "requires_grad")
         shared = storages.setdefault(torch_internals.storage_identity(tensor), name)
         note = "" if shared == name else f", {tensor.storage_offset()} into the memory of {shared}"
         walker.line(name, f"{kind} {tensor_text(tensor)}{note}")

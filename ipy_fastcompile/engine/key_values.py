@@ -33,7 +33,7 @@ import torch
 
 from .. import torch_internals
 from .key_home import LIBRARY, USER, home_of_class
-from .key_judge import identity
+from .key_judge import identity, is_judged
 
 Value = Any
 
@@ -43,6 +43,7 @@ _LONG = 1000
 _DEEP = 60
 _LEAF_TYPES = (type(None), bool, int, float, complex, type(Ellipsis), type(NotImplemented))
 _TORCH_LEAVES = (torch.dtype, torch.layout, torch.memory_format, torch.device)
+_WITH_ADDRESS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools.partial)
 _TEXTS = ("__repr__", "__str__", "__format__")
 # Types whose repr says everything, and nothing else.
 _BY_REPR: tuple[type, ...] = (
@@ -117,14 +118,20 @@ class Walker(Protocol):
     def judge(self, path: str, value: Any) -> None:
         """A function or class was found, and may be called."""
 
+    def count(self, module: types.ModuleType) -> None:
+        """Put the version of the package of a module into the key."""
+
     def deny(self, path: str, cls: type) -> None:
         """An object was found, or a class, some of whose members may read what no key holds."""
 
-    def in_order(self, text: str, used: str) -> None:
-        """``text`` counts if some code may see it: the order of a set, an address in a text."""
+    def if_used(self, use: str, text: str, name: str = "") -> None:
+        """``text`` counts if the user's code may see it: the order of a set, for instance."""
 
     def binding(self, name: str) -> AbstractContextManager[None]:
         """What is described inside is the value of this name."""
+
+    def remember(self, path: str, cached: Any) -> None:
+        """A function was found that keeps what it returned."""
 
     @property
     def in_package(self) -> bool:
@@ -250,7 +257,7 @@ def _note_order(items: Any, walker: Walker, depth: int) -> None:
     if len(items) > 1 and not all(type(item) in (int, bool) for item in items):
         texts = [str(inline_text(item, walker, depth + 1)) for item in items]
         seed = hash("how this process hashes strings") % 10**8
-        walker.in_order(_shortened(f"{', '.join(texts)}; strings are hashed by {seed}"), "ordered")
+        walker.if_used("ordered", _shortened(f"{', '.join(texts)}; strings are hashed by {seed}"))
 
 
 def _stable(items: Any) -> list[Any]:
@@ -270,6 +277,8 @@ def _shortened(text: str) -> str:
 
 def _describe_code(walker: Walker, path: str, value: Value, depth: int) -> bool:
     """Functions and whatever wraps them."""
+    if isinstance(value, _WITH_ADDRESS):
+        walker.if_used("texted", "its text, which some code asks for, holds an address")
     if isinstance(value, types.FunctionType):
         walker.line(path, f"function {walker.label(value)}")
         walker.reach_function(value, path)
@@ -308,6 +317,7 @@ def _describe_code(walker: Walker, path: str, value: Value, depth: int) -> bool:
     elif isinstance(value, type(functools.lru_cache(lambda: None))):
         # What it has cached is what the function returned.
         walker.line(path, "lru_cache")
+        walker.remember(path, value)
         describe(walker, f"{path}.__wrapped__", value.__wrapped__, depth + 1)
     elif isinstance(value, types.ModuleType):
         walker.line(path, f"module {value.__name__}")
@@ -337,6 +347,8 @@ def _describe_builtin(walker: Walker, path: str, value: Any, depth: int) -> None
     if owner is None or isinstance(owner, (types.ModuleType, type)):
         where = value.__module__ or getattr(owner, "__name__", "")
         walker.line(path, f"builtin {where}.{value.__qualname__}")
+        if isinstance(owner, types.ModuleType):
+            walker.count(owner)
         if value.__name__ != "__new__":  # what it makes is the object's class
             walker.judge(path, value)
     else:
@@ -418,6 +430,7 @@ def _describe_logger(walker: Walker, path: str, value: Any) -> None:
 def _describe_tensor(walker: Walker, path: str, tensor: torch.Tensor) -> None:
     """With its values: it is none of the model's parameters, so a compile freezes them."""
     kind = type(tensor)
+    walker.if_used("loose", f"of {path}: {tensor.requires_grad}", "requires_grad")
     if kind not in (torch.Tensor, torch.nn.Parameter) or torch_internals.is_fake(tensor):
         walker.miss(path, f"it is a tensor of class {class_name(kind)}")
     elif tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type == "meta":
@@ -471,7 +484,7 @@ def _describe_object(walker: Walker, path: str, value: Value, depth: int) -> Non
     walker.deny(path, cls)
     walker.line(path, class_name(cls))
     if all(vars(base).keys().isdisjoint(_TEXTS) for base in cls.__mro__[:-1]):
-        walker.in_order("its text, which some code asks for, holds an address", "texted")
+        walker.if_used("texted", "its text, which some code asks for, holds an address")
     content = _content(value)
     if content is not None:
         describe(walker, f"{path}.content", content, depth + 1)
@@ -479,7 +492,8 @@ def _describe_object(walker: Walker, path: str, value: Value, depth: int) -> Non
     for name, item in object_state(value):
         if name not in VOLATILE or owner == USER:
             # A library's own methods are not read, so nobody knows which attributes they use.
-            with walker.binding(name) if owner == LIBRARY else walker.attribute(name):
+            is_read = owner != LIBRARY and not is_judged(cls.__module__)
+            with walker.attribute(name) if is_read else walker.binding(name):
                 describe(walker, f"{path}.{name}", item, depth + 1)
 
 

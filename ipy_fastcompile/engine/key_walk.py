@@ -20,7 +20,7 @@ import torch
 
 from .. import torch_internals
 from . import key_home as home
-from .key_chains import Uses
+from .key_chains import Chain, Uses
 from .key_code import Mentions, code_digest, read_mentions, source_section
 from .key_home import Home, home_of_class, home_of_function, home_of_module
 from .key_judge import (
@@ -30,12 +30,12 @@ from .key_judge import (
     is_whole,
     not_known,
     why_impure,
-    why_random,
+    why_in_package,
 )
 from .key_made_up import makes_up_names
-from .key_outside import ABSENT, attribute, find, look_at
+from .key_outside import ABSENT, attribute, find, is_closed, look_at
 from .key_package import package_header
-from .key_pure import SERVANTS
+from .key_pure import OP_NAMESPACES, SERVANTS
 from .key_structure import describe_module
 from .key_unimported import describe_unimported
 from .key_values import VOLATILE, class_name, describe, function_name, functions_of
@@ -97,7 +97,7 @@ class Walk:
         self._denied: list[tuple[str, str, frozenset[str]]] = []
         self._words: set[str] = set()
         self._binding = ""
-        self._orders: list[tuple[str, str, str]] = []
+        self._if_used: list[tuple[str, str, str, str]] = []
         self._answers: dict[str, str] = {}
         self._count = 0
 
@@ -120,7 +120,7 @@ class Walk:
     def components(self) -> dict[str, str]:
         """Component -> text, once everything that was reached is described."""
         self._drain()
-        self._write_orders()
+        self._write_used()
         found: dict[str, str] = {}
         for name, sections in sorted(self._sections.items()):
             texts = [text for _, text in sorted(sections.items())]
@@ -175,17 +175,22 @@ class Walk:
         finally:
             self._binding = before
 
-    def in_order(self, text: str, used: str) -> None:
-        """Some code may see the order or the text of a value, ``text``; if it does, it counts.
+    def if_used(self, use: str, text: str, name: str = "") -> None:
+        """``text`` counts if the user's code uses a name so; by default, that of the binding.
 
-        ``used`` is "ordered" or "texted", the use that does.
+        ``use`` is a field of `Uses`: "ordered", "texted" or "loose".
         """
-        self._orders.append((self._component, f"{used}:{self._binding}", text))
+        self._if_used.append((self._component, use, name or self._binding, text))
 
     @property
     def in_package(self) -> bool:
         """Whether what is described is a package's own."""
         return self._component.startswith("package:")
+
+    def remember(self, path: str, cached: Any) -> None:
+        """A function keeps what it returned: that may be of values that have changed since."""
+        if not self.in_package and cached.cache_info().currsize and not is_closed(cached):
+            self.miss(path, "it keeps results, which may be of other values than there are now")
 
     def deny(self, path: str, cls: type) -> None:
         """An object or a class was found some of whose members read what no key holds."""
@@ -195,7 +200,7 @@ class Walk:
 
     def judge(self, path: str, value: Any) -> None:
         """A function or class of a library was found: whether calling it is covered."""
-        why = why_random(value) if self.in_package else why_impure(value)
+        why = why_in_package(value) if self.in_package else why_impure(value)
         if why:
             self.miss(path, why)
 
@@ -234,10 +239,11 @@ class Walk:
             else:
                 self.line(f"{path}, {name}", "an empty cell")
         if where.owner != home.LIBRARY:
-            for position, default in enumerate(function.__defaults__ or ()):
-                describe(self, f"{path}, default {position}", default)
-            for name, default in (function.__kwdefaults__ or {}).items():
-                describe(self, f"{path}, default of {name}", default)
+            with self.binding(""):
+                for position, default in enumerate(function.__defaults__ or ()):
+                    describe(self, f"{path}, default {position}", default)
+                for name, default in (function.__kwdefaults__ or {}).items():
+                    describe(self, f"{path}, default of {name}", default)
         for name, value in function.__dict__.items():
             if name not in VOLATILE:
                 describe(self, f"{path}.{name}", value)
@@ -293,6 +299,9 @@ class Walk:
     def reach_op(self, packet: Any, path: str) -> None:
         """Follow the Python functions that implement a registered op."""
         functions, unseen = torch_internals.op_python_functions(packet)
+        namespace = torch_internals.op_name(packet).partition("::")[0]
+        if not functions and not unseen and namespace not in OP_NAMESPACES:
+            unseen = "it is an op of a compiled library, whose version is not known"
         if unseen:
             self.miss(path, unseen)
         foreign = [inner for function in functions for inner in _foreign_inside(function)]
@@ -334,6 +343,10 @@ class Walk:
         where = home_of_module(module.__name__)
         if where.owner == home.PACKAGE:
             self._use_package(where)
+
+    def use(self, names: Chain) -> None:
+        """The user's code takes these attributes of an object."""
+        self._users.loose.update(names)
 
     def ask(self, name: str, function: Any) -> None:
         """Put the answer of a function into the key."""
@@ -475,6 +488,8 @@ class Walk:
             if value is not ABSENT and (id(module), name) not in self._globals:
                 self._globals.add((id(module), name))
                 self._note(f"{module.__name__}.{name}", why_impure(value))
+                if identity(value) is None and not isinstance(value, types.ModuleType):
+                    self.take_foreign(f"{module.__name__}.{name}", value)
 
     def _whole_module(self, module: types.ModuleType) -> None:
         """Everything in a module of the user's: some function looks things up in it by name."""
@@ -511,6 +526,8 @@ class Walk:
         is_layer = _is_layer_class(cls)
         for name, value in vars(cls).items():
             if not isinstance(value, types.FunctionType):
+                if (is_layer or cls is torch.Tensor) and getattr(value, "__name__", name) != name:
+                    self.take_foreign(f"{class_name(cls)}.{name}", f"{value.__name__}")
                 continue
             if is_foreign(value):
                 if name in self._mentioned or _is_implicit(name):
@@ -519,6 +536,8 @@ class Walk:
                     self._waiting.setdefault(name, []).append((cls, name))
             elif is_layer:
                 self._enqueue(value, home_of_function(value.__code__, value.__globals__))
+                if value.__qualname__.rpartition(".")[0] != cls.__qualname__:
+                    self.take_foreign(f"{class_name(cls)}.{name}", function_name(value))
 
     def _mention(self, mentions: Mentions) -> None:
         """Package classes are covered as far as some reached code mentions their attributes."""
@@ -543,17 +562,16 @@ class Walk:
         if where.file:
             files.add(where.file)
 
-    def _write_orders(self) -> None:
-        """Lines for the order of sets, where some code does more than ask what is in them."""
-        for component, use, text in self._orders:
-            kind, _, name = use.partition(":")
-            names = self._users.ordered if kind == "ordered" else self._users.texted
-            if name in names or not name:
-                with self.component(component):
-                    if kind == "ordered":
-                        self.line(f"order of {name}", text)
-                    elif name:
-                        self.miss(name, text)
+    def _write_used(self) -> None:
+        """Lines for what the user's code sees of values beside what they are."""
+        for component, use, name, text in self._if_used:
+            with self.component(component):
+                if use == "texted" and name in self._users.texted:
+                    self.miss(name, text)
+                elif use == "ordered" and (not name or name in self._users.ordered):
+                    self.line(f"order of {name}", text)
+                elif use == "loose" and name in self._users.loose:
+                    self.line(name, text)
 
     def _note(self, path: str, problem: str) -> None:
         if problem:
