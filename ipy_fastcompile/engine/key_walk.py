@@ -393,7 +393,8 @@ class Walk:
         mentions = read_mentions(function.__code__)
         self._users.loose |= mentions.uses.loose
         self._users.ordered |= mentions.uses.ordered
-        self._users.texted |= mentions.uses.texted
+        if function.__name__ != "__repr__":  # whoever calls it is not covered
+            self._users.texted |= mentions.uses.texted
         self._words.update(mentions.words)
         self._mention(mentions)
         if makes_up_names(mentions, self._add_source(function)):
