@@ -32,6 +32,11 @@ _STARTS = {
     "cpp": re.compile(r"^void AOTInductorModel::run_impl\(", re.MULTILINE),
     "python": re.compile(r"^(?:    )?def (?:call|forward)\(", re.MULTILINE),
 }
+# And the first line behind it.
+_ENDS = {
+    "cpp": re.compile(r"^\} // AOTInductorModel::run_impl", re.MULTILINE),
+    "python": re.compile(r"^\S", re.MULTILINE),
+}
 
 
 @dataclass(frozen=True)
@@ -153,7 +158,11 @@ def main_code(artifact: ForeignArtifact) -> tuple[str, str]:
         return "", "text"
     text = best[0]
     start = _STARTS[text.language].search(text.text) if text.language in _STARTS else None
-    return text.text[start.start() if start else 0 :], text.language
+    if start is None:
+        return text.text, text.language
+    end = _ENDS[text.language].search(text.text, start.end())
+    stop = end.end() if end and text.language == "cpp" else end.start() if end else None
+    return text.text[start.start() : stop].rstrip() + "\n", text.language
 
 
 def _near(left: list[ForeignKernel], right: list[ForeignKernel]) -> Iterator[Near]:

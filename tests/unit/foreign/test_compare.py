@@ -36,6 +36,8 @@ def test_aotinductor_beside_inductor(foreign_samples: Path) -> None:
     assert paired == len({kernel.digest for kernel in found.b.kernels})
     assert "AOTInductorModel::run_impl(" in found.code_a.splitlines()[0]
     assert "def call(" in found.code_b.splitlines()[0]
+    assert found.code_a.endswith("} // AOTInductorModel::run_impl\n")
+    assert found.code_b.splitlines()[-1].strip().startswith("return (")
     columns = [line for line in str(found).splitlines() if " | " in line]
     assert any("run_impl(" in line and "def call(" in line for line in columns)
     assert "CPU instructions: " in str(found)

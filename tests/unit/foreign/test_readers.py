@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -165,6 +167,29 @@ def test_twins_in_a_cache_are_marked(records: dict[str, ForeignArtifact]) -> Non
     assert all(kernel.twins == digests.count(kernel.digest) for kernel in record.kernels)
 
 
+def test_a_file_of_several_aot_compiled_calls(foreign_samples: Path) -> None:
+    # As `AOTCompiledModel.serialize` writes it: a pickled list of the bytes of single ones.
+    one = (foreign_samples / "aot_compile").read_bytes()
+    record = fc.inspect(pickle.dumps([one, one + b""]))
+    assert record.format == "aot_compile module file"
+    assert dict(record.facts)["call 0: backend"] == "inductor"
+    assert record.kernels
+    assert record.unread == ()
+
+
+def test_an_exported_program_of_before_torch_2_8(foreign_samples: Path, tmp_path: Path) -> None:
+    # Made of a new one: the same JSON, under the name that it had, without the new members.
+    with zipfile.ZipFile(foreign_samples / "exported") as new:
+        program = new.read("exported/models/model.json")
+    with zipfile.ZipFile(tmp_path / "old", "w") as old:
+        old.writestr("serialized_exported_program.json", program)
+        old.writestr("version", "7.3")
+    record = fc.inspect(tmp_path / "old")
+    assert record.format == "exported program"
+    assert record.version == "archive version 7.3"
+    assert any(text.role == GRAPH for text in record.texts)
+
+
 UNKNOWN = {
     b"": "an empty file",
     b"\x1f\x8b\x08\x00": "a gzip file",
@@ -212,8 +237,6 @@ def test_a_link_in_a_folder_is_not_followed(tmp_path: Path, foreign_samples: Pat
 
 
 def test_a_bare_library_of_aotinductor_is_named(foreign_samples: Path, tmp_path: Path) -> None:
-    import zipfile
-
     with zipfile.ZipFile(foreign_samples / "aotinductor") as package:
         (name,) = [name for name in package.namelist() if name.endswith(".so")]
         (tmp_path / "model").write_bytes(package.read(name))
