@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import keyword
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -159,7 +160,7 @@ def read_options(parser: argparse.ArgumentParser, line: str, *, is_cell: bool) -
 
 def check_name(name: str | None) -> str | None:
     """``name`` if a result can be stored under it. Raises UsageError when it cannot."""
-    if name is not None and not name.isidentifier():
+    if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
         raise UsageError(f"-o stores the result under a Python name, and {name!r} is none.")
     return name
 

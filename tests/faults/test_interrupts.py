@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 SCRIPT = """
 import faulthandler, json, os, signal, sys, threading, time
 faulthandler.dump_traceback_later(1100, exit=True)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs tests behind
 import torch
 from ipy_fastcompile.interrupts import import_whole
 from ipy_fastcompile.engine.cached import compile_cached

@@ -27,7 +27,8 @@ CALLS = (
     "lstat,stat,getrandom,getcwd"
 )
 HEAD = f"""
-import os, select, sys
+import os, select, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs tests behind
 sys.path.insert(0, {str(ROOT)!r})
 go, known = map(int, sys.argv[1:3])
 strace = sys.argv[3].split("\\n")

@@ -132,6 +132,7 @@ def test_an_unknown_option_that_is_near_nothing_gets_no_guess() -> None:
         ("--runs 0", "--runs is 0, and at least 1 process is needed."),
         ("--runs many", "argument --runs: invalid int value: 'many'"),
         ("-o 2x", "-o stores the result under a Python name, and '2x' is none."),
+        ("-o class", "-o stores the result under a Python name, and 'class' is none."),
         ("--no-warm=3", "argument --no-warm: ignored explicit argument '3'"),
     ],
 )

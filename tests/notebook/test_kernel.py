@@ -32,6 +32,21 @@ CELLS = [
     "%%fastcompile --no-warm\nprint(model(ids))",
     "%fastcompile?",
     "%%fastcompile --no-warm --no-explorer\nmodel(ids)['logits'].shape",
+    "%%fastcompile -q\nimport asyncio\nawait asyncio.sleep(0)\nmodel(ids)['logits'].shape",
+    (
+        "def shape(net, x):\n    y = %fastcompile -q net(x)\n    return y['logits'].shape\n"
+        "shape(model, ids)"
+    ),
+    (
+        "name = 'run 7'\n%fastcompile -q --save '{name}.fastcompile' model(ids)\n"
+        "fn = %fastcompile_load '{name}.fastcompile' model\nfn(ids)['logits'].shape"
+    ),
+    (
+        "import gc, weakref\nmodels = [weakref.ref(model), weakref.ref(next(model.parameters()))]\n"
+        "del model, fn, _, __, ___\nOut.clear()\ngc.collect()\n"
+        "print([held() for held in models], len(get_ipython().magics_manager.registry["
+        "'FastCompileMagics'].explorers))"
+    ),
 ]
 
 
@@ -94,3 +109,17 @@ def test_the_value_of_the_call_is_the_value_of_the_cell(cells: list[Any]) -> Non
     assert value.output_type == "execute_result"
     assert value.data["text/plain"] == "torch.Size([1, 8, 64])"
     assert len(cells[7].outputs) == 2
+
+
+@pytest.mark.parametrize("cell", [8, 9, 10])
+def test_a_cell_awaits_a_line_sees_locals_and_options_take_variables(
+    cells: list[Any], cell: int
+) -> None:
+    value = cells[cell].outputs[-1]
+    assert value.output_type == "execute_result", value
+    assert value.data["text/plain"] == "torch.Size([1, 8, 64])"
+
+
+def test_an_explorer_keeps_no_model(cells: list[Any]) -> None:
+    (output,) = cells[11].outputs
+    assert output.get("text") == "[None, None] 1\n", output

@@ -17,6 +17,14 @@ from ipy_fastcompile.interrupts import check_whole, import_whole, interrupts_def
 PRESS = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
 
 
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """SIGINT is ignored in what a shell runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("pressed_first", "pressed_later"):
