@@ -70,6 +70,10 @@ _EXACT: dict[str, tuple[int, str]] = {
         BUILDS,
         "imports a module by a name that the pickle carries",
     ),
+    "torch._dynamo.aot_compile.AOTCompilePickler._unpickle_python_module": (
+        BUILDS,
+        "imports a module by a name that the pickle carries",
+    ),
     "torch._dynamo.aot_compile.AOTCompilePickler._unpickle_code": (
         BUILDS,
         "makes a code object of bytecode that the pickle carries",

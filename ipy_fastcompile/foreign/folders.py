@@ -24,7 +24,7 @@ from .records import EXECUTION, GRAPH, KERNEL, METADATA, OUTPUT, SOURCE, Binary
 from .saved import is_torch_save, read_torch_save
 from .source import files_of, from_bytes
 from .stubs import Pairs, brief, field, name_of
-from .unpickle import looks_like_pickle, unpickle
+from .unpickle import looks_like_pickle, marked_start, unpickle
 
 _SKIPPED = (".gch", ".pch", ".lock", ".o")
 _OUTPUT_MARKS = ("async_compile = AsyncCompile()", "from torch._inductor.async_compile import")
@@ -113,8 +113,8 @@ def _file(draft: Draft, name: str, path: Path, size: int) -> str:
     if kind:
         draft.binaries.append(Binary(name, kind, size, sha256(data).hexdigest()))
         return ""
-    if looks_like_pickle(data):
-        return _pickle(draft, name, data)
+    if looks_like_pickle(data[(start := marked_start(data)) : start + 4]):
+        return _pickle(draft, name, data, start)
     if header_of(data):
         inner = Draft(name, size, budget=draft.budget)
         read_standalone(inner, data)
@@ -175,8 +175,8 @@ def _merge(draft: Draft, inner: Draft, name: str) -> None:
         draft.stamps.setdefault(label, stamp)
 
 
-def _pickle(draft: Draft, name: str, data: bytes) -> str:
-    result = unpickle(data, draft.budget, name)
+def _pickle(draft: Draft, name: str, data: bytes, start: int) -> str:
+    result = unpickle(data, draft.budget, name, start)
     draft.binaries.append(Binary(name, "pickle", len(data), sha256(data).hexdigest()))
     value = result.value
     if is_aot_state(value):

@@ -34,7 +34,7 @@ from .saved import (
 )
 from .source import Source, from_bytes, open_source
 from .stubs import Made, field, name_of
-from .unpickle import looks_like_pickle, unpickle
+from .unpickle import looks_like_pickle, marked_start, unpickle
 
 _HEAD = 65_536
 _MOST_CALLS = 1_000
@@ -97,8 +97,8 @@ def _read(source: Source) -> ForeignArtifact:
         if not _zip(draft, archive):
             names = inert(", ".join(list(archive.members)[:5]), limit=200)
             raise _unknown(source, f"a ZIP of {len(archive.members)} members, such as {names}")
-    elif looks_like_pickle(head):
-        _pickle(draft, source.everything())
+    elif looks_like_pickle(head[(start := marked_start(head)) : start + 4]):
+        _pickle(draft, source.everything(), start)
     elif header_of(head):
         read_standalone(draft, source.everything())
     elif is_mega_cache(head):
@@ -134,10 +134,10 @@ def _zip(draft: Draft, archive: Archive) -> bool:
     return True
 
 
-def _pickle(draft: Draft, data: bytes) -> None:
-    result = unpickle(data, draft.budget, "the pickle")
+def _pickle(draft: Draft, data: bytes, start: int) -> None:
+    result = unpickle(data, draft.budget, "the pickle", start)
     value = result.value
-    draft.version = f"pickle protocol {data[1]}"
+    draft.version = f"pickle protocol {data[start + 1]}"
     draft.loads_by = "Its loader unpickles it, writes its output code to disk and imports it."
     made = name_of(value).rpartition(".")[2] if isinstance(value, Made) else ""
     parts = value if isinstance(value, (tuple, list)) else ()
@@ -153,6 +153,8 @@ def _pickle(draft: Draft, data: bytes) -> None:
             "bytecode, writes its output code to disk and imports it."
         )
         _aot_version(draft, value)
+        if start:
+            _marked_version(draft, data[start - 1])
         read_aot_state(draft, value)
     elif inner and all(found is not None and is_aot_state(found.value) for found in inner):
         draft.format = "aot_compile module file"
@@ -186,6 +188,12 @@ def _aot_version(draft: Draft, state: object) -> None:
     text = args[0] if isinstance(args, tuple) and args else torch
     if isinstance(text, str):
         draft.version = f"torch {text[:60]}"
+
+
+def _marked_version(draft: Draft, number: int) -> None:
+    draft.version = f"{draft.version}, format {number}"
+    if number != 1:
+        draft.miss("format", f"format {number} is not known; it is read as if it were 1")
 
 
 def _is_safetensors(head: bytes, size: int) -> bool:

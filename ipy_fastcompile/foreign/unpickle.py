@@ -18,12 +18,19 @@ from .stubs import Huge, Made, Name, Outside, Pairs, brief, name_of
 _IMPORTERS = ("importlib.import_module", "builtins.__import__", "__builtin__.__import__")
 _PUTTERS = {"APPEND": "append", "APPENDS": "extend", "ADDITEMS": "add"}
 _OLD_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle"}
+# What `aot_compile` files of torch 2.15 begin with, before one byte of version.
+AOT_MARK = b"PT2AOT"
 _EVERY = 2_048  # opcodes between two looks at the clock
 
 
 def looks_like_pickle(data: bytes) -> bool:
     """Whether ``data`` starts as a pickle of protocol 2 or later does."""
     return len(data) > 3 and data[0] == 0x80 and 2 <= data[1] <= 5 and data[2] < 0x99
+
+
+def marked_start(data: bytes) -> int:
+    """Where the pickle of an `aot_compile` file of torch 2.15 begins, behind its mark; else 0."""
+    return len(AOT_MARK) + 1 if data.startswith(AOT_MARK) else 0
 
 
 def unpickle(data: bytes, budget: Budget, where: str = "", start: int = 0) -> Unpickled:
@@ -265,7 +272,7 @@ class _Machine:
         else:
             self.budget.use(f"{_shown(func)}()", self.where, called=True, computed=True)
         first = args[0] if isinstance(args, tuple) and args else None
-        if name.endswith(("import_module", "__import__", "_unpickle_module")):
+        if name.endswith(("import_module", "__import__", "_unpickle_module", "_python_module")):
             text = _shown(first)
             self.budget.use(text, self.where, computed=True)
             self.make(Name(text, is_computed=True))
@@ -291,7 +298,8 @@ class _Machine:
     # --- pickles inside --------------------------------------------------------------------------
 
     def follow(self, data: bytes, *, is_certain: bool = False) -> None:
-        is_marked = looks_like_pickle(data)
+        start = marked_start(data)
+        is_marked = looks_like_pickle(data[start : start + 4])
         is_old = data[-1:] == b"." and data[:1] in (b"c", b"(", b"]", b"}") and len(data) > 4
         if id(data) in self.budget.inside or not (is_marked or is_old or is_certain):
             return
@@ -302,7 +310,7 @@ class _Machine:
         where = self.where if self.where.endswith(", inside") else f"{self.where}, inside"
         inner = Budget(self.budget.opcodes, self.budget.values, self.budget.ends)
         inner.inside = self.budget.inside
-        result = _Machine(data, inner, where, self.level + 1).run(0)
+        result = _Machine(data, inner, where, self.level + 1).run(start)
         self.budget.opcodes, self.budget.values = inner.opcodes, inner.values
         # Bytes that only begin like a pickle are none; one that is cut may still run what it has.
         if result.problem and not inner.uses and not is_certain:

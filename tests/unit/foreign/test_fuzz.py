@@ -20,6 +20,7 @@ OTHERS = {
     "precompile eager cache": RECORDED / "precompile" / "eager.cache",
     "precompile source": RECORDED / "precompile" / "inductor.py",
     "precompile cache": RECORDED / "precompile" / "inductor.cache",
+    "aot_compile of torch 2.15": RECORDED / "aot_compile_2_15",
     "vllm folder": RECORDED / "vllm",
     "vllm model": RECORDED / "vllm" / "rank_0_0" / "model",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -56,6 +57,23 @@ def test_a_folder_of_pairs_is_read_as_pairs(tmp_path: Path) -> None:
     shutil.copy(RECORDED / "precompile" / "inductor.cache", tmp_path / "other")
     (missed,) = fc.inspect(tmp_path).unread
     assert (missed.where, "is not in the folder" in missed.why) == ("other", True)
+
+
+def test_an_aot_compile_file_of_torch_2_15_has_a_mark_before_its_pickle() -> None:
+    path = RECORDED / "aot_compile_2_15"
+    record = fc.inspect(path)
+    assert (record.format, record.version) == ("aot_compile file", "torch 2.15.0+cu132, format 1")
+    assert record.unread == ()
+    assert len(record.kernels) == 2
+    assert ("input", "args[0]") in {(value.kind, value.name) for value in record.values}
+    assert any(guard.startswith("TENSOR_MATCH on args[0]: ") for guard in record.guards)
+    data = path.read_bytes()
+    newer = fc.inspect(data[:6] + b"\x02" + data[7:])
+    assert [(missed.where, missed.why) for missed in newer.unread] == [
+        ("format", "format 2 is not known; it is read as if it were 1")
+    ]
+    both = fc.inspect(pickle.dumps([data]))
+    assert both.format == "aot_compile module file"
 
 
 def test_the_cache_folder_of_vllm() -> None:
