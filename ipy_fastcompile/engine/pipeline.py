@@ -61,7 +61,9 @@ def compile(
         besides its result is not compiled, and a warning names it. What draws random numbers in
         evaluation mode draws anew at every call.
     args, kwargs:
-        Example inputs. Their dtypes, devices, ranks and static sizes become the signature.
+        Example inputs. Their dtypes, devices, ranks and static sizes become the signature. They
+        may be nested in containers (tuples, lists, dicts, named tuples, dataclasses, what is
+        registered as a tree), and so may results; a value that is no tensor is fixed.
     dynamic:
         Dimensions that may vary: ``{argument: {dimension: "name" | (name, min, max) | Dim}}``.
         Equal names mean equal sizes.

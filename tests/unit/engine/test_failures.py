@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 from collections.abc import Callable
@@ -304,3 +305,88 @@ def test_an_argument_that_can_be_no_part_is_refused_with_what_to_pass(
     with pytest.raises(CallError, match=r"Argument options\['a'\] is ") as caught:
         capture(call, (X, {"a": value}))
     assert hint in caught.value.hint
+
+
+# --- advice, followed -----------------------------------------------------------------------------
+
+
+def first(x: torch.Tensor, other: Any) -> torch.Tensor:
+    return x + 1
+
+
+def at_least(x: torch.Tensor, other: Any) -> torch.Tensor:
+    return other(x)
+
+
+def where(x: torch.Tensor) -> torch.Tensor:
+    return torch.where(x.sum() > 0, x + 1, x - 1)
+
+
+def in_torch(x: torch.Tensor) -> torch.Tensor:
+    return x * x.mean()
+
+
+def stated(x: torch.Tensor) -> torch.Tensor:
+    found = x.nonzero()
+    torch._check(found.shape[0] > 3)
+    return x if found.shape[0] > 3 else x + 1
+
+
+class Cached(nn.Module):
+    """Returns a cache unless it is told not to, as the models of transformers do."""
+
+    def forward(self, x: torch.Tensor, use_cache: bool = True) -> Any:
+        cache = type("DynamicCache", (), {"__module__": "transformers.cache_utils"})
+        return (x + 1, cache()) if use_cache else (x + 1,)
+
+
+Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+DIM = torch.export.Dim
+
+ADVICE: dict[str, tuple[Call, str, Call]] = {
+    "torch.from_numpy": (
+        (first, (X, np.ones(3)), {}),
+        "torch.from_numpy",
+        (first, (X, torch.from_numpy(np.ones(3))), {}),
+    ),
+    "functools.partial": (
+        (at_least, (X, torch.relu), {}),
+        "functools.partial",
+        (functools.partial(at_least, other=torch.relu), (X,), {}),
+    ),
+    "a list": ((first, (X, iter([X])), {}), "list or tuple", (first, (X, [X]), {})),
+    "torch.where": ((branches, (X,), {}), "torch.where", (where, (X,), {})),
+    "tensors instead": ((takes_float, (X,), {}), "with tensors", (in_torch, (X,), {})),
+    "torch._check": ((sizes_of_data, (X,), {}), "torch._check", (stated, (X,), {})),
+    "use_cache": ((Cached(), (X,), {}), "use_cache=False", (Cached(), (X, False), {})),
+    "an example of two": (
+        (in_torch, (X[:1],), {"dynamic": {"x": {0: "n"}}}),
+        "an example with 2 or more",
+        (in_torch, (X[:2],), {"dynamic": {"x": {0: "n"}}}),
+    ),
+    "a tuple": ((in_torch, X, {}), "with the comma", (in_torch, (X,), {})),
+    "left out of dynamic": (
+        (first, (X, 3), {"dynamic": {"other": {0: "n"}}}),
+        "Leave other out",
+        (first, (X, 3), {"dynamic": {"x": {0: "n"}}}),
+    ),
+    "pass it as a tensor": (
+        (first, (X, 3), {"dynamic": {"other": DIM.DYNAMIC}}),
+        "pass it as a tensor",
+        (first, (X, torch.tensor([3, 4])), {"dynamic": {"other": {0: "n"}}}),
+    ),
+    "once or another name": (
+        (first, (X, X), {"dynamic": {"x": {0: ("n", 2, 8)}, "other": {0: ("n", 2, 9)}}}),
+        "Give it once, or use another name",
+        (first, (X, X), {"dynamic": {"x": {0: ("n", 2, 8)}, "other": {0: "n"}}}),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ADVICE)
+def test_advice_that_is_followed_helps(name: str) -> None:
+    (model, args, options), said, (better, better_args, better_options) = ADVICE[name]
+    with pytest.raises((CallError, CaptureError)) as caught:
+        capture(model, args, **options)
+    assert said in caught.value.hint
+    capture(better, better_args, **better_options)

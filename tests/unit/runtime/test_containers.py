@@ -13,6 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import attr
 import numpy as np
 import pytest
 import torch
@@ -59,6 +60,14 @@ class Counted:
     def __post_init__(self) -> None:
         self.made += 1
         self.note = "beside the fields"
+
+
+@attr.define
+class Slotted:
+    """Of attrs: slots, and no dict beside them."""
+
+    x: Any
+    y: Any = 2
 
 
 class Settings(dict[str, Any]):
@@ -125,6 +134,7 @@ VALUES = {
     "a constructor of its own": lambda: tuple.__new__(Strange, (1, 2)),
     "frozen, slots, kw_only": lambda: Frozen(x=1, rest={"y": 2}),
     "post_init and init=False": lambda: Counted(1),
+    "attrs": lambda: Slotted(Pair(1)),
     "OrderedDict": lambda: collections.OrderedDict(b=1, a=2),
     "defaultdict": lambda: collections.defaultdict(list, a=1),
     "defaultdict without": lambda: collections.defaultdict(None, a=1),
