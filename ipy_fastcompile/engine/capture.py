@@ -114,9 +114,9 @@ def capture(
     naming the user's source line, when `torch.export` cannot make one graph of it.
     """
     args, kwargs = asked_call(args, kwargs)
+    check_kind(model)
     module = as_module(model)
     watch = Watch(model_name(model), model, (args, kwargs))
-    check_kind(model, module)
     check_mode(module, training=watch.is_training)
     bound = _bind(module, args, kwargs)
     call = PlainCall(module, args, kwargs)

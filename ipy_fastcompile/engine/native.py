@@ -320,6 +320,8 @@ def _extern_twin(name: str) -> str:
             return f"torch.ops.aten.{public}"
     if torch_internals.is_op(function):
         return f"torch.ops.{function}"
+    if torch_internals.is_op_packet(function):
+        return f"torch.ops.{torch_internals.op_and_overload(function)[0].replace('::', '.')}"
     raise _Refused(f"extern kernel {name} has no public twin")
 
 

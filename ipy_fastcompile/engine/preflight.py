@@ -14,6 +14,7 @@ from .. import torch_internals
 from ..errors import CaptureError
 from ..runtime import plain
 from ..runtime.containers import open_container
+from ..runtime.parameters import module_of
 from .randomness import all_nodes, is_training
 
 
@@ -27,13 +28,14 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
         yield from tensors_in(child)
 
 
-def check_kind(model: Any, module: torch.nn.Module) -> None:
+def check_kind(model: Any) -> None:
     """Refuse models whose code or weights are out of reach: exported, scripted, quantized."""
     if isinstance(model, torch.export.ExportedProgram):
         raise CaptureError(
             "The model is an ExportedProgram, which is no function.", "Pass model.module() of it."
         )
-    for name, child in module.named_modules():
+    module = module_of(model)
+    for name, child in module.named_modules() if module is not None else ():
         named = f"Its part {name}, a {type(child).__name__}," if name else "The model"
         if isinstance(child, torch.jit.ScriptModule):
             raise CaptureError(

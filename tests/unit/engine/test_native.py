@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from ipy_fastcompile import torch_internals
 from ipy_fastcompile.engine.native import kernel_sources, rewrite_kernel
+from ipy_fastcompile.errors import InputError
 from ipy_fastcompile.runtime.bind import compile_text, run_code
 from ipy_fastcompile.runtime.cuda import launch_text
 from ipy_fastcompile.runtime.kernels import kernel_namespace
@@ -204,3 +207,131 @@ def test_a_launcher_computes_the_grid_and_passes_what_the_cubin_takes() -> None:
     )
     namespace["launch"]("x", "y", 2049, stream=5)
     assert calls == [(7, 3, 1, 1, 4, 8, "OOiOO", ("x", "y", 2049, None, None), 5)]
+
+
+# --- sizes that depend on data, branches and loops -----------------------------------------------
+
+
+def test_a_condition_on_a_size_of_data_is_an_error_of_ours() -> None:
+    body = """u0 = arg1_1
+        if not (u0 >= 4):
+            raise RuntimeError('u0 >= 4')
+        buf1 = None
+        assert u0 % 2 == 0, f'{u0} not divisible by 2'"""
+    assert run(body, torch.randn(4, 4)).shape == (4, 4)
+    with pytest.raises(InputError, match=r"depends on the values in the arguments.*u0 >= 4"):
+        run(body, torch.randn(2, 4))
+    with pytest.raises(InputError, match="not divisible by 2"):
+        run(body, torch.randn(5, 4))
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("torch.sym_float(s70) / 8", 0.5),
+        ("torch._sym_sqrt(s70)", 2.0),
+        ("torch.sym_sqrt(s70)", 2.0),
+        ("torch.sym_int(s70 / 3)", 1),
+        ("torch.sym_max(s70, 7)", 7),
+        ("torch.sym_min(s70, 7)", 4),
+        ("max(2, min(s70, 3))", 3),
+        ("math.trunc(s70 / 3) + math.ceil(s70 / 3) + math.floor(s70 / 3)", 4),
+        ("round(s70 / 3)", 1),
+        ("round(s70 / 3, 1)", 1.3),
+        ("(5 if s70 > 3 else 6)", 5),
+        ("2 ** s70 + pow(s70, 2)", 32),
+        ("abs(-s70) // 3 % 2", 1),
+        ("math.log2(s70)", 2.0),
+        ("math.inf", float("inf")),
+    ],
+)
+def test_arithmetic_on_sizes_that_inductor_writes_is_known(written: str, value: float) -> None:
+    found = run(f"buf0 = torch.ops.aten.full.default((1, ), {written})", torch.randn(4, 4))
+    torch.testing.assert_close(found.double(), torch.tensor([value], dtype=torch.float64))
+
+
+SUBGRAPHS = """
+async_compile = AsyncCompile()
+
+def body_0(args):
+    body_0_arg0_1, body_0_arg1_1 = args
+    args.clear()
+    body_0_buf0 = aten.add.Tensor(body_0_arg0_1, body_0_arg1_1)
+    return (body_0_buf0, )
+
+def more_0(args):
+    more_0_arg0_1, = args
+    more_0_buf0 = aten.lt.Scalar(more_0_arg0_1, 10)
+    return (more_0_buf0, )
+
+class Runner:
+    def call(self, args):
+        arg0_1, arg1_1 = args
+        args.clear()
+        buf1 = [None] * 1
+        buf1[0] = arg0_1.clone()
+        more_0_args = [buf1[0]]
+        (buf1_cond_result,) = more_0(more_0_args)
+        should_loop = buf1_cond_result
+        while should_loop:
+            body_0_args = [buf1[0], arg1_1]
+            (buf1[0], ) = body_0(body_0_args)
+            more_0_args = [buf1[0]]
+            (buf1_cond_result,) = more_0(more_0_args)
+            should_loop = buf1_cond_result
+        return (buf1[0], )
+"""
+
+
+def test_branches_and_loops_become_functions_beside_the_kernel() -> None:
+    native, why = rewrite_kernel(replace(parts(), output_code=SUBGRAPHS), "kernel_3")
+    assert native is not None, why
+    assert [f.name for f in ast.parse(native.code).body if isinstance(f, ast.FunctionDef)] == [
+        "subgraph_0", "subgraph_1", "kernel_3",
+    ]  # fmt: skip
+    assert native.ops == ("aten::add.Tensor", "aten::lt.Scalar")
+    code = compile_text(native.code, "kernel_3", kernel=True)
+    kernel = run_code(code, kernel_namespace({}))["kernel_3"]
+    assert kernel(torch.tensor(1), torch.tensor(4)) == (torch.tensor(13),)
+    assert kernel(torch.tensor(11), torch.tensor(4)) == (torch.tensor(11),)
+
+
+def test_text_that_the_grammar_does_not_know_is_a_reason_at_compile_time() -> None:
+    native, why = rewrite_kernel(parts("buf0 = buf0.frobnicate()"), "kernel_0")
+    assert native is None
+    assert "the native path does not know its output code" in why
+    assert "frobnicate" in why
+
+
+def test_an_extern_kernel_that_torch_hides_is_the_op_of_its_name() -> None:
+    native, why = rewrite_kernel(
+        parts("buf0 = extern_kernels._weight_int8pack_mm(arg0_1)"), "kernel_0"
+    )
+    assert native is not None, why
+    assert "torch.ops.aten._weight_int8pack_mm(arg0_1)" in native.code
+    assert native.ops == ("aten::_weight_int8pack_mm",)
+
+
+# --- what was autotuned --------------------------------------------------------------------------
+
+
+def test_the_choice_of_autotuning_is_that_of_the_module_at_the_kernels_own_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from torch._inductor.codecache import PyCodeCache, get_path
+
+    def module(key: str, chosen: str) -> Any:
+        tuner = SimpleNamespace(launchers=[SimpleNamespace(config=chosen)])
+        return SimpleNamespace(__file__=get_path(key, "py")[2], triton_poi_fused_0=tuner)
+
+    monkeypatch.setattr(PyCodeCache, "modules", [module("a" * 52, "theirs")])
+
+    def load(_: bytes) -> Any:
+        PyCodeCache.modules += [module("b" * 52, "ours"), module("c" * 52, "theirs, too")]
+        return lambda *inputs: inputs
+
+    monkeypatch.setattr(torch_internals, "deserialize_kernel", load)
+    for _ in range(2):
+        assert torch_internals._autotuned(b"", "b" * 52, ()) == {"triton_poi_fused_0": "ours"}
+        monkeypatch.setattr(torch_internals, "deserialize_kernel", lambda _: lambda *_: None)
+    assert torch_internals._autotuned(b"", "d" * 52, ()) == {}
