@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MappingView
 from typing import Any
 
 import torch
@@ -33,6 +33,10 @@ def refused_argument(unknown: Unknown) -> CallError:
         hint = "Make it a part of the model: an attribute of the module that is compiled."
     elif isinstance(value, Iterator):
         hint = "Pass a list or tuple of what it yields: a call could use it only once."
+    elif isinstance(value, (Mapping, MappingView)):
+        hint = "Pass a dict or list with the same in it."
+    elif any(isinstance(held, torch.Tensor) for held in getattr(value, "__dict__", {}).values()):
+        hint = "Make its class a dataclass, or pass its tensors in a dict: vars(...) of it."
     elif callable(value):
         hint = "Bind it to the function with functools.partial, or make it a part of the model."
     return CallError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import re
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -292,6 +293,9 @@ class Thing:
         (iter([1]), "list or tuple"),
         (torch.relu, "functools.partial"),
         (Thing(), "functools.partial"),
+        (types.SimpleNamespace(x=X), "vars(...)"),
+        (types.MappingProxyType({"x": X}), "Pass a dict"),
+        ({"x": X}.values(), "Pass a dict or list"),
         (int, "functools.partial"),
     ],
     ids=lambda v: type(v).__name__,
