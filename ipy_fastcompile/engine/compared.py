@@ -17,6 +17,7 @@ from ..artifact.inert import inert
 from ..errors import DiffersFromEager, FastCompileError
 from ..records import Report
 from ..runtime.load import load_parts
+from ..runtime.loaded import LoadedFunction
 from .check import cloned, leaves_of
 from .diagnose import diagnose
 from .tolerance import Bounds, bounds_for, compare
@@ -84,7 +85,7 @@ def compare_with_eager(
     kept = keep(model)
     with silent():
         eager = _run(model, model, args, kwargs, kept)
-        fast = _run(lambda: load_parts(compiled.parts, model), model, args, kwargs, kept, load=True)
+        fast = _run(lambda: _loaded(compiled, model), model, args, kwargs, kept, load=True)
     error, where = _first_difference(eager, fast, bounds)
     tolerance = str(bounds)
     if not where:
@@ -141,6 +142,12 @@ def _run(
     finally:
         put_back(kept)
     return _Outcome(outputs, structure, rest)
+
+
+def _loaded(compiled: Any, model: Callable[..., Any]) -> LoadedFunction:
+    """The callable anew: its constants are its own, and are as they were stored."""
+    types = getattr(compiled.parts, "types", None)  # a compile of this process knows them
+    return load_parts(compiled.parts, model, types=types)
 
 
 def _first_difference(eager: _Outcome, fast: _Outcome, bounds: Bounds) -> tuple[float, str]:

@@ -49,7 +49,8 @@ def diagnose(
         graph = torch_internals.deserialize_graph(
             unsqueeze(compiled.parts.read(program.fx), program.fx)
         )
-        function = load_parts(compiled.parts, model, with_tree=False)
+        types = getattr(compiled.parts, "types", None)
+        function = load_parts(compiled.parts, model, types=types, with_tree=False)
 
         def weights() -> Any:
             put_back(kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -168,3 +169,14 @@ def test_save_refuses_a_difference_unless_asked(tmp_path: Path) -> None:
         check_right(wrong, Options(save=tmp_path / "a"))
     check_right(wrong, Options(save=tmp_path / "a", keep_anyway=True))
     check_right(sample_report(1), Options(save=tmp_path / "a"))
+
+
+def test_results_in_types_that_are_local_to_a_function_are_compared() -> None:
+    @dataclasses.dataclass
+    class Result:
+        y: Tensor
+
+    compiled = fc.compile(lambda x: Result(x + 1), (X,), check=True)
+    assert compiled.report.max_error == 0
+    with pytest.raises(errors.DiffersFromEager, match="differs from eager by 1e"):
+        fc.compile(lambda x: Result(Modal()(x)), (X,), check=True)
