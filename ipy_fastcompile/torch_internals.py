@@ -1282,6 +1282,11 @@ def is_plain_surroundings() -> bool:
     )
 
 
+def is_dual_level() -> bool:
+    """Whether tensors may be dual numbers of forward-mode autograd."""
+    return bool(_forward_ad._current_level >= 0)
+
+
 def tracer_in_charge() -> str:
     """What gives tensors without memory or writes calls down in this thread; "" for nothing."""
     if _is_tracing():
@@ -1314,11 +1319,16 @@ def without_modes() -> Iterator[None]:
             torch._C._push_on_torch_dispatch_stack(mode)
 
 
+def autocasts() -> dict[str, torch.dtype]:
+    """The kinds of devices for which autocast is on in this thread, and what it casts to."""
+    kinds = dict.fromkeys(("cpu", "cuda", torch._C._get_accelerator().type))
+    return {k: torch.get_autocast_dtype(k) for k in kinds if torch.is_autocast_enabled(k)}
+
+
 @contextlib.contextmanager
 def without_autocast() -> Iterator[None]:
     """Autocast is off, for every kind of device."""
-    kinds = ("cpu", *{"cuda", torch._C._get_accelerator().type})
-    active = [kind for kind in kinds if torch.is_autocast_enabled(kind)]
+    active = autocasts()
     for kind in active:
         torch.set_autocast_enabled(kind, False)
     try:
@@ -1339,15 +1349,3 @@ def hide_from_dynamo(function: Any, reason: str) -> None:
     frames = torch._C._dynamo.eval_frame
     skip = frames._FrameAction.SKIP
     frames.set_code_exec_strategy(function.__code__, frames._FrameExecStrategy(skip, skip))
-
-
-def overlaps_itself(tensor: torch.Tensor) -> bool:
-    """Whether elements of a strided tensor share memory, as those of an expanded one do."""
-    # Sorted by stride, every dimension must step over all that the smaller ones reach.
-    reach = 0
-    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
-        if size > 1:
-            if stride <= reach:
-                return True
-            reach += stride * (size - 1)
-    return False

@@ -6,6 +6,7 @@ they are, so a submodule that mutates an input mutates the caller's tensor.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import warnings
@@ -36,6 +37,7 @@ from .preflight import (
     check_statistics,
 )
 from .randomness import check_draws, check_host_numbers, check_seeds, describe_draws, draws_of
+from .real import check_arguments, check_surroundings
 from .regions import flatten_regions
 from .shared import Memory, memory_of
 from .size_book import SizeBook, assertions_of, recorded_of
@@ -113,11 +115,13 @@ def capture(
     Raises `CallError` when ``model`` cannot be called with these arguments, and `CaptureError`,
     naming the user's source line, when `torch.export` cannot make one graph of it.
     """
+    check_surroundings()
     args, kwargs = asked_call(args, kwargs)
     check_kind(model)
     module = as_module(model)
     watch = Watch(model_name(model), model, (args, kwargs))
     check_mode(module, training=watch.is_training)
+    module = _under_autocast(module)
     bound = _bind(module, args, kwargs)
     call = PlainCall(module, args, kwargs)
     check_devices(module, args, kwargs)
@@ -125,11 +129,12 @@ def capture(
     if dynamic:
         module = _with_named_keywords(module, kwargs)
         bound = _bind(module, args, kwargs)
-    check_memory(zip((f"Argument {path}" for path in call.paths), call.leaves, strict=True))
+    check_arguments(call.paths, call.leaves)
     dynamic_shapes, given = dynamic_shapes_of(module, bound, dynamic or {})
     book = SizeBook()
     try:
-        program = _export(module, call, dynamic_shapes, watch, book)
+        with torch_internals.without_autocast():
+            program = _export(module, call, dynamic_shapes, watch, book)
     except Exception as error:  # noqa: BLE001 - whatever the model itself raises surfaces here
         check_whole(error)
         explained = explain_failure(error, model_name(model))
@@ -285,6 +290,30 @@ def _with_named_keywords(module: torch.nn.Module, kwargs: dict[str, Any]) -> tor
     call.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
     wrapper.forward = call
     return wrapper
+
+
+def _under_autocast(module: torch.nn.Module) -> torch.nn.Module:
+    """The module with the autocast that is on around the compile inside of its forward.
+
+    Export keeps a region that a forward enters, and does not see one that it is in.
+    """
+    active = torch_internals.autocasts()
+    if not active:
+        return module
+    wrapper = _StandIn(module)
+    wrapper.forward = functools.wraps(module.forward)(
+        functools.partial(_call_under, active, module.forward)
+    )
+    return wrapper
+
+
+def _call_under(
+    autocasts: Mapping[str, torch.dtype], function: Callable[..., Any], *args: Any, **kwargs: Any
+) -> Any:
+    with contextlib.ExitStack() as stack:
+        for kind, dtype in autocasts.items():
+            stack.enter_context(torch.autocast(kind, dtype))
+        return function(*args, **kwargs)
 
 
 def model_name(model: Callable[..., Any]) -> str:

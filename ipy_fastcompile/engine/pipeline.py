@@ -17,9 +17,10 @@ from .. import torch_internals
 from ..artifact import SavedArtifact, save_artifact
 from ..artifact.inspect import REPORT
 from ..artifact.squeeze import squeeze
-from ..errors import FastCompileWarning
+from ..errors import CaptureError, FastCompileWarning
 from ..interrupts import import_whole
 from ..records import Progress, Report, StageRecord
+from ..runtime.modes import set_aside
 from .asked import asked_runs, asked_sizes, check_asked
 from .boundaries import SplitFunction
 from .capture import Captured, capture
@@ -93,20 +94,21 @@ def compile(
         with clock.stage("capture"):
             import_whole(*torch_internals.COMPILER_MODULES)
             captured = capture(model, args, kwargs, dynamic=dynamic)
-        with clock.stage("split"):
-            split_graph = split(captured, split_at)
-        with clock.stage("lower"):
-            lowered = lower(split_graph, sizes=wanted, on_kernel=clock.on_kernel)
-            refused: dict[str, str] = {}
-            while set(lowered.refused) - set(refused) and len(refused) < _MOST_REFUSED:
-                refused |= lowered.refused
-                spell_out(captured.graph_module, refused)
-                split_graph = split(captured, split_at, refused=refused)
+        with set_aside("compile", CaptureError):
+            with clock.stage("split"):
+                split_graph = split(captured, split_at)
+            with clock.stage("lower"):
                 lowered = lower(split_graph, sizes=wanted, on_kernel=clock.on_kernel)
-        with clock.stage("codegen"):
-            code = generate_execution_code(lowered)
-        with clock.stage("pack"):
-            packed = pack(lowered, code)
+                refused: dict[str, str] = {}
+                while set(lowered.refused) - set(refused) and len(refused) < _MOST_REFUSED:
+                    refused |= lowered.refused
+                    spell_out(captured.graph_module, refused)
+                    split_graph = split(captured, split_at, refused=refused)
+                    lowered = lower(split_graph, sizes=wanted, on_kernel=clock.on_kernel)
+            with clock.stage("codegen"):
+                code = generate_execution_code(lowered)
+            with clock.stage("pack"):
+                packed = pack(lowered, code)
         compiled = CompiledModel(model, captured, split_graph, lowered, code, packed, clock.records)
     for alarm in compiled.report.alarms:
         warnings.warn(alarm, FastCompileWarning, stacklevel=2)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .. import torch_internals
 from ..artifact import SavedArtifact
 from ..errors import FastCompileWarning, NotPicklable
 from ..records import ArtifactRecord, ReloadRecord, Report
@@ -108,3 +109,8 @@ class ReloadableModel(ABC):
         from ..show.text import render_text
 
         return render_text(self.report)
+
+
+torch_internals.hide_from_dynamo(
+    ReloadableModel.__call__, "it runs kernels that are compiled already"
+)

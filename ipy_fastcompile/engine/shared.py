@@ -14,9 +14,8 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from .. import torch_internals
 from ..errors import CaptureError
-from ..runtime.plain import extent
+from ..runtime.plain import extent, overlaps_itself
 from .writes import takes_default_dtype, written_placeholders
 
 _APART = "Give each of them memory of its own, with clone()."
@@ -179,7 +178,7 @@ def _view(graph_module: GraphModule, base: Node, tie: Tie) -> Node:
 def _check_written(row: _Row, rows: Sequence[_Row], written: frozenset[str]) -> None:
     if row.node.name not in written:
         return
-    if torch_internals.overlaps_itself(row.tensor):
+    if overlaps_itself(row.tensor):
         raise CaptureError(
             f"The model writes to {row.name}, several elements of which are one place in memory.",
             "Use a tensor with memory for each element: clone() makes one.",

@@ -78,7 +78,8 @@ class Follower:
             return binding
         module = None if self._module is None else self._module()
         try:
-            binding = self._bound_to(self._found if module is None else module)
+            with torch.inference_mode(False):
+                binding = self._bound_to(self._found if module is None else module)
         except ParameterError as error:
             raise ParameterError(
                 f"The model has changed since it was loaded. {error.what}",
@@ -87,6 +88,12 @@ class Follower:
             ) from error
         self.binding = binding  # one assignment: calls in other threads see the old or the new one
         return binding
+
+    def of_model(self) -> dict[str, torch.Tensor | None]:
+        """The model's own tensors by name, with all that autograd knows of them."""
+        module = None if self._module is None else self._module()
+        lookup = Lookup(self._found if module is None else module, self._stored)
+        return {name: lookup.get(name)[0] for name in self._names}
 
     def _bound_to(self, source: Source) -> Binding:
         program = self._program

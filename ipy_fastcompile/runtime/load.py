@@ -32,7 +32,7 @@ from ..errors import (
     LowerError,
     OpMissing,
 )
-from . import bind
+from . import bind, modes
 from .advice import what_helps
 from .again import origin_of
 from .cuda import load_launches
@@ -127,6 +127,18 @@ def load_parts(
 
     ``types`` are types of containers that need not be looked for, by name.
     """
+    with modes.alone("load", FastCompileError):
+        return _load_parts(parts, model, via, on_mismatch, with_tree, types)
+
+
+def _load_parts(
+    parts: Parts,
+    model: Source,
+    via: str,
+    on_mismatch: str,
+    with_tree: bool,
+    types: Mapping[str, Any] | None,
+) -> LoadedFunction:
     clock = _Clock(parts)
     program = read_program(parts.manifest, parts.path)
     loader = _Loader(parts, program, via, on_mismatch)
@@ -191,7 +203,7 @@ class _Loader:
 
     def warn(self, text: str) -> None:
         self.notes.append(text)
-        warnings.warn(text, FastCompileWarning, stacklevel=5)
+        warnings.warn(text, FastCompileWarning, stacklevel=6)
 
     def _unsqueezed(self, member: str) -> bytes:
         return unsqueeze(self.parts.read(member), member)

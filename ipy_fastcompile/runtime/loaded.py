@@ -74,8 +74,15 @@ class LoadedFunction:
         """
         if modes.is_plain():
             return self._tree.outputs(self._run(self._tree.leaves(args, kwargs)))
+        leaves = self._tree.leaves(args, kwargs)
+        return self._tree.outputs(self._run_aside(leaves))
+
+    def _run_aside(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         with modes.set_aside("A compiled function", InputError):
-            return self._tree.outputs(self._run(self._tree.leaves(args, kwargs)))
+            if modes.is_dual():
+                modes.refuse_tangents(dict(zip(self._tree.paths, leaves, strict=True)))
+                modes.refuse_tangents(self._follower.of_model())
+            return self._run(leaves)
 
     def _run(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         binding = self._follower()
@@ -123,8 +130,7 @@ class LoadedFunction:
         """Run on the leaves of a call; the leaves of the outputs, without their containers."""
         if modes.is_plain():
             return self._run(leaves)
-        with modes.set_aside("A compiled function", InputError):
-            return self._run(leaves)
+        return self._run_aside(leaves)
 
     def requires_grad_(self, requires_grad: bool = True) -> LoadedFunction:
         """Refuse to train, in words: the kernels have no backward."""

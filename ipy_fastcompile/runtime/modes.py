@@ -8,8 +8,9 @@ Where tensors have no memory (`FakeTensorMode`), or where the call is written do
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -17,6 +18,7 @@ from .. import torch_internals
 from ..errors import FastCompileError, InputError
 
 is_plain = torch_internals.is_plain_surroundings
+is_dual = torch_internals.is_dual_level
 
 
 @contextmanager
@@ -31,6 +33,13 @@ def set_aside(what: str, error: type[FastCompileError]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def alone(what: str, error: type[FastCompileError]) -> Iterator[None]:
+    """The same outside of inference mode: for what stays when the block is left."""
+    with set_aside(what, error), torch.inference_mode(False):
+        yield
+
+
 def refuse_tracers(what: str, error: type[FastCompileError]) -> None:
     """Raise ``error`` where tensors have no memory, or calls are recorded instead of made."""
     tracer = torch_internals.tracer_in_charge()
@@ -41,6 +50,18 @@ def refuse_tracers(what: str, error: type[FastCompileError]) -> None:
             f"Call it outside of {tracer}; transform or export the model itself instead.",
             tracer=tracer,
         )
+
+
+def refuse_tangents(values: Mapping[str, Any]) -> None:
+    """Refuse dual numbers of forward-mode autograd, by name: kernels would drop their tangents."""
+    for name, value in values.items():
+        if isinstance(value, torch.Tensor) and torch_internals.tangent_of(value) is not None:
+            raise InputError(
+                f"{name} has a tangent (torch.autograd.forward_ad), and a compiled function is for "
+                "inference: it records no autograd.",
+                "Call it outside of the dual level, or differentiate the model itself.",
+                argument=name,
+            )
 
 
 def check_default_dtype(compiled: torch.dtype) -> None:

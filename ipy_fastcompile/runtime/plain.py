@@ -142,6 +142,18 @@ def extent(tensor: torch.Tensor) -> tuple[int, int]:
     return start, start + _needed_bytes(tensor)
 
 
+def overlaps_itself(tensor: torch.Tensor) -> bool:
+    """Whether elements of a strided tensor share memory, as those of an expanded one do."""
+    # Sorted by stride, every dimension must step over all that the smaller ones reach.
+    reach = 0
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size > 1:
+            if stride <= reach:
+                return True
+            reach += stride * (size - 1)
+    return False
+
+
 def alias(tensor: torch.Tensor) -> torch.Tensor:
     """The same memory as a plain tensor without autograd; it stays when the other is replaced."""
     if type(tensor) in _PLAIN_TYPES:
