@@ -20,6 +20,7 @@ from .layout import settle_layouts, settle_outputs
 from .native import NativeKernel, rewrite_kernel
 from .split import SplitGraph, Submodule
 from .twins import Description, describe, explain_difference
+from .weights import weight_positions
 
 OnKernel = Callable[[int, int, str], None]  # (kernels done, kernels in all, submodule's name)
 
@@ -89,9 +90,15 @@ def lower(
         if on_kernel:
             on_kernel(done, total, first.name)
         near = _near_twin(first, descriptions, kernels)
+        weights = weight_positions(split, subs)
         try:
             kernel = compile_kernel(
-                first.graph_module, len(kernels), digest, tuple(s.index for s in subs), near
+                first.graph_module,
+                len(kernels),
+                digest,
+                tuple(s.index for s in subs),
+                near,
+                weights,
             )
         except Exception as error:  # noqa: BLE001 - Inductor raises whatever its passes raise
             check_whole(error)
@@ -150,8 +157,12 @@ def compile_kernel(
     digest: str,
     submodules: tuple[int, ...] = (),
     near_twin: str = "",
+    weights: frozenset[int] = frozenset(),
 ) -> Kernel:
-    """Compile one submodule; also what the fallback does with a submodule read from FX bytes."""
+    """Compile one submodule; also what the fallback does with a submodule read from FX bytes.
+
+    ``weights`` are the positions of inputs that `weight_positions` found.
+    """
     started = time.perf_counter()
     inputs = [n.meta["val"] for n in graph_module.graph.nodes if n.op == "placeholder"]
     data = torch_internals.compile_submodule(graph_module, inputs, digest)
@@ -160,7 +171,14 @@ def compile_kernel(
             graph_module, inputs, describe(graph_module).digest
         )
     return _finish(
-        data, lambda: list(map(at_size, inputs)), index, digest, submodules, near_twin, started
+        data,
+        lambda: list(map(at_size, inputs)),
+        index,
+        digest,
+        submodules,
+        near_twin,
+        started,
+        weights,
     )
 
 
@@ -172,9 +190,10 @@ def _finish(
     submodules: tuple[int, ...],
     near_twin: str,
     started: float,
+    weights: frozenset[int],
 ) -> Kernel:
     parts = torch_internals.open_compiled(data, inputs)
-    native, why = rewrite_kernel(parts, f"kernel_{index}")
+    native, why = rewrite_kernel(parts, f"kernel_{index}", weights)
     seconds = time.perf_counter() - started
     return Kernel(index, digest, submodules, data, parts, native, why, seconds, near_twin, {})
 
@@ -258,6 +277,7 @@ def _compile_variant(
         kernel.submodules,
         "",
         started,
+        frozenset(),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,20 +90,23 @@ class _Refused(Exception):
 
 
 def rewrite_kernel(
-    parts: torch_internals.CompiledParts, name: str
+    parts: torch_internals.CompiledParts, name: str, checked: Set[int] = frozenset()
 ) -> tuple[NativeKernel | None, str]:
-    """The native form of a compiled submodule, or None and the reason."""
+    """The native form of a compiled submodule, or None and the reason.
+
+    ``checked`` are the positions of inputs whose sizes and strides are known when it is called.
+    """
     if parts.obstacles:
         return None, "; ".join(parts.obstacles)
     if parts.constants:
         return None, f"its output code holds tensors ({', '.join(sorted(parts.constants))})"
     try:
-        return _rewrite(parts, name), ""
+        return _rewrite(parts, name, checked), ""
     except _Refused as refusal:
         return None, str(refusal)
 
 
-def _rewrite(parts: torch_internals.CompiledParts, name: str) -> NativeKernel:
+def _rewrite(parts: torch_internals.CompiledParts, name: str, checked: Set[int]) -> NativeKernel:
     tree = ast.parse(parts.output_code)
     call = _find_call(tree)
     cpp = dict(_cpp_kernels(tree))
@@ -112,7 +115,7 @@ def _rewrite(parts: torch_internals.CompiledParts, name: str) -> NativeKernel:
     names = {f.name: f"subgraph_{i}" for i, f in enumerate(called)}
     rewriter = _Rewriter(set(cpp) | set(launches), names)
     functions = [_as_subgraph(f, names[f.name]) for f in called]
-    functions.append(_as_function(call, name, parts))
+    functions.append(_as_function(call, name, parts, checked))
     lines = kernel_lines(parts.output_code, parts.line_map)
     texts, used = [], set()
     for function in functions:
@@ -216,7 +219,7 @@ def _built(types: list[str], source: str) -> bytes:
 
 
 def _as_function(
-    call: ast.FunctionDef, name: str, parts: torch_internals.CompiledParts
+    call: ast.FunctionDef, name: str, parts: torch_internals.CompiledParts, checked: Set[int]
 ) -> ast.FunctionDef:
     """``call(self, args)``, which unpacks a list and clears it, as a function of its inputs."""
     names: list[str] = []
@@ -234,7 +237,8 @@ def _as_function(
             and _is_name(statement.value.func.value, "args")
         ):
             continue
-        body += plain_statement(statement)
+        if not _asserts_layout(statement, {names[i] for i in checked if i < len(names)}):
+            body += plain_statement(statement)
     aligned: list[ast.stmt] = [
         ast.parse(f"{names[i]} = aligned({names[i]})").body[0] for i in parts.checked_inputs
     ]
@@ -245,6 +249,16 @@ def _as_function(
     assert isinstance(function, ast.FunctionDef)
     function.args, function.body = arguments, [*aligned, *body]
     return function
+
+
+def _asserts_layout(statement: ast.stmt, names: Set[str]) -> bool:
+    """Whether a statement asserts sizes and strides of one of these inputs."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Call)
+        and _is_name(statement.value.func, "assert_size_stride")
+        and any(_is_name(statement.value.args[0], name) for name in names)
+    )
 
 
 def _is_name(node: ast.AST, name: str) -> bool:

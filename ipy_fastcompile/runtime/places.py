@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import torch
 
 from .. import torch_internals
-from .wrappers import step_into
 
 
 class Place(NamedTuple):
@@ -31,42 +30,41 @@ class Places:
     """
 
     def __init__(self, root: Any) -> None:
+        self._owners: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {}
         self.steps: list[tuple[dict[str, Any], str, Any]] = []
         self.attributes: list[tuple[Any, str, Any]] = []
-        self._modules: dict[str, Any] = {"": self._inside(root)}
+        self._enter("", root)
 
     def find(self, name: str) -> Place:
         """The place of a path such as ``layers.0.weight``; its ``tensor`` may be None."""
         prefix, _, key = name.rpartition(".")
-        owner = self._modules[prefix] if prefix in self._modules else self._module(prefix)
-        if _is_module(owner):
-            for holder in torch_internals.tensors_of(owner):
-                tensor = holder.get(key)
-                if tensor is not None:
-                    return Place(holder, key, owner, tensor)
+        owner, parameters, buffers = self._owners.get(prefix) or self._owner(prefix)
+        tensor = parameters.get(key)
+        if tensor is not None:
+            return Place(parameters, key, owner, tensor)
+        tensor = buffers.get(key)
+        if tensor is not None:
+            return Place(buffers, key, owner, tensor)
         return Place(None, key, owner, getattr(owner, key, None))
 
-    def _module(self, path: str) -> Any:
-        if path not in self._modules:
-            prefix, _, key = path.rpartition(".")
-            owner = self._module(prefix)
-            modules = torch_internals.modules_of(owner) if _is_module(owner) else {}
-            found = modules.get(key)
-            if found is not None:
-                self.steps.append((modules, key, found))
-            else:
-                found = getattr(owner, key, None)
-                self.attributes.append((owner, key, found))
-            self._modules[path] = self._inside(found)
-        return self._modules[path]
+    def _enter(self, path: str, owner: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        tables = torch_internals.tensors_of(owner) if _is_module(owner) else ({}, {})
+        self._owners[path] = entry = (owner, *tables)
+        return entry
 
-    def _inside(self, module: Any) -> Any:
-        """The model itself, where `torch.compile` or `nn.DataParallel` is wrapped around it."""
-        while step := step_into(module):
-            modules = torch_internals.modules_of(module)
-            self.steps.append((modules, step, modules[step]))
-            module = modules[step]
-        return module
+    def _owner(self, path: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        if path in self._owners:
+            return self._owners[path]
+        prefix, _, key = path.rpartition(".")
+        owner = self._owner(prefix)[0]
+        modules = torch_internals.modules_of(owner) if _is_module(owner) else {}
+        found = modules.get(key)
+        if found is not None:
+            self.steps.append((modules, key, found))
+        else:
+            found = getattr(owner, key, None)
+            self.attributes.append((owner, key, found))
+        return self._enter(path, found)
 
 
 def _is_module(value: Any) -> bool:

@@ -39,6 +39,8 @@ class Watch:
         self._holders: list[dict[str, Any]] = []
         self._keys: list[str] = []
         self._aliases: list[torch.Tensor] = []
+        self._tables: list[dict[str, Any]] = []
+        self._copies: list[dict[str, Any]] = []
         self._same_holders: list[dict[str, Any]] = []
         self._same_keys: list[str] = []
         self._same: list[Any] = []
@@ -46,28 +48,43 @@ class Watch:
         self._attributes: list[tuple[Any, str, Any, torch.Tensor | None]] = []
         if lookup.root is None:
             return
-        for holder, key, module in lookup.places.steps:
-            self._expect(holder, key, module)
+        self._follow_steps(lookup.places.steps)
         self._attributes += [(*step, None) for step in lookup.places.attributes]
-        seen: set[int] = set()
+        originals: dict[int, Any] = {}
         for tensor, place in zip(tensors, places, strict=True):
             if place is not None:
-                self._add(place, tensor, seen)
+                self._add(place, tensor, originals)
         self._watched = list(map(_address, self._aliases))
+        self._guards[torch.is_inference_mode_enabled()] = torch_internals.metadata_guard(
+            list(originals.values())
+        )
         self._follow(lookup.root)
+
+    def _follow_steps(self, steps: Sequence[tuple[dict[str, Any], str, Any]]) -> None:
+        """Compare whole dicts of submodules, at once; one by one where a class defines ``==``."""
+        seen: set[int] = set()
+        for holder, key, module in steps:
+            if id(holder) in seen:
+                continue
+            if all(_plain_equality(value) for value in holder.values()):
+                seen.add(id(holder))
+                self._tables.append(holder)
+                self._copies.append(dict(holder))
+            else:
+                self._expect(holder, key, module)
 
     def _expect(self, holder: dict[str, Any], key: str, value: Any) -> None:
         self._same_holders.append(holder)
         self._same_keys.append(key)
         self._same.append(value)
 
-    def _add(self, place: Place, tensor: torch.Tensor, seen: set[int]) -> None:
+    def _add(self, place: Place, tensor: torch.Tensor, originals: dict[int, Any]) -> None:
         if place.holder is None:
             self._attributes.append((place.owner, place.key, place.tensor, tensor))
-        elif id(place.tensor) in seen:  # tied: it is compared under its first name
+        elif id(place.tensor) in originals:  # tied: it is compared under its first name
             self._expect(place.holder, place.key, place.tensor)
         else:
-            seen.add(id(place.tensor))
+            originals[id(place.tensor)] = place.tensor
             self._holders.append(place.holder)
             self._keys.append(place.key)
             self._aliases.append(tensor)
@@ -75,7 +92,8 @@ class Watch:
     def _follow(self, module: Any) -> None:
         # The dicts would keep what is in them alive, in a module that nobody has any more.
         lists: tuple[list[Any], ...] = (
-            self._holders, self._same_holders, self._same, self._attributes,
+            self._holders, self._tables, self._copies, self._same_holders, self._same,
+            self._attributes,
         )  # fmt: skip
 
         def forget(_: Any) -> None:
@@ -90,7 +108,9 @@ class Watch:
         if module is None:
             return list(map(_address, self._bound)) == self._addresses
         try:
-            if not all(map(is_, map(getitem, self._same_holders, self._same_keys), self._same)):
+            if self._tables != self._copies or not all(
+                map(is_, map(getitem, self._same_holders, self._same_keys), self._same)
+            ):
                 return False
             found = list(map(getitem, self._holders, self._keys))
         except KeyError:
@@ -133,3 +153,9 @@ def _is_alike(tensor: Any, bound: torch.Tensor) -> bool:
 
 def _is_in_place(tensor: Any, bound: torch.Tensor) -> bool:
     return _is_alike(tensor, bound) and _address(tensor) == _address(bound)
+
+
+def _plain_equality(value: Any) -> bool:
+    """Whether ``==`` of an object is that of all objects: the same one."""
+    found: Any = type(value).__eq__
+    return found is object.__eq__

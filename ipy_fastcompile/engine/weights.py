@@ -1,0 +1,25 @@
+"""split graph + twins -> the inputs of their kernel that are tensors of the model at every call.
+
+A load checks what it binds, and every call asks whether it is still there, so that a kernel need
+not assert it once more: that took three times as long as asking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .split import SplitGraph, Submodule
+
+
+def weight_positions(split: SplitGraph, twins: Sequence[Submodule]) -> frozenset[int]:
+    """The positions of arguments that are parameters, buffers or constants for all twins."""
+    nodes = list(split.graph_module.graph.nodes)
+    captured = split.captured.graph_module.graph.nodes
+    originals = [node.name for node in captured if node.op == "placeholder"]
+    copies = [node for node in nodes if node.op == "placeholder"]
+    held = {parameter.placeholder for parameter in split.captured.parameters}
+    weights = {copy for copy, name in zip(copies, originals, strict=True) if name in held}
+    names = {sub.name for sub in twins}
+    calls = [n for n in nodes if n.op == "call_module" and n.target in names]
+    found = [{i for i, value in enumerate(call.args) if value in weights} for call in calls]
+    return frozenset.intersection(*map(frozenset, found)) if found else frozenset()
