@@ -124,10 +124,12 @@ class InputChecks:
             strided.append((path, argument))
             strides = write_tuple(self._number(n, spec) for n in value.stride())
             yield f"{argument} = check.layout({path}, {argument}, {strides}, {mutates})"
-        if mutates and len(strided) > 1:
+        changed = self._captured.memory.written
+        written = [ascii(spec.path) for spec, _ in self._inputs if spec.placeholder in changed]
+        if written and len(strided) > 1:
             paths = write_tuple(path for path, _ in strided)
             tensors = write_tuple(argument for _, argument in strided)
-            yield f"check.separate({paths}, {tensors})"
+            yield f"check.separate({paths}, {tensors}, {write_tuple(written)})"
 
     def _number(self, number: Any, spec: InputSpec) -> str:
         if not torch_internals.is_symbolic_int(number):

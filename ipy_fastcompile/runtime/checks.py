@@ -153,23 +153,25 @@ class Check:
         return copy.copy_(value)
 
     @staticmethod
-    def separate(paths: Sequence[str], tensors: Sequence[torch.Tensor]) -> None:
-        """Inputs share no memory: what the model writes to one must not change another."""
-        owners: dict[tuple[str, int], str] = {}
-        for path, tensor in zip(paths, tensors, strict=True):
-            if not tensor.numel():
-                continue
-            storage = (str(tensor.device), tensor.untyped_storage().data_ptr())
-            other = owners.setdefault(storage, path)
-            if other != path:
-                raise InputError(
-                    f"Arguments {other} and {path} share memory, and the model writes to its "
-                    "inputs, which were apart when it was compiled.",
-                    "Pass a clone of one of them.",
-                    argument=path,
-                    expected=f"apart from {other}",
-                    found=f"shared with {other}",
-                )
+    def separate(
+        paths: Sequence[str], tensors: Sequence[torch.Tensor], written: Sequence[str]
+    ) -> None:
+        """Inputs that the model writes to share no memory with others."""
+        rows = sorted((*plain.extent(t), path) for path, t in zip(paths, tensors, strict=True))
+        reach: dict[bool, tuple[int, str]] = {True: (0, ""), False: (0, "")}  # by: is it written
+        for start, end, path in rows:
+            writes = path in written
+            for other_writes, (stop, other) in reach.items():
+                if start < end and start < stop and (writes or other_writes):
+                    raise InputError(
+                        f"Arguments {other} and {path} share memory, and the model writes to "
+                        f"{path if writes else other}; they were apart when it was compiled.",
+                        "Pass a clone of one of them.",
+                        argument=path,
+                        expected=f"apart from {other}",
+                        found=f"shared with {other}",
+                    )
+            reach[writes] = max(reach[writes], (end, path))
 
 
 def _refuse_flaw(path: str, value: torch.Tensor, *, copyable: bool = True) -> None:

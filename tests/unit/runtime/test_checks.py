@@ -198,7 +198,7 @@ def test_a_tensor_that_is_written_is_never_copied(writes: Any) -> None:
     with pytest.raises(InputError, match=r"strides \(1, 2\), .* takes \(3, 1\)"):
         writes(torch.zeros(3, 2).t(), torch.ones(2, 3))
     empty = torch.empty(0, 3)
-    Check.separate(("x", "y"), (empty, empty))
+    Check.separate(("x", "y"), (empty, empty), ("x",))
 
 
 # --- single checks -------------------------------------------------------------------------------
