@@ -132,7 +132,7 @@ def plain_message(path: Path) -> str:
     "change",
     [
         {"format": HOSTILE},
-        {"format": "ipy_fastcompile/2", "package": HOSTILE},
+        {"format": "ipy_fastcompile/999", "package": HOSTILE},
         {"members": {HOSTILE: []}},
         {"members": {HOSTILE: ["0" * 64, 1]}},
     ],

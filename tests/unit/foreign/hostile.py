@@ -235,7 +235,7 @@ AMPLIFIED: dict[str, bytes] = {
         + _many(20_000, b"h\x01)Rh\x00b")
     ),
     "results inside of results": proto(
-        (_RESULT + b")R}" + text("compiled_fw")) * 20_000 + b"N" + b"sb" * 20_000
+        (_RESULT + b")R}" + text("compiled_fw")) * 5_000 + b"N" + b"sb" * 5_000
     ),
     "rebuilds inside of rebuilds": proto(
         b"}" + text("w") + _REBUILD * 20_000 + b"N" + b"\x85R" * 20_000 + b"s"
