@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import gc
 import os
 from collections.abc import Iterator
@@ -95,11 +94,12 @@ def store(tmp_path: Path) -> Any:
 def compiles(monkeypatch: pytest.MonkeyPatch, tiny_compiled: Any) -> list[Any]:
     """Compiling through the cache gives copies of `tiny_compiled`, and is counted."""
     from ipy_fastcompile.engine import cached
+    from tests.tiny import another
 
     made: list[Any] = []
 
     def compile(*args: Any, **options: Any) -> Any:
-        made.append(copy.copy(tiny_compiled))
+        made.append(another(tiny_compiled))
         return made[-1]
 
     monkeypatch.setattr(cached, "compile", compile)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -36,3 +38,10 @@ class TinyTransformer(nn.Module):
         for layer in self.layers:
             x = layer(x)
         return {"logits": self.head(x), "state": torch.tanh(x)}
+
+
+def another(compiled: Any) -> Any:
+    """A compiled model with the same parts: it lets nobody copy it, and tests change theirs."""
+    fresh = object.__new__(type(compiled))
+    vars(fresh).update(vars(compiled))
+    return fresh

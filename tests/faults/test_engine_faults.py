@@ -25,6 +25,7 @@ from ipy_fastcompile.engine.check import largest_difference
 from ipy_fastcompile.errors import ArtifactIncompatible, FastCompileWarning
 from ipy_fastcompile.runtime.machine import cpu_flags, machine_stamp
 from tests.faults.loads import load_all, resave
+from tests.tiny import another
 
 pytestmark = pytest.mark.slow
 PATHS = ("native", "torch", "fx")
@@ -58,9 +59,9 @@ def ask(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[], CachedResult]:  # fmt: skip
     """Ask a cache of its own for the model; compiling it takes no time."""
-    import copy
-
-    monkeypatch.setattr(cached, "compile", lambda *_, **__: copy.copy(tiny_compiled))
+    monkeypatch.setattr(cached, "compile", lambda *_, **__: another(tiny_compiled))
+    # Only the key is told of another machine; what was compiled does not fit that one.
+    monkeypatch.setattr(cached, "keepable", lambda compiled: "")
     store = Store(tmp_path / "cache")
     return lambda: compile_cached(tiny_model, (tiny_ids,), dynamic={"ids": {1: "seq"}}, store=store)
 

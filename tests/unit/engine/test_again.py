@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import gc
 import weakref
 from dataclasses import replace
@@ -15,6 +14,7 @@ from ipy_fastcompile import errors
 from ipy_fastcompile.artifact.store import Store
 from ipy_fastcompile.engine import again
 from ipy_fastcompile.engine.again import time_again
+from tests.tiny import another
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
 @pytest.fixture
 def mortal(tiny_compiled: Any) -> Any:
     """A compiled model that nobody else holds."""
-    return copy.copy(tiny_compiled)
+    return another(tiny_compiled)
 
 
 def gone() -> Any:
@@ -46,7 +46,7 @@ def gone() -> Any:
 def test_an_explorer_keeps_neither_the_compiled_model_nor_its_function(
     tiny_compiled: Any,
 ) -> None:
-    mortal = copy.copy(tiny_compiled)
+    mortal = another(tiny_compiled)
     mortal._function = None
     held = [weakref.ref(mortal), weakref.ref(mortal.function)]
     explorer = mortal.explore()
@@ -88,7 +88,7 @@ def test_a_file_that_is_another_one_now_is_not(
     mortal.save(path)
     if change == "replaced":
         other = replace(mortal.parts, manifest={**mortal.parts.manifest, "key": {}})
-        changed = copy.copy(mortal)
+        changed = another(mortal)
         changed.parts = other
         changed.write(path)
     else:
