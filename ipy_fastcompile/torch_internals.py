@@ -283,8 +283,12 @@ def shape_environment(graph_module: torch.fx.GraphModule) -> Any:
 
 
 @contextlib.contextmanager
-def watched_sizes(seen: Callable[[Evaluation], None]) -> Iterator[None]:
-    """Tell of every question about sizes that is asked meanwhile, those answered by ranges too."""
+def watched_sizes(seen: Callable[[Evaluation], None] | None = None) -> Iterator[None]:
+    """Tell of every question about sizes that is asked meanwhile, those answered by ranges too.
+
+    A question that may be answered either way (`guard_or_false` and the like) leaves no guard where
+    its answer is the one that is right whatever the truth is.
+    """
     from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
     original = ShapeEnv.evaluate_expr
@@ -298,9 +302,12 @@ def watched_sizes(seen: Callable[[Evaluation], None]) -> Iterator[None]:
         fallback_value: bool | None = None,
         **options: Any,
     ) -> Any:
+        choice = _free_choice(self, orig_expr, fallback_value)
+        if choice is not None:
+            return choice
         before = len(self.guards)
         answer = original(self, orig_expr, hint, fx_node, size_oblivious, fallback_value, **options)
-        if getattr(orig_expr, "free_symbols", None):
+        if seen is not None and not isinstance(orig_expr, bool):
             # `guard_or_false` asks with a fallback, which is right whatever the truth is.
             relied_on = fallback_value is None or bool(answer) is not fallback_value
             relied_on = relied_on and not _asked_by_an_op()
@@ -316,6 +323,38 @@ def watched_sizes(seen: Callable[[Evaluation], None]) -> Iterator[None]:
         yield
     finally:
         ShapeEnv.evaluate_expr = original  # type: ignore[method-assign]
+
+
+def _free_choice(environment: Any, expression: Any, fallback: bool | None) -> bool | None:
+    """The answer to a question whose answer may be made up, where that needs no guard; else None.
+
+    Such are those with a fallback, which is right for all sizes, when the example agrees with it;
+    and which backend a convolution takes: each run decides that again, by its own sizes.
+    """
+    symbols = getattr(expression, "free_symbols", None)
+    # 2.11 has only var_to_val.
+    hints = getattr(environment, "backed_var_to_val", None) or environment.var_to_val
+    if not symbols or not symbols <= hints.keys():
+        return None
+    if fallback is None and not _asked_by_convolution():
+        return None
+    if environment._maybe_evaluate_static(expression) is not None:
+        return None
+    answer = environment.replace(expression).xreplace(hints)
+    if str(answer) not in ("True", "False"):
+        return None
+    answer = str(answer) == "True"
+    return answer if fallback is None or answer is fallback else None
+
+
+def _asked_by_convolution() -> bool:
+    frame: Any = sys._getframe(3)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if "fx/experimental/" not in file and not file.endswith("torch/__init__.py"):
+            return bool(frame.f_code.co_name == "conv" and file.endswith("fake_impls.py"))
+        frame = frame.f_back
+    return False
 
 
 _ASKERS = ("fx/experimental/", "__init__.py", "utils/_", "_logging/", "_guards.py", "_compile.py")
@@ -491,7 +530,12 @@ def compile_submodule(
     for node in graph_module.graph.nodes:
         if "val" in node.meta:
             node.meta["example_value"] = _named_by_its_symbol(node.meta["val"])
-    with _inference(), _cacheable_branches(graph_module, digest):
+    with (
+        _inference(),
+        _cacheable_branches(graph_module, digest),
+        _compiled_anew(inputs),
+        watched_sizes(),
+    ):
         artifact = standalone_compile(
             graph_module,
             list(map(_named_by_its_symbol, inputs)),
@@ -500,6 +544,25 @@ def compile_submodule(
             aot=True,
         )
         return artifact.serialize()
+
+
+@contextlib.contextmanager
+def _compiled_anew(inputs: Sequence[Any]) -> Iterator[None]:
+    """Keep Inductor from taking a kernel for dynamic sizes out of its cache.
+
+    Its entry does not say which guards on sizes were recorded while it was made, and a hit records
+    none; a call could then not be checked for them. The C++ libraries are still taken from theirs.
+    """
+    import uuid
+
+    import torch.compiler.config
+
+    sizes = [s for v in inputs for s in (v.shape if isinstance(v, torch.Tensor) else (v,))]
+    if not any(map(is_symbolic_int, sizes)):
+        yield
+        return
+    with torch.compiler.config.patch(cache_key_tag=uuid.uuid4().hex):
+        yield
 
 
 def compile_at_size(

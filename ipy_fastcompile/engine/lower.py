@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch.fx import GraphModule, Node
 
 from .. import torch_internals
+from ..errors import FastCompileWarning
 from ..interrupts import check_whole
 from .boundaries import REFUSED
 from .conditions import Condition
@@ -18,6 +20,7 @@ from .culprit import refused_node
 from .kernel_guards import GuardsOfKernels, symbol_ranges
 from .layout import settle_layouts, settle_outputs
 from .native import NativeKernel, rewrite_kernel
+from .phrases import phrase
 from .split import SplitGraph, Submodule
 from .twins import Description, describe, explain_difference
 from .weights import weight_positions
@@ -83,6 +86,7 @@ def lower(
     refused: dict[str, str] = {}
     kernel_of: list[int | None] = [None] * len(split.submodules)
     variants = size_variants(split, sizes or {})
+    given_up: set[tuple[tuple[str, int], ...]] = set()
     total = len(groups) * (1 + len(variants))
     done = 0
     for digest, subs in groups.items():
@@ -114,8 +118,15 @@ def lower(
         for variant in variants:
             if on_kernel:
                 on_kernel(done, total, f"{first.name} at {variant}")
-            extra[variant] = _compile_variant(first.graph_module, kernel, variant, split)
             done += 1
+            if variant in given_up:
+                continue
+            try:
+                extra[variant] = _compile_variant(first.graph_module, kernel, variant, split)
+            except Exception as error:  # noqa: BLE001 - Inductor raises whatever its passes raise
+                check_whole(error)
+                given_up.add(variant)
+                _warn_of_variant(variant, first.name, said(error))
         if extra:
             kernel = _with_sizes(kernel, extra)
         for sub in subs:
@@ -123,6 +134,11 @@ def lower(
         kernels.append(kernel)
     if on_kernel:
         on_kernel(total, total, "")
+    # A size has kernels of its own for all of the model, or for none of it.
+    kernels = [
+        _with_sizes(k, {v: inner for v, inner in k.sizes.items() if v not in given_up})
+        for k in kernels
+    ]
     return Lowered(
         split,
         tuple(kernels),
@@ -247,9 +263,38 @@ def size_variants(
         raise InputError(
             f"sizes leaves {missing} open.", "Name a size for every dynamic dimension."
         )
-    return [
+    found = [
         tuple(zip(names, values, strict=True)) for values in product(*(sizes[n] for n in names))
     ]
+    for variant in found:
+        _check_conditions(split, dict(variant))
+    return found
+
+
+def _check_conditions(split: SplitGraph, variant: Mapping[str, int]) -> None:
+    """Refuse sizes that no call can have."""
+    from ..errors import InputError
+
+    captured = split.captured
+    by_symbol = {symbol: variant[name] for symbol, name in captured.names.items()}
+    for condition in captured.conditions:
+        if str(condition.expression.subs(by_symbol)) == "False":
+            asked = ", ".join(f"{name}={size}" for name, size in variant.items())
+            raise InputError(
+                f"sizes asks for {asked}, and the model takes sizes only where "
+                f"{phrase(condition, captured.names).words}.",
+                "Ask for sizes that the model takes.",
+            )
+
+
+def _warn_of_variant(variant: tuple[tuple[str, int], ...], name: str, reason: str) -> None:
+    asked = ", ".join(f"{symbol}={size}" for symbol, size in variant)
+    warnings.warn(
+        f"There are no kernels of their own for {asked}: Inductor refused {name} at these sizes "
+        f"({reason}). Calls of these sizes run the kernels for all sizes.",
+        FastCompileWarning,
+        stacklevel=4,
+    )
 
 
 def _compile_variant(

@@ -27,6 +27,7 @@ from .codegen import ExecutionCode
 from .lower import Kernel, Lowered
 from .native import BUILTIN_NAMESPACES
 from .phrases import condition_records
+from .sizes import size_text
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,19 @@ def _signature(captured: Captured, used: list[ParameterSpec]) -> dict[str, Any]:
             is_used = "parameter" if node.name in used_names else "unused"
             marks.append("input" if node.name in inputs else is_used)
     signature["placeholders"] = marks
+    values = {n.name: n.meta.get("val") for n in captured.graph_module.graph.nodes}
+    for spec, entry in zip(captured.inputs, signature["inputs"], strict=True):
+        value = values[spec.placeholder]
+        if isinstance(value, torch.Tensor):
+            entry["dims"] = [_dimension(size, captured) for size in value.shape]
     return signature
+
+
+def _dimension(size: Any, captured: Captured) -> int | str:
+    """A size of an input as JSON has it: a number, or an expression over the symbols' names."""
+    if not torch_internals.is_symbolic_int(size):
+        return int(size)
+    return size_text(torch_internals.symbolic_expression(size), captured.names)
 
 
 def _memory(captured: Captured, used: list[ParameterSpec]) -> dict[str, Any]:

@@ -24,18 +24,26 @@ class SizeBook:
     def __init__(self) -> None:
         self.evaluations: dict[tuple[int, Any], Evaluation] = {}
         self._sources: dict[Any, Source | None] = {}
+        self._constants: set[int] = set()
 
     def note(self, evaluation: Evaluation) -> None:
         """What `torch_internals.watched_sizes` calls."""
         if evaluation.guard is not None:
             self._sources.setdefault(evaluation.guard, _user_line(evaluation.frames))
-        if evaluation.relied_on:
+        if evaluation.relied_on and not getattr(evaluation.expression, "free_symbols", ()):
+            if getattr(evaluation.expression, "is_Boolean", False):
+                self._constants.add(id(evaluation.environment))
+        elif evaluation.relied_on:
             key = (id(evaluation.environment), evaluation.expression)
             self.evaluations.setdefault(key, evaluation)
 
     def relied_on(self, environment: Any) -> list[Evaluation]:
         """The distinct questions about the sizes of one capture whose answer made the graph."""
         return [e for e in self.evaluations.values() if e.environment is environment]
+
+    def asked_constants(self, environment: Any) -> bool:
+        """Whether the model asked what is true or false for all sizes of at least 1."""
+        return id(environment) in self._constants
 
     def source(self, guard: Any) -> Source | None:
         """The user's line that a guard comes from."""

@@ -1,8 +1,9 @@
 """captured graph -> the least sizes that it is right for.
 
-torch traces a dynamic size as two or more, and answers ``n == 1`` by no without a guard. A graph is
-right for size 1, too, where no answer that was relied on would have been another one, and where its
-ops, run on tensors without values at that size, have the shapes that the graph has for it.
+Sizes 0 and 1 are left out of a trace: a dynamic size counts as two or more, and ``n == 1`` is
+answered by no without a guard. A graph is right for them, too, where no answer that was relied on
+would have been another one, and where its ops, run on tensors without values at that size, have the
+shapes that the graph has for it.
 """
 
 from __future__ import annotations
@@ -32,18 +33,23 @@ def least_sizes(
     for symbol, (low, _) in ranges.items():
         traced = torch_internals.symbol_range(environment, symbol) or (2, None)
         least[symbol] = max(low, traced[0])
-    small = {s for s, (low, _) in ranges.items() if low < least[s] == 2}
-    small = _same_answers(environment, book, small, ranges)
-    small = {s for s in small if _same_shapes(program.graph_module, {**examples, s: 1})}
-    if len(small) > 1 and not _same_shapes(
-        program.graph_module, {**examples, **dict.fromkeys(small, 1)}
-    ):
-        small = set()
-    return {s: 1 if s in small else size for s, size in least.items()}
+    for size in (1, 0):
+        small = {s for s, (low, _) in ranges.items() if low <= size and least[s] == size + 1}
+        if size == 0 and book.asked_constants(environment):
+            break  # sympy answers `n == 0` by itself, for its symbols are positive
+        small = _same_answers(environment, book, small, ranges, size)
+        graph = program.graph_module
+        small = {s for s in small if _same_shapes(graph, {**examples, s: size})}
+        if len(small) > 1 and not _same_shapes(graph, {**examples, **dict.fromkeys(small, size)}):
+            small = set()
+        least |= dict.fromkeys(small, size)
+    return least
 
 
-def _same_answers(environment: Any, book: SizeBook, small: set[Any], ranges: Ranges) -> set[Any]:
-    """The symbols of which size 1 would have been traced the same way."""
+def _same_answers(
+    environment: Any, book: SizeBook, small: set[Any], ranges: Ranges, size: int
+) -> set[Any]:
+    """The symbols of which this size would have been traced the same way."""
     guards = {
         torch_internals.replaced_sizes(environment, g)
         for g in torch_internals.recorded_guards(environment)
@@ -52,12 +58,12 @@ def _same_answers(environment: Any, book: SizeBook, small: set[Any], ranges: Ran
     changed = bool(left)
     while changed:
         changed = False
-        relaxed = {s: (1, ranges[s][1]) for s in left}
+        relaxed = {s: (size, ranges[s][1]) for s in left}
         for evaluation in book.relied_on(environment):
             expression = torch_internals.replaced_sizes(environment, evaluation.expression)
             about = expression.free_symbols & left
             if not about or evaluation.guard is not None or expression in guards:
-                continue  # a guard is a condition, which a call of size 1 must meet as any other
+                continue  # a guard is a condition, which a small size must meet as any other
             if torch_internals.known_answer(environment, expression, relaxed) != evaluation.answer:
                 left -= about
                 changed = True
@@ -74,7 +80,8 @@ def _same_shapes(graph_module: torch.fx.GraphModule, sizes: Mapping[Any, int]) -
             if node.op == "placeholder"
         ]
         try:
-            _Comparison(graph_module, sizes).run(*inputs)
+            with torch_internals.without_log_of_failure():
+                _Comparison(graph_module, sizes).run(*inputs)
         except Exception:  # noqa: BLE001 - an op that refuses the size may raise anything
             return False
     return True

@@ -9,6 +9,7 @@ import torch
 
 from ..errors import InputError
 from .program import Program
+from .size_values import size_value
 
 
 def example_inputs(
@@ -20,7 +21,8 @@ def example_inputs(
 ) -> list[Any]:
     """The leaves of a call like the example's: same dtypes and, unless told otherwise, shapes.
 
-    ``sizes`` replace symbolic sizes by name; ``shapes`` are whole shapes, one a leaf.
+    ``sizes`` replace symbolic sizes by name, also where a dimension follows from them; ``shapes``
+    are whole shapes, one a leaf.
 
     Integers are zero, which every index and token id allows, or random up to ``largest_integer``;
     booleans are true, as in a mask that keeps everything; floating-point values are random in
@@ -46,9 +48,9 @@ def example_inputs(
         _, dtype_name, shape, stride, device = row
         dims = entry.get("dims") or [None] * len(shape)
         if sizes:
+            named = {name: example for name, _, _, example in program.symbols} | dict(sizes)
             shape = [
-                sizes.get(d, n) if isinstance(d, str) else n
-                for d, n in zip(dims, shape, strict=True)
+                n if d is None else size_value(d, named) for d, n in zip(dims, shape, strict=True)
             ]
             stride = _like(stride, row[2], shape)
         if given is not None:

@@ -13,6 +13,7 @@ import importlib.machinery
 import importlib.util
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -143,12 +144,34 @@ def refuse_size(condition: str) -> None:
 
     A kernel checks it where the size is known, in the middle of a call.
     """
-    raise InputError(
+    raise unfit_size(condition)
+
+
+def unfit_size(condition: str) -> InputError:
+    """What says that a condition on a size that depends on data does not hold."""
+    return InputError(
         "A size that depends on the values in the arguments does not fit the model: "
-        f"{condition.strip().rstrip('.')}.",
+        f"{_in_words(condition.strip().rstrip('.'))}.",
         "Call it with values that the model itself takes.",
         condition=condition,
     )
+
+
+_WORDS = (
+    (re.compile(r"Eq\(Mod\(([^,]+), (\d+)\), 0\)"), r"\1 must be a multiple of \2"),
+    (re.compile(r"Eq\(([^,]+), ([^,]+)\)"), r"\1 must be \2"),
+    (re.compile(r"Ne\(([^,]+), ([^,]+)\)"), r"\1 must not be \2"),
+    (re.compile(r"([^<>=]+) >= ([^<>=]+)"), r"\1 must be at least \2"),
+    (re.compile(r"([^<>=]+) <= ([^<>=]+)"), r"\1 must be at most \2"),
+)
+
+
+def _in_words(condition: str) -> str:
+    """``u0 must be a multiple of 4``; what has no words stays as it is."""
+    for pattern, words in _WORDS:
+        if pattern.fullmatch(condition):
+            return pattern.sub(words, condition)
+    return condition
 
 
 def kernel_namespace(functions: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from .checks import Check
 from .explain import add_note
 from .follow import Follower
 from .signature import CallTree
+from .unfit import unfit_data
 
 
 class LoadedFunction:
@@ -101,6 +102,9 @@ class LoadedFunction:
                     return forward(*arguments)
             return forward(*arguments)
         except Exception as error:
+            refused = unfit_data(error)
+            if refused is not None:
+                raise refused from error
             add_note(error)
             raise
 

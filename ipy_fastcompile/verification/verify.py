@@ -8,9 +8,7 @@ decodes the FX graph and computes the same, op by op in eager. They are compared
 from __future__ import annotations
 
 import argparse
-import ast
 import json
-import operator
 import os
 import sys
 import tempfile
@@ -27,21 +25,13 @@ from ..artifact.inspect import ArtifactInfo
 from ..errors import ArtifactStale, InputError, VerifyError
 from ..records import Report, Size
 from ..runtime.program import Program, read_program
+from ..runtime.size_values import size_value
 from .process import Attempts, Run
 from .report import SizeVerdict, SubmoduleVerdict, VerifyReport, size_label
 
 __all__ = ["SizeVerdict", "SubmoduleVerdict", "VerifyReport", "main", "verify"]
 
 _SPECIFICATION = "specification"
-_OPERATORS: dict[type, Any] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-    ast.Div: operator.truediv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-}
 
 
 def verify(
@@ -96,7 +86,7 @@ def verify(
         again = [
             position
             for position, (size, run) in enumerate(zip(wanted, runs, strict=True))
-            if run.problem and not _unasked(size, sizes)
+            if run.problem and not _unasked(size, sizes, run.problem)
         ]
         if again and (attempts.crashed or not attempts.failure):
             retried = attempts.run([Run(shapes[position], integers=0) for position in again])
@@ -107,7 +97,7 @@ def verify(
         outputs: dict[str, torch.Tensor] = {}
         notes: list[str] = []
         for size, run in zip(wanted, runs, strict=True):
-            if run.problem and _unasked(size, sizes):
+            if run.problem and _unasked(size, sizes, run.problem):
                 notes.append(f"{size_label(size)} is not compared: {run.problem}")
             elif run.problem:
                 results.append(SizeVerdict(tuple(size.items()), problems=(run.problem,)))
@@ -123,9 +113,14 @@ def verify(
 # --- what to call it with ------------------------------------------------------------------------
 
 
-def _unasked(size: Mapping[str, int], wanted: Mapping[str, Sequence[int]] | None) -> bool:
-    """Whether an empty dimension is tried of our own accord; many a model cannot be run with it."""
-    return wanted is None and 0 in size.values()
+def _unasked(
+    size: Mapping[str, int], wanted: Mapping[str, Sequence[int]] | None, said: str
+) -> bool:
+    """Whether a size was tried of our own accord, and the model need not take it.
+
+    Many a model cannot be run with an empty dimension, and its conditions on sizes refuse others.
+    """
+    return wanted is None and (0 in size.values() or said.startswith("InputError: "))
 
 
 def _choose_sizes(
@@ -133,6 +128,11 @@ def _choose_sizes(
 ) -> Iterator[dict[str, int]]:
     """The choices of sizes, each once; one empty choice where there are no symbolic sizes."""
     symbols = {name: (low, high, example) for name, low, high, example in program.symbols}
+
+    def larger(example: int) -> int:
+        # What divides the example divides its double; without conditions, an odd size tells more.
+        return 2 * example if program.conditions else 2 * example + 1
+
     examples = {name: example for name, (_, _, example) in symbols.items()}
     if wanted is not None:
         for name, values in wanted.items():
@@ -162,7 +162,7 @@ def _choose_sizes(
             {name: low for name, (low, _, _) in symbols.items()},
             {name: max(1, low) for name, (low, _, _) in symbols.items()},
             {
-                name: 2 * example + 1 if high is None else min(high, 2 * example + 1)
+                name: larger(example) if high is None else min(high, larger(example))
                 for name, (_, high, example) in symbols.items()
             },
             *(
@@ -191,26 +191,10 @@ def _shapes(report: Report | None, sizes: Mapping[str, int]) -> list[list[int] |
 
 def _evaluate(size: Size, sizes: Mapping[str, int]) -> int:
     """A size such as ``2*seq + 1``, at these values. Raises `VerifyError` for other expressions."""
-
-    def value(node: ast.expr) -> Any:
-        if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
-            return node.value
-        if isinstance(node, ast.Name) and node.id in sizes:
-            return sizes[node.id]
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            return -value(node.operand)
-        if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-            return _OPERATORS[type(node.op)](value(node.left), value(node.right))
-        raise VerifyError(
-            f"No input can be made of the size {size!r}.", "Call the loaded function yourself."
-        )
-
-    if isinstance(size, int):
-        return size
     try:
-        return int(value(ast.parse(size, mode="eval").body))
-    except (SyntaxError, ZeroDivisionError) as error:
-        raise VerifyError(f"The size {size!r} is none: {error}.", "Save it again.") from error
+        return size_value(size, sizes)
+    except InputError as error:
+        raise VerifyError(error.what, error.hint) from error
 
 
 # --- what came out -------------------------------------------------------------------------------

@@ -1,0 +1,46 @@
+"""exception from the middle of a call -> InputError, where a size that depends on data is to blame.
+
+Native kernels say it themselves (`kernels.refuse_size`). PyTorch's loader and the FX graph raise
+what Inductor wrote into its text, and an op whose result has another size than the kernel was
+written for is found by the check behind it.
+"""
+
+from __future__ import annotations
+
+import re
+
+import torch
+
+from ..errors import InputError
+from .kernels import unfit_size
+
+_ASSERTED = re.compile(
+    r"(?:Runtime assertion failed for expression )?"
+    r"([\w\s()+*/%,<>=|&.-]*\bu\d+\b[^:]*)"
+)
+_NOTE = re.compile(r" on node '\w+'$")
+_RESULT = re.compile(r"(expected size .*?)\s*Error in op: torch\.ops\.(\w+)\.(\w+)", re.DOTALL)
+
+
+def unfit_data(error: BaseException) -> InputError | None:
+    """The error that says that values in the arguments lead to a size the model cannot take."""
+    text = str(error).strip()
+    asserted = _ASSERTED.fullmatch(_NOTE.sub("", text))
+    if isinstance(error, RuntimeError) and asserted:
+        condition = asserted[1]
+    elif isinstance(error, AssertionError):
+        result = _RESULT.match(text)
+        if result is None or not _depends_on_data(result[2], result[3]):
+            return None
+        condition = f"{result[2]}::{result[3]} gives another size, {result[1]}"
+    else:
+        return None
+    return unfit_size(condition)
+
+
+def _depends_on_data(namespace: str, name: str) -> bool:
+    packet = getattr(getattr(torch.ops, namespace, None), name, None)
+    if packet is None:
+        return False
+    overloads = [getattr(packet, overload) for overload in packet.overloads()]
+    return any(torch.Tag.dynamic_output_shape in overload.tags for overload in overloads)
