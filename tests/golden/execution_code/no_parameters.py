@@ -7,7 +7,7 @@ Outputs:
     exp: float32[rows, 5] on cpu
     and_1: bool[rows, 5] on cpu
 Sizes:
-    1 <= rows
+    0 <= rows
 Submodules:
     1, of which 1 runs 1 kernel and 0 are inlined
     kernel_0: submod_0
@@ -20,7 +20,7 @@ def check_inputs(check, x, n):
     """The arguments of forward(); raises InputError when a call does not fit."""
     check.tensor('x', x, torch.float32, torch.device('cpu'), 2)
     rows = x.size(0)
-    check.range('x', 0, 'rows', rows, 1, None)
+    check.range('x', 0, 'rows', rows, 0, None)
     check.size('x', 1, x.size(1), 5)
     check.tensor('n', n, torch.int64, torch.device('cpu'), 2)
     check.size('n', 1, n.size(1), 5)
