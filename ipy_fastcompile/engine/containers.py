@@ -46,6 +46,8 @@ class PlainCall:
         found = Flattened()
         self.arguments: list[tuple[str, Any]] = []
         plain: list[Any] = []
+        # Export takes a tensor that it meets twice for one input, and another call has two.
+        met = {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
         for path, value in named_arguments(module, args, kwargs):
             start = len(found.leaves)
             try:
@@ -53,7 +55,8 @@ class PlainCall:
             except Unknown as unknown:
                 raise refused_argument(unknown) from None
             self.arguments.append((path, found.nest))
-            plain.append(_to_plain(found.nest, iter(found.leaves[start:])))
+            leaves = [_met_once(leaf, met) for leaf in found.leaves[start:]]
+            plain.append(_to_plain(found.nest, iter(leaves)))
         self.args = tuple(plain[: len(args)])
         self.kwargs = dict(zip(kwargs, plain[len(args) :], strict=True))
         self.leaves, self.paths, self.types = found.leaves, found.paths, found.types
@@ -160,6 +163,16 @@ class PlainCall:
         except Unknown as unknown:
             raise refused_output(unknown) from None
         return found.nest, found.leaves
+
+
+def _met_once(leaf: Any, met: set[int]) -> Any:
+    """A leaf, as another tensor on the same memory when it was met before."""
+    if not isinstance(leaf, torch.Tensor):
+        return leaf
+    if id(leaf) in met:
+        return leaf.detach()
+    met.add(id(leaf))
+    return leaf
 
 
 def named_arguments(
