@@ -332,8 +332,8 @@ def _free_choice(environment: Any, expression: Any, fallback: bool | None) -> bo
     and which backend a convolution takes: each run decides that again, by its own sizes.
     """
     symbols = getattr(expression, "free_symbols", None)
-    # 2.11 has only var_to_val.
-    hints = getattr(environment, "backed_var_to_val", None) or environment.var_to_val
+    hints = getattr(environment, "backed_var_to_val", None)
+    hints = environment.var_to_val if hints is None else hints  # 2.11 has only this
     if not symbols or not symbols <= hints.keys():
         return None
     if fallback is None and not _asked_by_convolution():
