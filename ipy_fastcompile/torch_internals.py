@@ -1215,6 +1215,45 @@ def call_replaced(module: torch.nn.Module, call: Callable[..., Any]) -> Iterator
             module.__dict__["_compiled_call_impl"] = before
 
 
+@contextlib.contextmanager
+def without_assigned_buffers() -> Iterator[None]:
+    """Keep export from writing assignments to buffers into the graph, while this lasts.
+
+    It counts buffers that are None, and so writes to the wrong one (seen on 2.13). Its hook is one
+    of those that `register_module_buffer_registration_hook` knows.
+    """
+    hooks = torch.nn.modules.module._global_buffer_registration_hooks
+    kept = dict(hooks)
+    for key, hook in kept.items():
+        if getattr(hook, "__name__", "") == "_map_assigned_buffer_to_proxy":
+            del hooks[key]
+    try:
+        yield
+    finally:
+        for key, hook in kept.items():
+            hooks.setdefault(key, hook)
+
+
+@contextlib.contextmanager
+def cited(function: Any) -> Iterator[None]:
+    """While this lasts, nodes know the lines of ``function`` they come from.
+
+    Export notes lines of functions that are called ``forward``, and of those that it has been told
+    about (``torch.fx.proxy._STACK_TRACE_ANCHORS``, seen on 2.13); where it takes none, 2.11,
+    it cites none.
+    """
+    from torch.fx import proxy
+
+    anchors: set[tuple[str, str]] = getattr(proxy, "_STACK_TRACE_ANCHORS", set())
+    code = getattr(function, "__code__", None)
+    named = {(code.co_filename, code.co_name)} - anchors if code is not None else set()
+    anchors |= named
+    try:
+        yield
+    finally:
+        anchors -= named
+
+
 # Loggers of torch that tell of a failing capture what its exception tells as well.
 _TELLING = ("torch._subclasses.fake_tensor", "torch.fx.experimental.symbolic_shapes")
 

@@ -28,6 +28,9 @@ from .containers import PlainCall
 from .dynamic import dynamic_shapes_of
 from .effects import Watch
 from .failures import explain_failure
+from .idle import without_idle
+from .later import check_later_calls
+from .moves import spell_moves
 from .preflight import (
     check_devices,
     check_gradients,
@@ -147,18 +150,21 @@ def capture(
         watch.moved, program, lambda: _export(module, call, dynamic_shapes, watch, SizeBook())
     )
     captured = _read_program(program, model, module, args, kwargs, given, call, book)
-    effects = (*watch.left_out(), *_written_constants(captured))
+    kept = (*watch.left_behind(), *_written_constants(captured))
+    later = check_later_calls(captured, model, module, args, kwargs, kept) if kept else ""
+    effects = (*kept, *watch.left_out())
     return replace(
-        captured, notes=(*_warn_of(effects, captured.model_name), *describe_draws(draws))
+        captured, notes=(*_warn_of(effects, captured.model_name, later), *describe_draws(draws))
     )
 
 
-def _warn_of(effects: Sequence[str], name: str) -> tuple[str, ...]:
+def _warn_of(effects: Sequence[str], name: str, later: str) -> tuple[str, ...]:
     """Say what a compiled call will not do; the same for the report."""
     if not effects:
         return ()
     shown = ", ".join(effects[:4]) + (f" and {len(effects) - 4} more" if len(effects) > 4 else "")
-    said = f"A compiled call of {name} leaves out what it does besides its result: {shown}."
+    said = f"A compiled call of {name} leaves out what it does besides its result: {shown}"
+    said += f"; {later}." if later else "."
     warnings.warn(said, FastCompileWarning, stacklevel=4)
     return (said,)
 
@@ -178,7 +184,7 @@ def _export(
     def export(shapes: Any) -> torch.export.ExportedProgram:
         with (
             watch.attempt(module),
-            call.shown_to_export(module),
+            call.shown_to_export(module, watch.assigned.write),
             torch_internals.watched_sizes(book.note),
         ):
             return torch.export.export(
@@ -409,7 +415,8 @@ def _read_program(
     symbols, names = read_symbols(program, inputs, leaves, given, book)
     conditions = book.conditions(program.graph_module, symbols, names)
     guards = recorded_of(program.graph_module)
-    graph_module = _clean_graph(flatten_regions(program.graph_module), names)
+    graph_module = without_idle(flatten_regions(program.graph_module))
+    graph_module = spell_moves(_clean_graph(graph_module, names))
     return Captured(
         graph_module=graph_module,
         model_name=model_name(model),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -67,8 +67,13 @@ class PlainCall:
         self._is_inside = False
 
     @contextlib.contextmanager
-    def shown_to_export(self, module: torch.nn.Module) -> Iterator[None]:
-        """Let the module take the plain arguments and return a flat tuple, while this lasts."""
+    def shown_to_export(
+        self, module: torch.nn.Module, finish: Callable[[Sequence[Any]], Sequence[Any]]
+    ) -> Iterator[None]:
+        """Let the module take the plain arguments and return a flat tuple, while this lasts.
+
+        ``finish`` is given the leaves of the result, and gives those that are returned.
+        """
         self._is_seen = self._is_inside = False
 
         def call(own: Any, *args: Any, **kwargs: Any) -> Any:
@@ -80,10 +85,11 @@ class PlainCall:
                 before = [self._flat(v) for v in values]
                 named = dict(zip(kwargs, values[len(args) :], strict=True))
                 held = take_snapshot(dict(zip(dict(self.arguments), values, strict=True)))
-                output = own(*values[: len(args)], **named)
+                with torch_internals.without_assigned_buffers():
+                    output = own(*values[: len(args)], **named)
                 self._check_attributes(changes_since(held))
                 self._check_unchanged(values, before)
-                return self._take_apart(output)
+                return tuple(finish(self._take_apart(output)))
             finally:
                 self._is_inside = False
 

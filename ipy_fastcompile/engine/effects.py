@@ -11,6 +11,7 @@ import contextlib
 import functools
 import sys
 import threading
+import types
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import torch
 
 from .. import torch_internals
+from .assigned import Assigned
 from .fastpath import noticed_padding
 from .generators import generator_states, moved_generators, restore_generators
 from .snapshot import Change, changes_since, restore, take_snapshot
@@ -40,11 +42,14 @@ class Watch:
         Whether it set the seed of torch's generator.
     padded:
         Types of modules that leave zeros at padded positions in eager alone.
+    assigned:
+        Buffers that it assigns, which become writes.
     is_training:
         Whether a module that the callable calls first is in training mode.
     """
 
     def __init__(self, name: str, model: Callable[..., Any], arguments: Any = ()) -> None:
+        self._model = model
         self._roots = {name: model}
         self._generators = generator_states()
         # Arguments that are no containers of tensors are given to the model as they are.
@@ -52,6 +57,7 @@ class Watch:
         self._modules = take_snapshot(self._roots).modules
         self.is_training = any(module.training for module in self._modules)
         self.padded: tuple[str, ...] = ()
+        self.assigned = Assigned()
         self.changes: tuple[Change, ...] = ()
         self.printed = False
         self.moved: tuple[str, ...] = ()
@@ -65,7 +71,8 @@ class Watch:
             with (
                 _noticed_prints() as prints,
                 noticed_padding(self._modules) as padded,
-                _around_call(module, self._look),
+                _around_call(module, functools.partial(self._look, module)),
+                torch_internals.cited(_function_of(self._model)),
                 warnings.catch_warnings(),
             ):
                 # Attributes are named by ours, with everything else.
@@ -78,13 +85,15 @@ class Watch:
             restore(self._snapshot)
             restore_generators(self._generators)
 
-    def _look(self) -> Callable[[], None]:
+    def _look(self, module: torch.nn.Module) -> Callable[[], None]:
         # Inside the call: export puts other parameters into the model around it, and some of the
         # attributes back by itself.
         before = take_snapshot(self._roots)
         seed = torch.get_rng_state()
+        self.assigned.look(module)
 
         def look_again() -> None:
+            self.assigned.take_back()
             found = changes_since(before)
             self.changes = tuple(change for change in found if not change.is_draw)
             self.own = tuple(change.where for change in found if change.is_draw)
@@ -93,16 +102,28 @@ class Watch:
 
         return look_again
 
+    def left_behind(self) -> tuple[str, ...]:
+        """What a call changes that a later one may read, a sentence's part each."""
+        return tuple(f"a change of {change}" for change in self.changes)
+
     def left_out(self) -> tuple[str, ...]:
-        """What a compiled call does not do, a sentence's part each."""
-        found = [f"a change of {change}" for change in self.changes]
-        found += [
+        """What else a compiled call does not do, a sentence's part each."""
+        found = [
             f"the zeros at padded positions of nn.{name}, which eager's fast path leaves there "
             "(enable_nested_tensor=False leaves numbers in both)"
             for name in self.padded
         ]
         found += ["the seed that it sets"] if self.is_seeded else []
         return (*found, "what it prints") if self.printed else tuple(found)
+
+
+def _function_of(model: Any) -> Any:
+    """The Python function that a call of ``model`` runs first, where it is no forward."""
+    while isinstance(model, functools.partial):
+        model = model.func
+    if isinstance(model, types.MethodType):
+        return model.__func__
+    return model if isinstance(model, types.FunctionType) else type(model).__call__
 
 
 @contextlib.contextmanager

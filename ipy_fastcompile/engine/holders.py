@@ -76,7 +76,11 @@ def _dict(where: str, value: dict[Any, Any]) -> Found:
         for key, item in held.items():
             base.__setitem__(value, key, item)
 
+    owner, _, attribute = where.rpartition(".")
+
     def name(key: Any) -> str:
+        if attribute in ("_buffers", "_parameters"):  # of a module: its attributes
+            return f"{owner}.{key}"
         return f"{where}[{key!r:.60}]"
 
     holder = Holder(lambda: dict(base.items(value)), held, restore, name, _is_users)

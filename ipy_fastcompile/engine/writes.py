@@ -17,10 +17,15 @@ from .. import torch_internals
 
 def written_placeholders(graph_module: GraphModule) -> frozenset[str]:
     """The names of the placeholders whose memory a call writes to."""
-    return frozenset(node.name for node in _written(graph_module))
+    return frozenset(node.name for node in _written(graph_module)[0])
 
 
-def _written(graph_module: GraphModule) -> set[Node]:
+def roots_of(graph_module: GraphModule) -> dict[Node, frozenset[Node]]:
+    """For each value of a graph, the placeholders whose memory it may be."""
+    return _written(graph_module)[1]
+
+
+def _written(graph_module: GraphModule) -> tuple[set[Node], dict[Node, frozenset[Node]]]:
     # For each value, the placeholders whose memory it may be.
     roots: dict[Node, frozenset[Node]] = {}
     written: set[Node] = set()
@@ -42,7 +47,7 @@ def _written(graph_module: GraphModule) -> set[Node]:
                 written |= every
         else:  # items of tuples, arithmetic on sizes
             roots[node] = every
-    return written
+    return written, roots
 
 
 def _aliased_arguments(node: Node) -> tuple[list[Any], list[Any]]:
@@ -66,7 +71,7 @@ def _roots_of(values: Iterable[Any], roots: dict[Node, frozenset[Node]]) -> froz
 def _changes(graph_module: GraphModule, node: Node) -> bool:
     """Whether a node is a graph, as higher-order ops take them, that writes to what it is given."""
     child = getattr(graph_module, str(node.target), None) if node.op == "get_attr" else None
-    return isinstance(child, GraphModule) and bool(_written(child))
+    return isinstance(child, GraphModule) and bool(_written(child)[0])
 
 
 def takes_default_dtype(graph_module: GraphModule) -> bool:

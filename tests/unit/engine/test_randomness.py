@@ -224,3 +224,28 @@ def test_a_seed_that_the_model_sets_is_refused_where_it_matters() -> None:
     with pytest.warns(errors.FastCompileWarning, match="the seed that it sets"):
         capture(does_not, (X,))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def _noisy(x: Tensor) -> Tensor:
+    return x + torch.rand_like(x)
+
+
+class _Calls:
+    def __call__(self, x: Tensor) -> Tensor:
+        return x + torch.rand_like(x)
+
+    def noisy(self, x: Tensor) -> Tensor:
+        return x + torch.rand_like(x)
+
+
+@pytest.mark.parametrize(
+    "model", [_noisy, lambda x: x + torch.rand_like(x), _Calls(), _Calls().noisy]
+)
+def test_a_draw_of_a_function_is_cited_by_its_own_line(model: Any) -> None:
+    (note,) = capture(model, (torch.ones(2),)).notes
+    assert "torch.rand_like(x)" in note
+
+
+def test_a_draw_of_torchs_own_function_cites_no_line() -> None:
+    (note,) = capture(torch.rand_like, (torch.ones(2),)).notes
+    assert note.startswith("Draws random numbers at every call: aten::rand_like;")
