@@ -36,7 +36,9 @@ class Assigned:
             buffers = _buffers_of(module)
             for name, old in before.items():
                 new = buffers.get(name)
-                if new is not old and self._can_be_written(old, new):
+                if new is None or old is None or new is old:
+                    continue
+                if self._can_be_written(old, new):
                     self._writes.append((old, new))
                     buffers[name] = old
 

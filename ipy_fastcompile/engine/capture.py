@@ -21,6 +21,7 @@ from .. import torch_internals
 from ..errors import CallError, CaptureError, FastCompileWarning
 from ..interrupts import check_whole
 from ..records import Symbol
+from ..runtime.signature import literal_of
 from ..runtime.wrappers import plain_name, unwrapped
 from .asked import asked_call
 from .conditions import Condition
@@ -81,7 +82,8 @@ class Captured:
     ranges, and ``guards`` what torch recorded of them. ``notes`` say what a compiled call leaves
     out, and what it draws.
     ``arguments`` are the way to each argument and how it is nested, ``result`` how
-    the result is (see `ipy_fastcompile.runtime.nests`); ``types`` are the types of containers by
+    the result is (see `ipy_fastcompile.runtime.nests`); ``defaults`` are those of arguments, as
+    literals; ``types`` are the types of containers by
     name, and ``example_leaves`` the leaves of the example call.
     """
 
@@ -103,6 +105,7 @@ class Captured:
     types: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     memory: Memory = field(default_factory=Memory)
+    defaults: Mapping[str, str] = field(default_factory=dict)
     guards: frozenset[Any] = frozenset()
 
 
@@ -344,6 +347,16 @@ def _bind(
         ) from error
 
 
+def _defaults(module: torch.nn.Module) -> dict[str, str]:
+    """The defaults of a forward that are literals, by argument."""
+    found = {}
+    for name, parameter in inspect.signature(module.forward).parameters.items():
+        text = literal_of(parameter.default)
+        if text:
+            found[name] = text
+    return found
+
+
 # --- reading the exported program ----------------------------------------------------------------
 
 _PARAMETER_KINDS = {
@@ -425,6 +438,7 @@ def _read_program(
         constants=constants,
         argument_names=tuple(inspect.signature(module.forward).parameters),
         n_positional=len(args),
+        defaults=_defaults(module),
         arguments=tuple(call.arguments),
         result=call.result_nest(program.call_spec.out_spec, model_name(model)),
         symbols=symbols,

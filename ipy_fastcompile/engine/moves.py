@@ -42,6 +42,8 @@ def _spell(graph_module: GraphModule, node: Node) -> None:
             product = _product(graph_module, node, node.args[1])
             node.args = (node.args[0], product, *node.args[2:])
         return
+    targets: Any
+    values: Any
     targets, values, *rest = node.args
     for target, value in zip(targets, values, strict=True):
         product = _product(graph_module, node, value)

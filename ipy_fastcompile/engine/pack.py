@@ -211,6 +211,7 @@ def _signature(captured: Captured, used: list[ParameterSpec]) -> dict[str, Any]:
         captured.argument_names,
         len(captured.example_args),
         list(captured.example_kwargs),
+        captured.defaults,
     )
     used_names = {p.placeholder for p in used}
     inputs = {spec.placeholder for spec in captured.inputs}

@@ -35,7 +35,8 @@ class Check:
         """An argument that is no tensor has the value it had at capture."""
         if type(value) is not type(expected) or not _same(value, expected):
             hint = "It was fixed at capture; compile again with this value."
-            _refuse(path, "the value", f"{expected!r:.60}", f"{value!r:.60}", hint)
+            found = "of a tensor" if isinstance(value, torch.Tensor) else f"{value!r:.60}"
+            _refuse(path, "the value", f"{expected!r:.60}", found, hint)
 
     @staticmethod
     def tensor(

@@ -99,6 +99,7 @@ def _check_signature(reader: _Reader) -> None:
         reader.get(name, str)
     reader.get("n_positional", int)
     reader.get("flat", bool)
+    reader.get("defaults", dict)
     for entry in reader.get("inputs", list):
         _Reader(entry, reader.path, f"{reader.where}.inputs").get("path", str)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +29,7 @@ class CallTree:
         self.n_positional: int = data["n_positional"]
         self.keywords: list[str] = list(data["keywords"])
         self.paths: list[str] = [entry["path"] for entry in data["inputs"]]
+        self._defaults: Mapping[str, str] = data["defaults"]
         self._flat: bool = data["flat"]
         self._in_tree_text: str = data["in_tree"]
         self._in_tree: list[tuple[str, Any]] | None = None
@@ -39,7 +42,8 @@ class CallTree:
     def leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any]:
         """The leaves of a call, in the order of capture.
 
-        Arguments may be given by position or by name, whichever way they were at capture.
+        Arguments may be given by position or by name, whichever way they were at capture, and
+        left out, or added, where they have the default of the model's own signature.
         Raises InputError naming an argument that is missing, extra or differently nested.
         """
         if len(args) != self.n_positional or list(kwargs) != self.keywords:
@@ -66,30 +70,39 @@ class CallTree:
                 "Call it like the example it was compiled with.",
             )
         positional: dict[int, Any] = dict(enumerate(args))
-        for position in range(self.n_positional, len(args)):
-            name = names[position]
+        for name in names[: len(args)]:
             if name in given:
                 raise InputError(f"Argument {name} is given twice.", "Give it once.", argument=name)
-            given[name] = positional.pop(position)
+        for position in range(self.n_positional, len(args)):
+            given[names[position]] = positional.pop(position)
         for position in range(self.n_positional):
             if position not in positional:
                 name = names[position] if position < len(names) else f"args[{position}]"
-                if name not in given:
-                    raise self._missing(name)
-                positional[position] = given.pop(name)
+                positional[position] = self._take(given, name)
         ordered = {}
         for name in self.keywords:
-            if name not in given:
-                raise self._missing(name)
-            ordered[name] = given.pop(name)
-        if given:
-            name = next(iter(given))
+            ordered[name] = self._take(given, name)
+        for name, value in given.items():
+            if self._is_default(name, value):
+                continue
             raise InputError(
                 f"Argument {name} was not part of the call that was compiled.",
                 "Leave it out, or compile again with it.",
                 argument=name,
             )
         return tuple(positional[i] for i in range(self.n_positional)), ordered
+
+    def _take(self, given: dict[str, Any], name: str) -> Any:
+        """An argument that was part of the compiled call: what is given, or its default."""
+        if name in given:
+            return given.pop(name)
+        if name not in self._defaults:
+            raise self._missing(name)
+        return _read(self._defaults[name], ast.literal_eval, str)
+
+    def _is_default(self, name: str, value: Any) -> bool:
+        """Whether eager would compute the same without this argument."""
+        return name in self._defaults and literal_of(value) == self._defaults[name]
 
     def _missing(self, name: str) -> InputError:
         return InputError(
@@ -115,10 +128,27 @@ class CallTree:
         return self._build(iter(results))
 
 
-def _read(text: str, read: Any) -> Any:
+def literal_of(value: Any) -> str:
+    """A value as a literal of Python that gives it back, "" where there is none."""
+    if not _is_literal(value):
+        return ""
+    return repr(value)
+
+
+def _is_literal(value: Any, depth: int = 8) -> bool:
+    kind = type(value)
+    if kind in (tuple, list, dict) and depth:
+        inner = (*value.keys(), *value.values()) if kind is dict else value
+        return all(_is_literal(item, depth - 1) for item in inner)
+    if kind is float:
+        return math.isfinite(value)
+    return kind in (type(None), bool, int, str, bytes)
+
+
+def _read(text: Any, read: Any, decode: Any = json.loads) -> Any:
     try:
-        return read(json.loads(text))
-    except (ValueError, RecursionError) as error:
+        return read(decode(text))
+    except (ValueError, SyntaxError, RecursionError) as error:
         raise ArtifactCorrupt(
             f"The signature in the manifest is not one that this version writes: {error}.",
             "Save the artifact again.",
@@ -140,11 +170,12 @@ def describe_call(
     argument_names: Sequence[str],
     n_positional: int,
     keywords: Sequence[str],
+    defaults: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The plain data that `CallTree` reads.
 
     ``arguments`` are the way to each argument and its nest, positional ones first; ``output`` is
-    the nest of the result.
+    the nest of the result, ``defaults`` the literals of arguments that have one.
     """
     out_kind = "tree"
     if output is None:
@@ -155,6 +186,7 @@ def describe_call(
         "argument_names": list(argument_names),
         "n_positional": n_positional,
         "keywords": list(keywords),
+        "defaults": dict(defaults or {}),
         "inputs": [{"path": path} for path in paths],
         "flat": all(nest is None for _, nest in arguments),
         "in_tree": json.dumps([[path, nest_data(nest)] for path, nest in arguments]),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import collections
 import json
 from typing import Any
 
 import pytest
+import torch
 
 from ipy_fastcompile.errors import ArtifactCorrupt, InputError, TreeTypeMissing
 from ipy_fastcompile.runtime.nests import flatten
-from ipy_fastcompile.runtime.signature import CallTree, describe_call
+from ipy_fastcompile.runtime.signature import CallTree, describe_call, literal_of
 
 
 def data_of_call(arguments: dict[str, Any], result: Any) -> dict[str, Any]:
@@ -89,3 +91,64 @@ def test_a_call_that_is_nested_in_another_way_names_the_place(value: Any, said: 
 def test_signatures_are_json() -> None:
     data = data_of_call({"x": {"a": (1, range(3))}}, {"b": float("nan"), 3: b"x", ("t", 1): 2})
     assert json.loads(json.dumps(data)) == data
+
+
+def with_defaults() -> CallTree:
+    """Of ``f(x, k=2.0, dims=(0, 1), *, eps=1e-5, mask=None)``, compiled as ``f(x, 2.0, eps=1)``."""
+    names = ["x", "k", "dims", "eps", "mask"]
+    defaults = {"k": "2.0", "dims": "(0, 1)", "eps": "1e-05", "mask": "None"}
+    arguments = [(name, None) for name in ("x", "k", "eps")]
+    return CallTree(describe_call(arguments, None, ["x", "k", "eps"], names, 2, ["eps"], defaults))
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "leaves"),
+    [
+        ((7, 2.0), {"eps": 1}, (7, 2.0, 1)),
+        ((7,), {}, (7, 2.0, 1e-5)),
+        ((), {"x": 7, "eps": 1}, (7, 2.0, 1)),
+        ((7, 3.0, (0, 1)), {"eps": 1, "mask": None}, (7, 3.0, 1)),
+        ((7,), {"mask": None, "dims": (0, 1), "k": 4}, (7, 4, 1e-5)),
+    ],
+)
+def test_an_argument_that_has_its_default_may_be_left_out_or_given(
+    args: Any, kwargs: Any, leaves: Any
+) -> None:
+    found = with_defaults().leaves(args, kwargs)
+    assert found == leaves
+    assert [type(v) for v in found] == [type(v) for v in leaves]
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "said"),
+    [
+        ((7,), {"dims": [0, 1]}, "dims was not part"),
+        ((7,), {"dims": (0, 2)}, "dims was not part"),
+        ((7,), {"dims": (0, True)}, "dims was not part"),
+        ((7,), {"mask": torch.ones(2)}, "mask was not part"),
+        ((7,), {"other": None}, "other was not part"),
+        ((), {}, "x is missing"),
+        ((7,), {"x": 7}, "x is given twice"),
+        ((7, 2.0), {"k": 2.0}, "k is given twice"),
+    ],
+)
+def test_what_is_no_default_is_refused_by_its_name(args: Any, kwargs: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        with_defaults().leaves(args, kwargs)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, -3, 2.5, "a'b", b"x", (1,), [], {"a": [1, (None, -0.0)]}, 1e308, (), "\n"],
+)
+def test_a_literal_gives_its_value_back(value: Any) -> None:
+    text = literal_of(value)
+    assert text == repr(ast.literal_eval(text))
+    assert ast.literal_eval(text) == value
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), {1}, object(), torch.ones(2), int, [float("nan")]]
+)
+def test_what_is_no_literal_has_none(value: Any) -> None:
+    assert literal_of(value) == ""
