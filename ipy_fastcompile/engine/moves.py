@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
+from .. import torch_internals
 from .writes import roots_of, written_placeholders
 
-_MOVES = (torch.ops.aten.copy_.default, torch.ops.aten._foreach_copy_.default)
+_COPY = torch.ops.aten.copy_.default
+_SEVERAL = "aten::_foreach_copy_"
 _COPIES = (torch.ops.aten.clone.default, torch.ops.aten.lift_fresh_copy.default)
 
 
@@ -25,9 +27,11 @@ def spell_moves(graph_module: GraphModule) -> GraphModule:
         return graph_module
     roots = roots_of(graph_module)
     for node in list(graph_module.graph.nodes):
-        if node.target in _MOVES:
+        if not torch_internals.is_op(node.target):
+            continue
+        if node.target is _COPY or torch_internals.op_and_overload(node.target)[0] == _SEVERAL:
             _spell(graph_module, node)
-        elif node.target in _COPIES and {n.name for n in roots[node.args[0]]} & written:
+        elif node.target in _COPIES and {n.name for n in roots.get(node.args[0], ())} & written:
             node.replace_all_uses_with(_product(graph_module, node, node.args[0]))
             graph_module.graph.erase_node(node)
     graph_module.recompile()
@@ -36,8 +40,7 @@ def spell_moves(graph_module: GraphModule) -> GraphModule:
 
 def _spell(graph_module: GraphModule, node: Node) -> None:
     """Copies of products, one after the other as eager makes them."""
-    aten = torch.ops.aten
-    if node.target is aten.copy_.default:
+    if node.target is _COPY:
         if isinstance(node.args[1], Node):
             product = _product(graph_module, node, node.args[1])
             node.args = (node.args[0], product, *node.args[2:])
@@ -48,7 +51,7 @@ def _spell(graph_module: GraphModule, node: Node) -> None:
     for target, value in zip(targets, values, strict=True):
         product = _product(graph_module, node, value)
         with graph_module.graph.inserting_before(node):
-            made = graph_module.graph.call_function(aten.copy_.default, (target, product, *rest))
+            made = graph_module.graph.call_function(_COPY, (target, product, *rest))
         made.meta = {**node.meta, "val": target.meta["val"]}
     graph_module.graph.erase_node(node)
 
