@@ -7,6 +7,8 @@ facts as the message, for programs.
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from typing import Any
 
 
@@ -187,3 +189,19 @@ class VerifyError(FastCompileError, ValueError):
 
 class FastCompileWarning(UserWarning):
     """Something was handled, and the user should know: a fallback, a miss, a quarantined file."""
+
+
+# Code that only passes a call on.
+_BETWEEN = frozenset({__name__.partition(".")[0], "torch", "contextlib", "functools", "threading"})
+
+
+def warn_user(what: str) -> None:
+    """Give a FastCompileWarning at the line of the user's that led here, in a cell or in a file."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and _top(frame.f_globals) in _BETWEEN:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(what, FastCompileWarning, stacklevel=level)
+
+
+def _top(names: dict[str, Any]) -> str:
+    return str(names.get("__name__", "")).partition(".")[0]

@@ -7,12 +7,11 @@ git's and SQLite's journals). ``system`` is the seam through which a test replay
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import FastCompileError, FastCompileWarning, SaveError
+from ..errors import FastCompileError, SaveError, warn_user
 
 TEMPORARY_PREFIX = ".fastcompile-"
 TEMPORARY_SUFFIX = ".tmp"
@@ -85,11 +84,9 @@ def _flush_directory(path: str, system: Any) -> None:
         finally:
             system.close(descriptor)
     except OSError as error:
-        warnings.warn(
+        warn_user(
             f"{path} is saved, but its directory could not be flushed to disk "
-            f"({error.strerror or error}): a power loss now may bring back the old file.",
-            FastCompileWarning,
-            stacklevel=4,
+            f"({error.strerror or error}): a power loss now may bring back the old file."
         )
 
 
@@ -99,11 +96,7 @@ def _remove(temporary: str, system: Any) -> None:
     except FileNotFoundError:
         pass  # the failure came before it was created, or after it was renamed
     except OSError as error:
-        warnings.warn(
-            f"The temporary file {temporary!r} could not be removed ({error}).",
-            FastCompileWarning,
-            stacklevel=5,
-        )
+        warn_user(f"The temporary file {temporary!r} could not be removed ({error}).")
 
 
 def _is_encodable(path: str) -> bool:

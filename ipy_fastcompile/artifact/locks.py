@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import FastCompileWarning
+from ..errors import warn_user
 
 _POLL_SECONDS = 0.05
 _OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -33,11 +32,9 @@ def hold(path: Path, seconds: float, *, warn: bool = True) -> Iterator[bool]:
     try:
         held = descriptor >= 0 and _acquire(descriptor, seconds)
         if descriptor >= 0 and not held and warn:
-            warnings.warn(
+            warn_user(
                 f"Another process has kept the lock {path} for {seconds:g} s; going on without "
-                "it, which at worst compiles the same thing twice.",
-                FastCompileWarning,
-                stacklevel=4,
+                "it, which at worst compiles the same thing twice."
             )
         yield held
     finally:

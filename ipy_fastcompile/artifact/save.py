@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from ..errors import ArtifactNotFound, FastCompileWarning, KeyFileError, SaveError
+from ..errors import ArtifactNotFound, KeyFileError, SaveError, warn_user
 from . import limits
 from .atomic import write_atomically
 from .container import pack_members
@@ -94,9 +93,5 @@ def pack_artifact(
     except KeyFileError as error:
         if error.facts.get("refused"):
             raise  # a key that others have seen is for the user to remove, not to work around
-        warnings.warn(
-            f"{path} is saved unsigned, and loads only with trust=<its digest>: {error}",
-            FastCompileWarning,
-            stacklevel=3,
-        )
+        warn_user(f"{path} is saved unsigned, and loads only with trust=<its digest>: {error}")
     return pack_members({**parts, **members}), limits.SIGNATURE in parts

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -23,8 +22,8 @@ from ..errors import (
     CacheError,
     CacheMiss,
     FastCompileError,
-    FastCompileWarning,
     KeyFileError,
+    warn_user,
 )
 from . import limits, sweep
 from .atomic import temporary_beside, write_atomically
@@ -144,11 +143,7 @@ class Store:
                 fate = f"it was renamed to {bad.name}"
             except OSError as failure:
                 fate = f"it could not be renamed ({failure.strerror or failure})"
-        warnings.warn(
-            f"A cache entry is not used ({type(error).__name__}): {what} Here {fate}.",
-            FastCompileWarning,
-            stacklevel=3,
-        )
+        warn_user(f"A cache entry is not used ({type(error).__name__}): {what} Here {fate}.")
         return Miss(key, type(error).__name__, what)
 
     def put(
@@ -178,16 +173,12 @@ class Store:
         except FastCompileError as error:
             if strict:
                 raise
-            warnings.warn(
-                f"The result is not cached ({type(error).__name__}): {error}",
-                FastCompileWarning,
-                stacklevel=2,
-            )
+            warn_user(f"The result is not cached ({type(error).__name__}): {error}")
             return None
         try:
             self.prune()
         except CacheError as error:
-            warnings.warn(f"The cache is not pruned: {error}", FastCompileWarning, stacklevel=2)
+            warn_user(f"The cache is not pruned: {error}")
         return entry
 
     def lock(self, key: Key, seconds: float = limits.LOCK_SECONDS) -> AbstractContextManager[bool]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import uuid
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,14 +20,7 @@ from ..artifact.key import Key
 from ..artifact.save import savable_path
 from ..artifact.squeeze import squeeze
 from ..artifact.store import Hit, Miss, Store
-from ..errors import (
-    ArtifactError,
-    CacheMiss,
-    CallError,
-    FastCompileError,
-    FastCompileWarning,
-    KeyFileError,
-)
+from ..errors import ArtifactError, CacheMiss, CallError, FastCompileError, KeyFileError, warn_user
 from ..records import Report
 from ..runtime.load import load_parts
 from ..runtime.loaded import LoadedFunction
@@ -37,6 +29,7 @@ from .keepable import keepable
 from .key import UNCOVERED, CallKey, make_key
 from .pack import check_result_types
 from .pipeline import CompiledModel, OnProgress, compile
+from .preflight import check_kind
 from .reloadable import ReloadableModel
 
 
@@ -135,6 +128,7 @@ def compile_cached(
         )
     if store is not None and not isinstance(store, Store):
         raise CallError(f"store is {store!r:.60}, which is no Store.", "Pass Store(directory).")
+    check_kind(model)
     store = store or Store()
     options: dict[str, Any] = {"dynamic": dynamic, "split_at": split_at, "sizes": sizes}
     wanted = _key_of(model, args, kwargs, options)
@@ -168,9 +162,7 @@ def compile_cached(
         compiled = build()
         refusal = keepable(compiled)
         if refusal:
-            warnings.warn(
-                f"The result is not cached: {inert(refusal)}.", FastCompileWarning, stacklevel=2
-            )
+            warn_user(f"The result is not cached: {inert(refusal)}.")
         else:
             store.put(wanted.key, lambda path: _write_entry(compiled, wanted.key, path))
     return CachedResult(compiled, wanted.key.digest, hit=False, why_miss=why)
@@ -187,7 +179,7 @@ def _key_of(
         return make_key(model, args, kwargs, **options)
     except Exception as error:  # noqa: BLE001 - an object may do anything when it is looked at
         what = f"{type(error).__name__} while its objects were looked at: {error}"
-        warnings.warn(f"This call is not cached: {inert(what)}", FastCompileWarning, stacklevel=4)
+        warn_user(f"This call is not cached: {inert(what)}")
         return CallKey(Key({UNCOVERED: f"{what}\n{uuid.uuid4()}"}), (what,))
 
 
@@ -209,11 +201,9 @@ def _look_up(store: Store, key: Key, model: Callable[..., Any]) -> CachedModel |
     except (ArtifactError, KeyFileError) as error:
         return store.reject(key, error)
     except FastCompileError as error:
-        warnings.warn(
+        warn_user(
             f"A cache entry does not load here ({type(error).__name__}): {error} "
-            "It is compiled again.",
-            FastCompileWarning,
-            stacklevel=3,
+            "It is compiled again."
         )
         return Miss(key, type(error).__name__, str(error))
 

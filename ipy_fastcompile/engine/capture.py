@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,7 +17,7 @@ import torch
 from torch.export.graph_signature import InputKind, OutputKind
 
 from .. import torch_internals
-from ..errors import CallError, CaptureError, FastCompileWarning
+from ..errors import CallError, CaptureError, warn_user
 from ..interrupts import check_whole
 from ..records import Symbol
 from ..runtime.signature import literal_of
@@ -131,7 +130,7 @@ def capture(
     bound = _bind(module, args, kwargs)
     call = PlainCall(module, args, kwargs)
     check_devices(module, args, kwargs)
-    check_gradients(args, kwargs)
+    check_gradients(call.paths, call.leaves)
     if dynamic:
         module = _with_named_keywords(module, kwargs)
         bound = _bind(module, args, kwargs)
@@ -168,7 +167,7 @@ def _warn_of(effects: Sequence[str], name: str, later: str) -> tuple[str, ...]:
     shown = ", ".join(effects[:4]) + (f" and {len(effects) - 4} more" if len(effects) > 4 else "")
     said = f"A compiled call of {name} leaves out what it does besides its result: {shown}"
     said += f"; {later}." if later else "."
-    warnings.warn(said, FastCompileWarning, stacklevel=4)
+    warn_user(said)
     return (said,)
 
 

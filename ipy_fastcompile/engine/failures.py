@@ -36,22 +36,40 @@ def _is_users(frame: traceback.FrameSummary) -> bool:
 def explain_failure(error: Exception, name: str) -> FastCompileError:
     """Say in one sentence what `torch.export` could not do with the model of this name."""
     own = _own_error(error)
-    if own is not None:
-        return own
     frame = user_frame(error)
+    if own is not None:
+        return _calls_compiled(own, name, _place(frame)) or own
     frames = traceback.extract_tb(error.__traceback__)
     line = (frame.line or "").strip() if frame else ""
     failure = Failure(
         name=name,
         kind=type(error).__name__,
         text=str(error).strip(),
-        where=f" at {frame.filename}:{frame.lineno} in {frame.name}: {line}" if frame else "",
+        where=_place(frame),
         line=line,
         is_own=bool(frames) and _is_users(frames[-1]),
         error=error,
     )
     what, hint = reason_of(failure)
     return CaptureError(what, hint, frame=frame, kind=failure.kind)
+
+
+def _place(frame: traceback.FrameSummary | None) -> str:
+    """`` at model.py:12 in forward: x.sum()``; nothing where no line is the user's."""
+    if frame is None:
+        return ""
+    return f" at {frame.filename}:{frame.lineno} in {frame.name}: {(frame.line or '').strip()}"
+
+
+def _calls_compiled(own: FastCompileError, name: str, where: str) -> CaptureError | None:
+    """The error of a compiled function that was called while what calls it was captured."""
+    if isinstance(own, CaptureError) or "tracer" not in own.facts:
+        return None
+    return CaptureError(
+        f"{name} calls a function that is compiled already{where}: its kernels cannot become part "
+        "of another graph.",
+        "Let it call the model that this function was made of, and compile both as one.",
+    )
 
 
 def _own_error(error: BaseException | None) -> FastCompileError | None:

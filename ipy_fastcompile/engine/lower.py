@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 from torch.fx import GraphModule, Node
 
 from .. import torch_internals
-from ..errors import FastCompileWarning
+from ..errors import warn_user
 from ..interrupts import check_whole
 from .boundaries import REFUSED
 from .conditions import Condition
@@ -289,11 +288,9 @@ def _check_conditions(split: SplitGraph, variant: Mapping[str, int]) -> None:
 
 def _warn_of_variant(variant: tuple[tuple[str, int], ...], name: str, reason: str) -> None:
     asked = ", ".join(f"{symbol}={size}" for symbol, size in variant)
-    warnings.warn(
+    warn_user(
         f"There are no kernels of their own for {asked}: Inductor refused {name} at these sizes "
-        f"({reason}). Calls of these sizes run the kernels for all sizes.",
-        FastCompileWarning,
-        stacklevel=4,
+        f"({reason}). Calls of these sizes run the kernels for all sizes."
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +16,7 @@ from .. import torch_internals
 from ..artifact import SavedArtifact, save_artifact
 from ..artifact.inspect import REPORT
 from ..artifact.squeeze import squeeze
-from ..errors import CaptureError, FastCompileWarning
+from ..errors import CaptureError, warn_user
 from ..interrupts import import_whole
 from ..records import Progress, Report, StageRecord
 from ..runtime.modes import set_aside
@@ -111,7 +110,7 @@ def compile(
                 packed = pack(lowered, code)
         compiled = CompiledModel(model, captured, split_graph, lowered, code, packed, clock.records)
     for alarm in compiled.report.alarms:
-        warnings.warn(alarm, FastCompileWarning, stacklevel=2)
+        warn_user(alarm)
     if check:
         compiled.report = compared(compiled, model, args, kwargs)
         check_difference(compiled.report)

@@ -5,7 +5,9 @@ Looked for before the capture, where that is possible: training mode, several de
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+import types
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -14,8 +16,10 @@ from .. import torch_internals
 from ..errors import CaptureError
 from ..runtime import plain
 from ..runtime.containers import open_container
+from ..runtime.loaded import LoadedFunction
 from ..runtime.parameters import module_of
 from .randomness import all_nodes, is_training
+from .reloadable import ReloadableModel
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:
@@ -29,10 +33,16 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
 
 
 def check_kind(model: Any) -> None:
-    """Refuse models whose code or weights are out of reach: exported, scripted, quantized."""
+    """Refuse models whose code or weights are out of reach: exported, compiled, scripted."""
     if isinstance(model, torch.export.ExportedProgram):
         raise CaptureError(
             "The model is an ExportedProgram, which is no function.", "Pass model.module() of it."
+        )
+    made = already_compiled(model)
+    if made is not None:
+        raise CaptureError(
+            f"{made!r:.80} is compiled already.",
+            "Call it as it is, or compile the model that it was made of.",
         )
     module = module_of(model)
     for name, child in module.named_modules() if module is not None else ():
@@ -51,6 +61,13 @@ def check_kind(model: Any) -> None:
                 "weights in tensors, such as torchao's or int8 buffers of your own.",
                 part=name,
             )
+
+
+def already_compiled(model: Any) -> LoadedFunction | ReloadableModel | None:
+    """The compiled model that a callable only passes its call on to, if it does."""
+    while isinstance(model, (functools.partial, types.MethodType)):
+        model = model.func if isinstance(model, functools.partial) else model.__self__
+    return model if isinstance(model, (LoadedFunction, ReloadableModel)) else None
 
 
 _QUANTIZED = ("torch.ao.nn.quantized.", "torch.ao.nn.intrinsic.quantized.")
@@ -134,11 +151,15 @@ def check_memory(named: Iterable[tuple[str, Any]]) -> None:
             )
 
 
-def check_gradients(args: Any, kwargs: Any) -> None:
+def check_gradients(paths: Sequence[str], leaves: Sequence[Any]) -> None:
     """Refuse arguments that ask for a gradient; compiled functions never record autograd."""
-    for position, tensor in enumerate(tensors_in((args, kwargs))):
-        if tensor.requires_grad and torch.is_grad_enabled():
+    if not torch.is_grad_enabled():
+        return
+    for path, leaf in zip(paths, leaves, strict=True):
+        if isinstance(leaf, torch.Tensor) and leaf.requires_grad:
             raise CaptureError(
-                f"Tensor {position} of the call requires a gradient, and so would the outputs.",
-                "Compiled functions are for inference: detach it, or compile under no_grad().",
+                f"Argument {path} requires a gradient, and so would the outputs.",
+                "Compiled functions are for inference: detach it, or make it and compile under "
+                "torch.no_grad().",
+                argument=path,
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import tempfile
-import warnings
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import Any
 
 from .. import torch_internals
 from ..artifact import SavedArtifact
-from ..errors import FastCompileWarning, NotPicklable
+from ..errors import NotPicklable, warn_user
 from ..records import ArtifactRecord, ReloadRecord, Report
 from ..runtime.again import SAVE_FIRST
 from ..runtime.fresh import measure_reloads
@@ -71,7 +70,7 @@ class ReloadableModel(ABC):
         """
         saved = self.write(file)
         for alarm in self.report.alarms:
-            warnings.warn(f"{saved.path} was saved. {alarm}", FastCompileWarning, stacklevel=2)
+            warn_user(f"{saved.path} was saved. {alarm}")
         fx = self.parts.read(self.parts.manifest["program"]["fx"])
         record = ArtifactRecord(saved.path, saved.digest, saved.size, len(fx), saved.signed)
         self.report = replace(self.report, artifact=record)

@@ -11,7 +11,6 @@ Order: open -> container -> trust -> manifest -> stamp -> ops -> members this pa
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
@@ -27,10 +26,10 @@ from ..artifact.stamp import CPU_FLAGS, VECTOR_ISA, compare_stamps, explain
 from ..errors import (
     ArtifactIncompatible,
     FastCompileError,
-    FastCompileWarning,
     KernelError,
     LowerError,
     OpMissing,
+    warn_user,
 )
 from . import bind, modes
 from .advice import what_helps
@@ -214,7 +213,7 @@ class _Loader:
 
     def warn(self, text: str) -> None:
         self.notes.append(text)
-        warnings.warn(text, FastCompileWarning, stacklevel=6)
+        warn_user(text)
 
     def _unsqueezed(self, member: str) -> bytes:
         return unsqueeze(self.parts.read(member), member)

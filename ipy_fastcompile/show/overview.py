@@ -41,7 +41,7 @@ def overview(view: View, contents: Contents, *, can_rerun: bool) -> dict[str, An
     return {
         "model": inert(report.model),
         "facts": list(report_facts(report)),
-        "summary": [list(fact) for fact in summary(report)],
+        "summary": [list(fact) for fact in summary(report) if fact[0] != "cache"],  # told below
         "key": inert(report.key),
         "cache": inert(report.cache),
         "why": [inert(why) for why in report.why_miss],

@@ -188,6 +188,8 @@ def summary(report: Report) -> tuple[tuple[str, str], ...]:
     ]
     if report.artifact:
         facts.append(("artifact", format_bytes(report.artifact.size)))
+    if report.cache == "hit":  # what follows is of the day when it was compiled
+        facts.append(("cache", "hit"))
     facts.append(("cold", format_seconds(cold)))
     if warm is not None:
         ratio = format_ratio(cold, warm)
@@ -260,8 +262,9 @@ def report_facts(report: Report) -> tuple[str, ...]:
         lines.append(f"artifact {report.artifact.path} · {report.artifact.digest[:19]}… · {signed}")
     if report.tolerance:
         lines.append(f"tolerance against eager: {report.tolerance}")
+    lines += report.notes
     if report.key:
         cache = f" · cache {report.cache}" if report.cache else ""
         lines.append(f"key {report.key[:12]}…{cache}")
     lines += [f"why a miss: {why}" for why in report.why_miss]
-    return tuple(inert(line) for line in (*lines, *report.notes))
+    return tuple(inert(line) for line in lines)

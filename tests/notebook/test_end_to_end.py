@@ -11,7 +11,7 @@ import torch
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from ipy_fastcompile.errors import CaptureError
+from ipy_fastcompile.errors import CaptureError, InputError
 from ipy_fastcompile.notebook.magics import register, unregister
 
 pytestmark = pytest.mark.slow
@@ -72,6 +72,80 @@ def test_a_module_inside_another_is_compiled_by_name(
     assert shell.user_ns["head"].report.model == "Linear"
     x = torch.ones(1, 8, 32)
     torch.testing.assert_close(shell.user_ns["head"](x), tiny_model.head(x))
+
+
+class Denoiser(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix, self.time = torch.nn.Linear(6, 6), torch.nn.Embedding(10, 6)
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor | int, *, scale: float = 1.0) -> Any:
+        return {"sample": torch.tanh(self.mix(x) + self.time(torch.as_tensor(t))) * scale}
+
+
+class Pipe:
+    """Calls its model once a step, with other numbers and another time at each."""
+
+    def __init__(self, *, tensors: bool) -> None:
+        torch.manual_seed(0)
+        self.unet: Any = Denoiser().eval()
+        self.tensors = tensors
+
+    @torch.no_grad()
+    def __call__(self, n_steps: int, batch: int = 2) -> torch.Tensor:
+        x = torch.randn(batch, 6, generator=torch.Generator().manual_seed(1))
+        for step in reversed(range(n_steps)):
+            t = torch.tensor(step) if self.tensors else step
+            x = x - 0.1 * self.unet(x, t, scale=0.5)["sample"]
+        return x
+
+
+@pytest.mark.usefixtures("real")
+def test_the_model_of_a_pipeline_computes_the_same_at_every_step(
+    shell: InteractiveShell, run: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "unet.fastcompile"
+    pipe = shell.user_ns["pipe"] = Pipe(tensors=True)
+    expected, larger = pipe(5), pipe(9, batch=4)
+    options = f"-m pipe.unet --dynamic x:0=batch --no-warm -q --save {path}"
+    cell = run(f"%%fastcompile {options}\nfirst = pipe(5)\nimage = pipe(5)")
+    assert cell.error is None, cell.printed
+    assert torch.equal(shell.user_ns["first"], expected)
+    assert torch.equal(shell.user_ns["image"], expected)
+    assert not pipe.unet._forward_pre_hooks
+    run(f"pipe.unet = %fastcompile_load {path} pipe.unet")
+    assert not isinstance(pipe.unet, torch.nn.Module)
+    torch.testing.assert_close(pipe(5), expected)
+    torch.testing.assert_close(pipe(9, batch=4), larger)
+
+
+@pytest.mark.usefixtures("real")
+def test_a_time_that_is_a_number_is_that_of_the_first_call_or_refused(
+    shell: InteractiveShell, run: Any
+) -> None:
+    pipe = shell.user_ns["pipe"] = Pipe(tensors=False)
+    expected = pipe(3)
+    cell = run("%%fastcompile -m pipe.unet --no-warm -q -o unet\npipe(3)")
+    assert cell.error is None, cell.printed
+    assert torch.equal(cell.value, expected)
+    x, unet = torch.ones(2, 6), shell.user_ns["unet"]
+    torch.testing.assert_close(unet(x, 2, scale=0.5), pipe.unet(x, 2, scale=0.5))
+    with pytest.raises(InputError, match=r"Argument t "):
+        unet(x, 1, scale=0.5)
+    pipe.unet = unet
+    with pytest.raises(InputError, match=r"Argument t "):
+        pipe(3)
+
+
+@pytest.mark.usefixtures("real")
+def test_what_is_compiled_already_says_so_in_a_cell(shell: InteractiveShell, run: Any) -> None:
+    shell.user_ns["pipe"] = Pipe(tensors=True)
+    run("%%fastcompile -m pipe.unet --no-warm -q -o unet\npipe(1)")
+    cell = run("%%fastcompile --no-warm\nunet(torch.ones(2, 6), torch.tensor(1), scale=0.5)")
+    assert isinstance(cell.error, UsageError)
+    assert "is compiled already. Call it as it is, or" in str(cell.error)
+    cell = run("pipe.unet = unet\n%fastcompile --no-warm -m pipe.unet pipe(1)")
+    assert "is compiled already. Call it as it is, or" in str(cell.error)
 
 
 @pytest.mark.usefixtures("real")

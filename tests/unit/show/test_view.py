@@ -84,6 +84,15 @@ def test_the_summary_says_what_matters(report: Report) -> None:
     assert "artifact" not in line
 
 
+def test_a_hit_says_so_in_the_summary_and_notes_come_before_why_a_miss(report: Report) -> None:
+    assert "cache" not in summary_line(report)
+    hit = replace(report, cache="hit", why_miss=())
+    assert " · cache hit · cold 17.1 s · " in summary_line(hit)
+    missed = replace(report, key="5" * 64, why_miss=("one differs",), notes=("left out",))
+    facts = report_facts(missed)
+    assert facts.index("left out") < facts.index("why a miss: one differs")
+
+
 def test_the_peak_counts_what_only_a_kernel_sees(report: Report) -> None:
     assert peak_bytes(report) == report.predicted_peak
     assert peak_bytes(report) > max(line.live_bytes for line in report.lines)
