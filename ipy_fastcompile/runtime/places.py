@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from .. import torch_internals
+from .wrappers import step_into
 
 
 class Place(NamedTuple):
@@ -48,6 +49,10 @@ class Places:
         return Place(None, key, owner, getattr(owner, key, None))
 
     def _enter(self, path: str, owner: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        while step := step_into(owner):  # `torch.compile`'s or `nn.DataParallel`'s: the model in it
+            modules = torch_internals.modules_of(owner)
+            self.steps.append((modules, step, modules[step]))
+            owner = modules[step]
         tables = torch_internals.tensors_of(owner) if _is_module(owner) else ({}, {})
         self._owners[path] = entry = (owner, *tables)
         return entry

@@ -25,11 +25,12 @@ def unwrapped(module: Any) -> Any:
 
 def step_into(module: Any) -> str:
     """The name under which a wrapper keeps what it wraps, "" for any module else."""
+    children = getattr(module, "__dict__", {}).get("_modules")
+    if not children or ("module" not in children and "_orig_mod" not in children):
+        return ""  # so nearly always, and much faster told than by the classes
     if isinstance(module, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)):
         return "module"
-    if type(module).__name__ == "OptimizedModule" and "_orig_mod" in getattr(
-        module, "_modules", ()
-    ):
+    if type(module).__name__ == "OptimizedModule" and "_orig_mod" in children:
         return "_orig_mod"
     return ""
 
