@@ -35,6 +35,7 @@ from .preflight import (
     check_devices,
     check_gradients,
     check_kind,
+    check_layouts,
     check_memory,
     check_mode,
     check_statistics,
@@ -419,6 +420,7 @@ def _read_program(
     check_memory(
         (f"The {p.kind} {p.name}", bound.get(p.name)) for p in parameters if p.placeholder in used
     )
+    check_layouts(program.graph_module)
     constants = {
         name: value.detach().resolve_conj().resolve_neg()
         for name, value in held.items()

@@ -96,9 +96,9 @@ def leaves_of(tree: Any) -> tuple[list[Any], Any]:
 
 
 def cloned(tree: Any) -> Any:
-    """The same containers with copies of the tensors."""
+    """The same containers with copies of the tensors, laid out as they are."""
     if isinstance(tree, torch.Tensor):
-        return tree.clone()
+        return _copy(tree)
     opened = open_container(tree)
     if opened is None:
         return tree
@@ -107,6 +107,17 @@ def cloned(tree: Any) -> Any:
     close = finder(opened.kind, name, {name: opened.type}, opened.context)
     count = len(opened.items)
     return close(opened.keys, children[:count], opened.names, children[count:])
+
+
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy with the same strides; `clone` makes those of a slice others."""
+    copy = tensor.detach().clone()
+    is_plain = tensor.layout is torch.strided and not (tensor.is_conj() or tensor.is_neg())
+    if not is_plain or copy.stride() == tensor.stride() or not tensor.numel():
+        return copy
+    span = 1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
+    memory = tensor.detach().as_strided((span,), (1,), tensor.storage_offset()).clone()
+    return memory.as_strided(tensor.shape, tensor.stride(), 0)
 
 
 def _snapshot(model: Any) -> list[tuple[torch.Tensor, torch.Tensor]]:

@@ -24,6 +24,7 @@ from .tolerance import Bounds, bounds_for, compare
 from .unharmed import Kept, keep, put_back, silent
 
 DRAWS = "Draws random numbers at every call"
+_SECOND = "a second call"
 
 
 @dataclass(frozen=True)
@@ -77,15 +78,18 @@ def compare_with_eager(
 ) -> Comparison:
     """Run eager and a newly loaded ``compiled`` on the same call, and compare all that they do.
 
-    That is the result, what is written to arguments, and what is written to buffers.
+    That is the result, what is written to arguments and to buffers, and the result of a second
+    call.
     """
     kwargs = dict(kwargs or {})
     bounds = bounds_for(_dtypes(compiled.report))
     is_random = any(note.startswith(DRAWS) for note in compiled.report.notes)
     kept = keep(model)
     with silent():
-        eager = _run(model, model, args, kwargs, kept)
-        fast = _run(lambda: _loaded(compiled, model), model, args, kwargs, kept, load=True)
+        # Random numbers of a second call depend on how many the first one drew.
+        calls = 1 if is_random else 2
+        eager = _run(lambda: model, model, args, kwargs, kept, calls)
+        fast = _run(lambda: _loaded(compiled, model), model, args, kwargs, kept, calls)
     error, where = _first_difference(eager, fast, bounds)
     tolerance = str(bounds)
     if not where:
@@ -93,7 +97,9 @@ def compare_with_eager(
         return Comparison(error, tolerance, note=note)
     size = f" by {error:.2g}" if error < float("inf") else ""
     words = f"The compiled model differs from eager{size} in {where}; allowed is {tolerance}."
-    if eager.outputs and fast.outputs:
+    if where.startswith(_SECOND):
+        words += " A call reads what an earlier one left behind, and a compiled one leaves none."
+    elif eager.outputs and fast.outputs:
         with silent():
             found = diagnose(
                 compiled, model, args, kwargs, kept, eager.outputs, is_random=is_random
@@ -115,18 +121,19 @@ class _Outcome:
 
 
 def _run(
-    function: Any,
+    make: Callable[[], Callable[..., Any]],
     model: Callable[..., Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     kept: Kept,
-    *,
-    load: bool = False,
+    calls: int,
 ) -> _Outcome:
+    again = [(tuple(args), dict(kwargs))] * (calls - 1)
     args, kwargs = cloned(tuple(args)), cloned(dict(kwargs))
     try:
         with torch.no_grad():
-            result = (function() if load else function)(*args, **kwargs)
+            function = make()
+            result = function(*args, **kwargs)
             outputs, structure = leaves_of(result)
             outputs = [v.clone() if isinstance(v, torch.Tensor) else v for v in outputs]
             rest = {
@@ -135,6 +142,9 @@ def _run(
             }
             buffers = model.named_buffers() if isinstance(model, torch.nn.Module) else ()
             rest |= {f"buffer {name} after the call": b.clone() for name, b in buffers}
+            for more, named in again:
+                leaves, _ = leaves_of(function(*cloned(more), **cloned(named)))
+                rest |= {f"{_SECOND}, output {i}": value for i, value in enumerate(leaves)}
     except FastCompileError as error:
         return _Outcome([], "", {}, f"{type(error).__name__}: {error}")
     except Exception as error:  # noqa: BLE001 - whatever a model raises is what is compared

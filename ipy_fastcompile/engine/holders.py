@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import itertools
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -339,6 +340,11 @@ def _memory(where: str, value: Any) -> Found:
     return [holder], [(where, value.__wrapped__)]
 
 
+def _count(where: str, value: Any) -> Found:
+    """A counter of itertools, which nothing sets back."""
+    return [Holder(lambda: {"": repr(value)}, {"": repr(value)}, lambda: None, lambda _: where)], []
+
+
 _LOOKS: tuple[tuple[Any, Callable[[str, Any], Found]], ...] = (
     (dict, _dict),
     ((list, collections.deque), _sequence),
@@ -349,5 +355,6 @@ _LOOKS: tuple[tuple[Any, Callable[[str, Any], Found]], ...] = (
     (functools.partial, _partial),
     ((property, staticmethod, classmethod), _wrapped),
     (_MEMORY, _memory),
+    (itertools.count, _count),
     (type, _class),
 )

@@ -75,8 +75,8 @@ def compile(
     progress:
         Called with a `records.Progress` as the stages go on.
     check:
-        Compare the result of this call with eager's, under one seed; the report then has
-        ``max_error`` and the ``tolerance`` that was allowed. The model is left as it was.
+        Compare the results of two such calls in a row with eager's, under one seed; the report
+        then has ``max_error`` and the ``tolerance`` that was allowed. The model is left as it was.
 
     Raises
     ------

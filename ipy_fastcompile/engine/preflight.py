@@ -20,6 +20,7 @@ from ..runtime.loaded import LoadedFunction
 from ..runtime.parameters import module_of
 from .randomness import all_nodes, is_training
 from .reloadable import ReloadableModel
+from .sources import place, read_source
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:
@@ -149,6 +150,25 @@ def check_memory(named: Iterable[tuple[str, Any]]) -> None:
             raise CaptureError(
                 f"{name} {flaw.what}, and compiled kernels read memory.", flaw.hint, name=name
             )
+
+
+def check_layouts(graph_module: torch.fx.GraphModule) -> None:
+    """Refuse compressed sparse tensors inside: neither a graph of them nor a kernel can be kept."""
+    for node in all_nodes(graph_module):
+        value = node.meta.get("val")
+        is_made = node.op == "call_function" and isinstance(value, torch.Tensor)
+        if is_made and value.layout in _COMPRESSED:
+            source = read_source(node.meta.get("stack_trace"))
+            where = f" ({place(source)}: {source.text})" if source else ""
+            raise CaptureError(
+                f"The model makes a tensor of layout {str(value.layout)[6:]}{where}, which no "
+                "artifact can hold a graph of.",
+                "Compute it with dense tensors, or with to_sparse(), which runs uncompiled.",
+                node=node.name,
+            )
+
+
+_COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 
 
 def check_gradients(paths: Sequence[str], leaves: Sequence[Any]) -> None:

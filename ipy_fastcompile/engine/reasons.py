@@ -242,6 +242,19 @@ def _quantised(failure: Failure) -> Reason | None:
     )
 
 
+def _sparse(failure: Failure) -> Reason | None:
+    found = re.search(r"Sparse (\w+) tensors do not have strides", failure.text)
+    if found is None:
+        return None
+    return (
+        (
+            f"{failure.name} uses a sparse tensor of layout {found[1]}{failure.where}, and "
+            "compiled kernels read memory."
+        ),
+        "Convert it with .to_dense() before the call.",
+    )
+
+
 def _script(failure: Failure) -> Reason | None:
     text = failure.text
     if "ScriptModule" not in text and "torch.jit" not in failure.line:
@@ -278,6 +291,7 @@ _REASONS: tuple[Callable[[Failure], Reason | None], ...] = (
     _lifted,
     _elsewhere,
     _quantised,
+    _sparse,
     _script,
     _recursion,
 )

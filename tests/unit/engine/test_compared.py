@@ -17,6 +17,7 @@ from torch import Tensor, nn
 import ipy_fastcompile as fc
 from ipy_fastcompile import errors, torch_internals
 from ipy_fastcompile.engine.cached import compile_cached
+from ipy_fastcompile.engine.check import cloned
 from ipy_fastcompile.engine.compared import compare_with_eager
 from ipy_fastcompile.engine.tolerance import WHOLE, bounds_for, compare
 from ipy_fastcompile.show.text import render_text
@@ -180,3 +181,51 @@ def test_results_in_types_that_are_local_to_a_function_are_compared() -> None:
     assert compiled.report.max_error == 0
     with pytest.raises(errors.DiffersFromEager, match="differs from eager by 1e"):
         fc.compile(lambda x: Result(Modal()(x)), (X,), check=True)
+
+
+class CountsInEager(nn.Module):
+    """Keeps a count that no capture sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.compiler.is_exporting():
+            return x + 0
+        self.calls += 1
+        return x + (self.calls - 1)
+
+
+def test_a_second_call_that_differs_is_raised_as_such() -> None:
+    with pytest.raises(
+        errors.DiffersFromEager, match=r"in a second call, output 0, float32"
+    ) as caught:
+        fc.compile(CountsInEager(), (X,), check=True)
+    assert "reads what an earlier one left behind" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        X[:, 1:],
+        X[:, :, ::2],
+        X.transpose(0, 2),
+        X[0, :, :1].expand(3, 5),
+        X.to(torch.complex64)[..., ::2].conj(),
+        X[:0, :, ::2],
+        X[0, 0, 3],
+    ],
+)
+def test_copies_of_arguments_have_their_layout_and_memory_of_their_own(tensor: Tensor) -> None:
+    (copied,) = cloned((tensor,))
+    assert torch.equal(copied, tensor)
+    assert copied.shape == tensor.shape
+    assert copied.stride() == tensor.stride() or tensor.is_conj()
+    assert not tensor.numel() or copied.data_ptr() != tensor.data_ptr()
+
+
+def test_a_sliced_argument_is_compared() -> None:
+    call = (X[:, 1:, ::2],)
+    assert fc.compile(nn.ReLU().eval(), call, check=True).report.difference == ""

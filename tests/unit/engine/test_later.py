@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -162,3 +163,9 @@ def test_where_eager_cannot_be_called_again_the_words_say_so() -> None:
 
     with pytest.warns(errors.FastCompileWarning, match="results of later calls may differ"):
         capture(Remembers(how), (X,))
+
+
+def test_a_counter_that_cannot_be_set_back_is_named() -> None:
+    steps = itertools.count(1)
+    with pytest.warns(errors.FastCompileWarning, match=r"steps \('count\(1\)'.* may differ"):
+        capture(lambda x: x * next(steps), (X,))
