@@ -156,8 +156,9 @@ def check_layouts(graph_module: torch.fx.GraphModule) -> None:
     """Refuse compressed sparse tensors inside: neither a graph of them nor a kernel can be kept."""
     for node in all_nodes(graph_module):
         value = node.meta.get("val")
-        is_made = node.op == "call_function" and isinstance(value, torch.Tensor)
-        if is_made and value.layout in _COMPRESSED:
+        if node.op != "call_function" or not isinstance(value, torch.Tensor):
+            continue
+        if value.layout in _COMPRESSED:
             source = read_source(node.meta.get("stack_trace"))
             where = f" ({place(source)}: {source.text})" if source else ""
             raise CaptureError(
