@@ -12,15 +12,13 @@ import inspect
 import re
 import types
 from collections.abc import Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
 
 from ..errors import CallError
 from .scope import Steps, compile_steps, scope_of
-
-if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
 
 # What happens to a call: (callee, args, kwargs) -> the value that the call has in the cell.
 OnCall = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -152,6 +150,8 @@ def check_callee(callee: Any, name: str) -> None:
         what = f"{name} is a class, and calling it makes an object of it."
     elif inspect.isbuiltin(callee) or isinstance(callee, types.MethodWrapperType):
         what = f"{name} is a built-in function, not a model."
+    elif isinstance(getattr(callee, "__self__", None), InteractiveShell):
+        what = "A magic, or a command of the shell, is not the call of a model."
     elif not callable(callee):
         what = f"{name} is of type {type(callee).__name__} and cannot be called."
     else:

@@ -190,6 +190,9 @@ def test_a_cell_of_comments_is_refused(shell: InteractiveShell, recorder: Record
         ("[].__len__()", "[].__len__ is a built-in function, not a model."),
         ("dict(a=1)", "dict is a class, and calling it makes an object of it."),
         ("answer(1)", "answer is of type int and cannot be called."),
+        ("%time answer(1)", "A magic, or a command of the shell, is not the call of a model."),
+        ("%%time\nanswer(1)", "A magic, or a command of the shell, is not the call of a model."),
+        ("out = !echo answer", "A magic, or a command of the shell, is not the call of a model."),
     ],
 )
 def test_a_callee_that_is_no_model_is_named(
