@@ -84,7 +84,7 @@ def compare_with_eager(
     kwargs = dict(kwargs or {})
     bounds = bounds_for(_dtypes(compiled.report))
     is_random = any(note.startswith(DRAWS) for note in compiled.report.notes)
-    kept = keep(model)
+    kept = keep(model, is_writing=bool(compiled.parts.manifest["program"]["written"]))
     with silent():
         # Random numbers of a second call depend on how many the first one drew.
         calls = 1 if is_random else 2

@@ -37,7 +37,7 @@ def check_later_calls(
     Raises CaptureError when the second or third call of the model gives another result than the
     graph of the first one does; ``effects`` are what it may read.
     """
-    kept = keep(model)
+    kept = keep(model, is_writing=bool(captured.memory.written))
     try:
         with silent(), torch.no_grad():
             values = _values(captured, module)

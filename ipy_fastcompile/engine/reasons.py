@@ -214,9 +214,9 @@ def _elsewhere(failure: Failure) -> Reason | None:
     return (
         (
             f"{failure.name} computes something where torch.export does not see it, in another "
-            "thread or a library."
+            "thread, a library, or through .data."
         ),
-        "Compute it in forward itself.",
+        "Compute it in forward itself, with detach() or copy_() under no_grad() instead of .data.",
     )
 
 

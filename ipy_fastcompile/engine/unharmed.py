@@ -31,11 +31,14 @@ class Kept:
     generators: dict[str, Any]
 
 
-def keep(model: Callable[..., Any]) -> Kept:
-    """Note what ``model`` holds now."""
+def keep(model: Callable[..., Any], *, is_writing: bool = False) -> Kept:
+    """Note what ``model`` holds now; its parameters as well where calls write to some of them."""
     snapshot = take_snapshot({"model": model})
     copies, left = [], _MOST
-    for tensor in sorted(snapshot.tensors, key=torch.Tensor.nelement):
+    tensors = list(snapshot.tensors)
+    if is_writing:
+        tensors += {p for module in snapshot.modules for p in module.parameters()}
+    for tensor in sorted(tensors, key=torch.Tensor.nelement):
         left -= tensor.nelement() * tensor.element_size()
         if left < 0:
             break

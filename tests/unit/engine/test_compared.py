@@ -229,3 +229,28 @@ def test_copies_of_arguments_have_their_layout_and_memory_of_their_own(tensor: T
 def test_a_sliced_argument_is_compared() -> None:
     call = (X[:, 1:, ::2],)
     assert fc.compile(nn.ReLU().eval(), call, check=True).report.difference == ""
+
+
+class Decays(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+        self.calls = 0
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        with torch.no_grad():
+            self.linear.weight.mul_(0.5)
+        return self.linear(x)
+
+
+def test_a_parameter_that_a_call_writes_to_is_put_back() -> None:
+    model = Decays()
+    weight = model.linear.weight.detach().clone()
+    with pytest.warns(errors.FastCompileWarning, match="3 calls in a row are eager's even so"):
+        compiled = fc.compile(model, (X,), check=True)
+    assert compiled.report.difference == ""
+    assert torch.equal(model.linear.weight, weight)
+    compiled(X)
+    assert torch.equal(model.linear.weight, weight / 2)
