@@ -466,6 +466,9 @@ def known_answer(
 # --- lowering (torch._inductor; seen on 2.11 and 2.13) -------------------------------------------
 
 
+# What `torch.compile` notes on a module and on its parameters, for itself alone (seen on 2.13).
+MARKS_OF_TORCH_COMPILE = frozenset({"_is_torch_compile", "_dynamo_static_input_type"})
+
 # What a compile imports, in steps of a second or two; between any two of them all is whole.
 COMPILER_MODULES = (
     "sympy",

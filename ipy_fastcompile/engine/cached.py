@@ -24,6 +24,7 @@ from ..errors import ArtifactError, CacheMiss, CallError, FastCompileError, KeyF
 from ..records import Report
 from ..runtime.load import load_parts
 from ..runtime.loaded import LoadedFunction
+from ..runtime.wrappers import unwrapped
 from .compared import compared
 from .keepable import keepable
 from .key import UNCOVERED, CallKey, make_key
@@ -131,7 +132,7 @@ def compile_cached(
     check_kind(model)
     store = store or Store()
     options: dict[str, Any] = {"dynamic": dynamic, "split_at": split_at, "sizes": sizes}
-    wanted = _key_of(model, args, kwargs, options)
+    wanted = _key_of(unwrapped(model), args, kwargs, options)
     why = _why_not(wanted, force=force)
     if not why:
         found = _look_up(store, wanted.key, model)

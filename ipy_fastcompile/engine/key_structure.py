@@ -19,6 +19,8 @@ from .key_words import word_set
 # What `nn.Module` keeps in every instance: children and tensors are described apart, and hooks by
 # their values, since their keys count the hooks of the whole process.
 _CHILDREN = frozenset({"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"})
+# A model stays what it is when `torch.compile` has run it, for comparison.
+_LEFT_OUT = _CHILDREN | torch_internals.MARKS_OF_TORCH_COMPILE
 _HOOKS = word_set(
     """
     _backward_pre_hooks _backward_hooks _forward_hooks _forward_hooks_with_kwargs
@@ -48,7 +50,7 @@ def describe_tree(walker: Walker, root: nn.Module, path: str = "model") -> None:
             if attribute in _HOOKS:
                 if value:
                     describe(walker, f"{name}.{attribute}", list(value.values()))
-            elif attribute not in _CHILDREN and not (attribute == _ALWAYS_NONE and value is None):
+            elif attribute not in _LEFT_OUT and not (attribute == _ALWAYS_NONE and value is None):
                 with walker.attribute(attribute):
                     describe(walker, f"{name}.{attribute}", value)
         children = vars(module)["_modules"]
@@ -78,7 +80,8 @@ def name_tensors(walker: Walker, root: nn.Module, path: str = "model") -> None:
         note = "" if shared == name else f", {tensor.storage_offset()} into the memory of {shared}"
         walker.line(name, f"{kind} {tensor_text(tensor)}{note}")
         for attribute, value in sorted(vars(tensor).items()):
-            describe(walker, f"{name}.{attribute}", value)
+            if attribute not in torch_internals.MARKS_OF_TORCH_COMPILE:
+                describe(walker, f"{name}.{attribute}", value)
 
 
 def describe_module(walker: Walker, path: str, module: nn.Module, depth: int) -> None:

@@ -312,3 +312,20 @@ def test_what_runs_uncompiled_is_not_kept_and_says_so_each_time(
     recovered = compile_cached(model, (x,), store=store)
     assert (recovered.hit, len(recovered.model.lowered.kernels)) == (False, 1)
     assert compile_cached(model, (x,), store=store).hit
+
+
+def test_a_model_that_torch_compile_has_run_is_the_same_model(store: Store) -> None:
+    model, x = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Tanh()).eval(), torch.ones(2, 3)
+    first = compile_cached(model, (x,), store=store)
+    beside = torch.compile(model, backend="eager")
+    expected = beside(x)
+    assert vars(model.get_parameter("0.weight")), "nothing was noted on the parameters"
+    for asked in (model, beside, torch.compile(model), torch.nn.DataParallel(model)):
+        again = compile_cached(asked, (x,), store=store)
+        assert again.hit, again.why_miss
+        torch.testing.assert_close(again.model(x), expected)
+    model.get_parameter("0.weight").marked = True
+    missed = compile_cached(model, (x,), store=store)
+    assert not missed.hit
+    assert any("marked" in why for why in missed.why_miss)
+    assert first.key != missed.key
