@@ -95,11 +95,11 @@ def test_a_misfit_is_named_with_expected_and_found(compiled: Any, misfit: Any) -
     ("args", "kwargs", "argument", "what"),
     [
         ((X,), {"flag": True}, "mask", "is missing"),
-        ((X, MASK), {}, "flag", "is missing"),
+        ((X, MASK), {"flag": False}, "flag", "has the value False"),
         ((X, MASK), {"flag": True, "scale": 2}, "scale", "was not part of the call"),
         ((X, MASK), {"flag": True, "x": X}, "x", ""),
     ],
-    ids=["missing", "missing keyword", "extra", "twice"],
+    ids=["missing", "no default", "extra", "twice"],
 )
 def test_a_missing_or_extra_argument_is_named(
     compiled: Any, args: Any, kwargs: Any, argument: str, what: str
@@ -120,6 +120,7 @@ def test_what_fits_is_computed(compiled: Any, model: nn.Module) -> None:
         x, mask = torch.randn(rows, 4), torch.randn(rows, 1)
         with torch.no_grad():
             assert torch.equal(compiled(x, mask, flag=True), model(x, mask))
+            assert torch.equal(compiled(x, mask), model(x, mask))
 
 
 def test_other_strides_are_copied_into_the_compiled_layout(compiled: Any, model: nn.Module) -> None:
