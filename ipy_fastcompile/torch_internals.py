@@ -1296,14 +1296,14 @@ def without_log_of_failure() -> Iterator[None]:
 # --- where a module keeps what it has (torch.nn.Module; seen on 2.11 and 2.13) -------------------
 
 
-def tensors_of(module: torch.nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The dicts in which a module itself keeps parameters and buffers; values may be None."""
-    return module._parameters, module._buffers
+def tables_of(
+    module: torch.nn.Module,
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The dicts in which a module itself keeps parameters, buffers and submodules.
 
-
-def modules_of(module: torch.nn.Module) -> dict[str, Any]:
-    """The dict in which a module keeps its submodules; values may be None."""
-    return module._modules
+    Values may be None.
+    """
+    return module._parameters, module._buffers, module._modules
 
 
 # --- what a tensor's memory is (torch._C; seen on 2.11 and 2.13) ---------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import torch
@@ -47,35 +48,38 @@ def find_parameters(
     Raises ParameterError naming the tensor that is missing or does not fit, and both sides.
     """
     lookup = source if isinstance(source, Lookup) else Lookup(source, stored)
-    dtypes: dict[str, torch.dtype] = {}
-    devices: dict[str, torch.device] = {}
-    tensors = []
-    places = []
-    for name, kind, dtype_name, shape, stride, device_name in specs:
-        if dtype_name not in dtypes:
-            dtypes[dtype_name] = getattr(torch, dtype_name)
-        if device_name not in devices:
-            devices[device_name] = torch.device(device_name)
-        device = devices[device_name]
-        place = None
-        if kind == "constant":
-            tensor = _laid_out(stored[name].to(device), stride)
-        else:
-            tensor, place = lookup.find(name)
-        if not plain.is_plain(tensor):
-            _refuse_flaw(name, kind, tensor)
-        if (
-            tensor.dtype is not dtypes[dtype_name]
-            or tensor.shape != tuple(shape)
-            or tensor.device != device
-            or not _has_strides(tensor, stride)
-        ):
-            raise _misfit(name, kind, tensor, dtype_name, shape, stride, device_name)
-        if not plain.has_memory(tensor):
-            _refuse_flaw(name, kind, tensor)
-        tensors.append(plain.alias(tensor))
-        places.append(place)
-    return Found(tensors, places)
+    dtypes = {name: getattr(torch, name) for name in {row[2] for row in specs}}
+    devices = {name: torch.device(name) for name in {row[5] for row in specs}}
+    tensors, places = lookup.find_all([row[0] for row in specs if row[1] != "constant"])
+    for position, (name, kind, _, _, stride, device_name) in enumerate(specs):
+        if kind == "constant":  # the artifact's own
+            tensors.insert(position, _laid_out(stored[name].to(devices[device_name]), stride))
+            places.insert(position, None)
+    wanted = [(dtypes[row[2]], tuple(row[3]), devices[row[5]]) for row in specs]
+    # Nearly all are whole storages, contiguous, of the usual classes: that is asked of all at once.
+    if not (
+        plain.are_whole(tensors)
+        and list(map(_metadata, tensors)) == wanted
+        and not any(map(_stride, specs))
+    ):
+        for row, tensor, metadata in zip(specs, tensors, wanted, strict=True):
+            _check(row, tensor, metadata)
+    return Found(list(map(plain.alias, tensors)), places)
+
+
+_metadata = attrgetter("dtype", "shape", "device")
+_stride = itemgetter(4)
+
+
+def _check(row: Sequence[Any], tensor: torch.Tensor, wanted: tuple[Any, ...]) -> None:
+    """One tensor beside its specification; raises ParameterError."""
+    name, kind, dtype_name, shape, stride, device_name = row
+    if not plain.is_plain(tensor):
+        _refuse_flaw(name, kind, tensor)
+    if _metadata(tensor) != wanted or not _has_strides(tensor, stride):
+        raise _misfit(name, kind, tensor, dtype_name, shape, stride, device_name)
+    if not plain.has_memory(tensor):
+        _refuse_flaw(name, kind, tensor)
 
 
 def _refuse_flaw(name: str, kind: str, tensor: torch.Tensor) -> None:
@@ -163,19 +167,24 @@ class Lookup:
                 "Pass a torch.nn.Module or a mapping of names to tensors.",
             )
 
-    def find(self, name: str) -> tuple[torch.Tensor, Place | None]:
-        """The tensor of this name, and where a module keeps it; raises ParameterError."""
-        place = None
-        if self._mapping is not None:
-            tensor = self._given(name)
-            if tensor is None:
-                tensor = self._stored.get(name)
+    def find_all(self, names: Sequence[str]) -> Found:
+        """The tensors of these names, and where a module keeps them; raises ParameterError."""
+        places: list[Place | None] = []
+        if self._mapping is None:
+            places += self.places.find_all(names)
+            tensors = [place.tensor for place in places if place is not None]
         else:
-            place = self.places.find(name)
-            tensor = place.tensor
-        if not isinstance(tensor, torch.Tensor):
+            places += [None] * len(names)
+            tensors = [self._given(name) for name in names]
+        for position, tensor in enumerate(tensors):
+            if isinstance(tensor, torch.Tensor):
+                continue
+            name = names[position]
+            if tensor is None and self._mapping is not None and name in self._stored:
+                tensors[position] = self._stored[name]
+                continue
             raise self._missing(name) if tensor is None else _no_tensor(name, tensor)
-        return tensor, place
+        return Found(tensors, places)
 
     def get(self, name: str) -> tuple[torch.Tensor | None, Place | None]:
         """The same, or None where there is no such tensor."""

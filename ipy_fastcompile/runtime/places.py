@@ -6,6 +6,7 @@ a place. Looking there is a C function's work, so that it can be done at every c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
@@ -31,38 +32,41 @@ class Places:
     """
 
     def __init__(self, root: Any) -> None:
-        self._owners: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {}
+        self._owners: dict[str, _Tables] = {}
         self.steps: list[tuple[dict[str, Any], str, Any]] = []
         self.attributes: list[tuple[Any, str, Any]] = []
         self._enter("", root)
 
     def find(self, name: str) -> Place:
         """The place of a path such as ``layers.0.weight``; its ``tensor`` may be None."""
-        prefix, _, key = name.rpartition(".")
-        owner, parameters, buffers = self._owners.get(prefix) or self._owner(prefix)
-        tensor = parameters.get(key)
-        if tensor is not None:
-            return Place(parameters, key, owner, tensor)
-        tensor = buffers.get(key)
-        if tensor is not None:
-            return Place(buffers, key, owner, tensor)
-        return Place(None, key, owner, getattr(owner, key, None))
+        return self.find_all((name,))[0]
 
-    def _enter(self, path: str, owner: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    def find_all(self, names: Iterable[str]) -> list[Place]:
+        """The place of each path. One loop: it runs once for every tensor of every load."""
+        owners, found, place = self._owners, [], Place._make
+        for name in names:
+            prefix, _, key = name.rpartition(".")
+            owner, parameters, buffers, _ = owners.get(prefix) or self._owner(prefix)
+            if (tensor := parameters.get(key)) is not None:
+                found.append(place((parameters, key, owner, tensor)))
+            elif (tensor := buffers.get(key)) is not None:
+                found.append(place((buffers, key, owner, tensor)))
+            else:
+                found.append(Place(None, key, owner, getattr(owner, key, None)))
+        return found
+
+    def _enter(self, path: str, owner: Any) -> _Tables:
         while step := step_into(owner):  # `torch.compile`'s or `nn.DataParallel`'s: the model in it
-            modules = torch_internals.modules_of(owner)
+            modules = torch_internals.tables_of(owner)[2]
             self.steps.append((modules, step, modules[step]))
             owner = modules[step]
-        tables = torch_internals.tensors_of(owner) if _is_module(owner) else ({}, {})
+        tables = torch_internals.tables_of(owner) if isinstance(owner, torch.nn.Module) else _NONE
         self._owners[path] = entry = (owner, *tables)
         return entry
 
-    def _owner(self, path: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-        if path in self._owners:
-            return self._owners[path]
+    def _owner(self, path: str) -> _Tables:
         prefix, _, key = path.rpartition(".")
-        owner = self._owner(prefix)[0]
-        modules = torch_internals.modules_of(owner) if _is_module(owner) else {}
+        owner, _, _, modules = self._owners.get(prefix) or self._owner(prefix)
         found = modules.get(key)
         if found is not None:
             self.steps.append((modules, key, found))
@@ -72,5 +76,6 @@ class Places:
         return self._enter(path, found)
 
 
-def _is_module(value: Any) -> bool:
-    return isinstance(value, torch.nn.Module)
+# An object on the way, and its dicts of parameters, buffers and submodules.
+_Tables = tuple[Any, dict[str, Any], dict[str, Any], dict[str, Any]]
+_NONE: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = ({}, {}, {})

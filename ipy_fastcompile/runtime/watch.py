@@ -66,7 +66,7 @@ class Watch:
         for holder, key, module in steps:
             if id(holder) in seen:
                 continue
-            if all(_plain_equality(value) for value in holder.values()):
+            if all(map(_plain_equality, set(map(type, holder.values())))):
                 seen.add(id(holder))
                 self._tables.append(holder)
                 self._copies.append(dict(holder))
@@ -155,7 +155,6 @@ def _is_in_place(tensor: Any, bound: torch.Tensor) -> bool:
     return _is_alike(tensor, bound) and _address(tensor) == _address(bound)
 
 
-def _plain_equality(value: Any) -> bool:
-    """Whether ``==`` of an object is that of all objects: the same one."""
-    found: Any = type(value).__eq__
-    return found is object.__eq__
+def _plain_equality(kind: Any) -> bool:
+    """Whether ``==`` of a class's objects is that of all objects: the same one."""
+    return kind.__eq__ is object.__eq__
