@@ -67,11 +67,11 @@ class Assigned:
 
 
 def _parameters_of(module: torch.nn.Module) -> dict[str, Any]:
-    return torch_internals.tensors_of(module)[0]
+    return torch_internals.tables_of(module)[0]
 
 
 def _buffers_of(module: torch.nn.Module) -> dict[str, Any]:
-    return torch_internals.tensors_of(module)[1]
+    return torch_internals.tables_of(module)[1]
 
 
 def _is_plain(value: Any) -> bool:
