@@ -1306,6 +1306,11 @@ def tables_of(
     return module._parameters, module._buffers, module._modules
 
 
+def has_pre_hooks(module: torch.nn.Module) -> bool:
+    """Whether hooks of its own run before the module's forward."""
+    return bool(module._forward_pre_hooks)
+
+
 # --- what a tensor's memory is (torch._C; seen on 2.11 and 2.13) ---------------------------------
 
 dispatch_keys = torch._C._dispatch_keys  # 0.4 us, and no `__torch_function__` of the tensor runs

@@ -43,7 +43,7 @@ from .preflight import (
 from .randomness import check_draws, check_host_numbers, check_seeds, describe_draws, draws_of
 from .real import check_arguments, check_surroundings
 from .regions import flatten_regions
-from .shared import Memory, memory_of
+from .shared import Memory, memory_of, without_base
 from .size_book import SizeBook, assertions_of, recorded_of
 from .symbols import GivenSizes, read_symbols, without_names
 
@@ -457,12 +457,13 @@ def _read_program(
 def _resolve_constants(
     graph: torch.fx.Graph, parameters: Sequence[ParameterSpec], wanted: Set[str]
 ) -> None:
-    """Stored constants hold their values, whatever lazy bits those of the model have."""
+    """Stored constants hold their values, whatever lazy bits and bases those of the model have."""
     placeholders = {p.placeholder for p in parameters if p.name in wanted}
     for node in graph.nodes:
         value = node.meta.get("val")
         if node.name in placeholders and isinstance(value, torch.Tensor):
-            node.meta["val"] = value.resolve_conj().resolve_neg()
+            value = value.resolve_conj().resolve_neg()
+            node.meta["val"] = without_base(value)
 
 
 def _no_tensor(name: str, value: Any) -> CaptureError:

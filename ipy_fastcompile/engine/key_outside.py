@@ -21,6 +21,9 @@ from .key_values import Walker
 ABSENT = object()
 _FIXED = (int, float, complex, bool, str, bytes, type(None), torch.dtype)
 _SHOWS = frozenset({"write", "flush", "writelines"})
+# What a `__hash__` may use: nothing but a dict or a set asks it, and the order of sets is not
+# covered. Whoever asks it by name is not covered either.
+_HASHES = (hash, id)
 
 
 class Follower(Walker, Protocol):
@@ -58,12 +61,17 @@ def look_at(
         _look_at_chain(walk, function, uses, chain, path, is_user=is_user)
     if not is_user:
         return
-    for name in sorted(uses.loose & (pure.TELLTALE | ENVIRONMENT)):
+    telltale = pure.TELLTALE - {function.__name__} if _is_hash(function) else pure.TELLTALE
+    for name in sorted(uses.loose & (telltale | ENVIRONMENT)):
         walk.miss(path, judge.not_known(f"an attribute {name}"))
     if ("warnings", "catch_warnings") in uses.chains and _records(function.__code__):
         walk.miss(path, "it counts warnings, which depend on filters that are not in the key")
     if uses.makes_sets:
         walk.miss(path, "it makes a set, whose order is another one in every process")
+
+
+def _is_hash(function: types.FunctionType) -> bool:
+    return function.__name__ == "__hash__"
 
 
 def _records(code: types.CodeType) -> bool:
@@ -158,7 +166,8 @@ def _look_at_chain(
         elif not judge.is_judged(value.__name__):
             _take_mentioned(walk, value, uses)
         return
-    _judge(walk, module, name, value, rest, path, is_user=is_user)
+    if not (_is_hash(function) and any(value is allowed for allowed in _HASHES)):
+        _judge(walk, module, name, value, rest, path, is_user=is_user)
     if module is None and vars(builtins).get(chain[0]) is value and chain[0] not in scope:
         module = builtins
     if module is not None and not _is_bound(module, value):

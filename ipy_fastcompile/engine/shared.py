@@ -167,13 +167,13 @@ def _view(graph_module: GraphModule, base: Node, tie: Tie) -> Node:
     ):
         with graph.inserting_after(last):
             made = graph.call_function(op, (node, *args))
-        made.meta["val"] = _apart(op(node.meta["val"], *args))
+        made.meta["val"] = without_base(op(node.meta["val"], *args))
         node = last = made
     return node
 
 
-def _apart(value: Any) -> Any:
-    """A fake tensor like a view, without its base, which no graph can be stored with."""
+def without_base(value: Any) -> Any:
+    """A fake tensor like a view, but none: no graph can be stored with the base of one."""
     with value.fake_mode:
         return torch.empty_strided(
             value.shape, value.stride(), dtype=value.dtype, device=value.device

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from ..errors import ParameterError
+from .attributes import with_attributes
 from .bind import ExecutionParts
 from .parameters import Found, Lookup, Source, find_parameters, module_of
 from .program import Program
@@ -99,6 +100,7 @@ class Follower:
         program = self._program
         lookup = Lookup(source, self._stored)
         found = find_parameters(lookup, program.parameters, self._stored)
+        found = with_attributes(lookup, program.parameters, found, self._stored, program.written)
         ties = find_ties(lookup, found, self._names, program.ties, program.written)
         check_apart(self._names, found.tensors, program.written)
         every = Found(found.tensors + ties.tensors, found.places + ties.places)

@@ -79,8 +79,10 @@ def load(
     The function follows its model. What is written to the model's tensors is seen. Where a tensor
     is replaced (`load_state_dict` with ``assign=True``, an assignment, another submodule,
     ``.data``, ``.to()``, ``.half()``), the next call uses the new one if it fits the artifact, and
-    raises ParameterError naming it if it does not. A mapping is bound as it is now. The model is
-    not kept alive: when it is gone, the function goes on with what it had.
+    raises ParameterError naming it if it does not. So it is with tensors that are plain attributes
+    of its modules and only read; those in lists, closures and globals are as they were when it was
+    compiled. A mapping is bound as it is now. The model is not kept alive: when it is gone, the
+    function goes on with what it had.
 
     A call computes what was compiled, whatever is on around it: autocast, default devices and modes
     that watch or rewrite ops are set aside for the call; `torch.compile` runs it as it is. Where

@@ -93,6 +93,7 @@ class LoadedFunction:
         arguments = functions.check(*leaves)
         if binding.apart is not None:
             binding.apart.check(arguments)
+            binding.apart.tell_autograd(leaves)
         forward = functions.forward
         if functions.by_size:
             forward = functions.by_size.get(arguments[self._n_inputs :], forward)

@@ -101,7 +101,10 @@ def _laid_out(tensor: torch.Tensor, stride: Sequence[int] | None) -> torch.Tenso
         return tensor
     shape = tuple(tensor.shape)
     copy = torch.empty_strided(shape, tuple(stride), dtype=tensor.dtype, device=tensor.device)
-    return copy.copy_(tensor)
+    # What was expanded is in memory once, and is written once.
+    firsts = tuple(slice(1) if step == 0 else slice(None) for step in stride)
+    copy[firsts].copy_(tensor[firsts])
+    return copy
 
 
 def _has_strides(tensor: torch.Tensor, stride: Sequence[int] | None) -> bool:

@@ -115,7 +115,10 @@ def check_apart(
 
 
 class Apart:
-    """Inputs of a call beside the tensors of the model, where the call writes to any of them."""
+    """Inputs of a call beside the tensors of the model, where the call writes to any of them.
+
+    ``tensors`` are aliases of the model's, which count writes together with them.
+    """
 
     def __init__(
         self,
@@ -129,8 +132,18 @@ class Apart:
         rows = [(*plain.extent(t), name) for name, t in zip(names, tensors, strict=True)]
         self._all = _Regions(rows)
         self._changing = _Regions([row for row in rows if row[2] in changing])
+        self._written = [t for name, t in zip(names, tensors, strict=True) if name in changing]
         self._written_inputs = frozenset(written_inputs)
         self._paths = paths
+
+    def tell_autograd(self, leaves: Sequence[Any]) -> None:
+        """Count the writes to come, as an op in place counts its own; kernels do not.
+
+        A backward that kept one of these tensors raises then, and takes no other values for its.
+        """
+        torch.autograd.graph.increment_version(
+            [*self._written, *(leaves[position] for position in self._written_inputs)]
+        )
 
     def check(self, leaves: Sequence[Any]) -> None:
         """Raises InputError naming an input and the tensor of the model that it shares."""

@@ -567,6 +567,52 @@ def test_what_code_may_make_up_the_name_of_does() -> None:
     assert make_key(model, (inputs(),)).uncovered
 
 
+@dataclass(frozen=True)
+class Frozen:
+    scale: float = 2.0
+    sizes: tuple[int, ...] = (1, 2)
+
+
+class Equal:
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Equal) and self.scale == other.scale
+
+    def __hash__(self) -> int:
+        return hash((type(self), super().__hash__() and id(self) and self.scale))
+
+
+SCALES: dict[Any, float] = {Frozen(): 3.0, Frozen(3.0): 4.0}
+
+
+class Configured(nn.Module):
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, x: Any, config: Any = None) -> Any:
+        found = self.config if config is None else config
+        return x * found.scale * SCALES.get(found, 1.0)
+
+
+@pytest.mark.parametrize("kind", [Frozen, Equal])
+def test_an_object_that_can_be_a_key_of_a_dict_is_covered(kind: Any) -> None:
+    key = make_key(Configured(kind(2.0)), (inputs(),))
+    assert key.uncovered == ()
+    changed = make_key(Configured(kind(3.0)), (inputs(),))
+    assert [c.component for c in changes_between(key.key, changed.key)] == ["structure"]
+    assert make_key(Configured(None), (inputs(), Frozen(2.0))).uncovered == ()
+
+
+def test_a_hash_that_is_asked_for_is_not_covered() -> None:
+    def asks(x: Any) -> Any:
+        return x * (hash(SCALES.get(Frozen(), 1.0)) % 7)
+
+    assert make_key(asks, (inputs(),)).uncovered
+
+
 def reads_a_file(x: Any) -> Any:
     with open(__file__) as file:  # noqa: PTH123
         return x * len(file.read())

@@ -1,0 +1,64 @@
+"""tensors that are plain attributes of a module -> the model's own, or an error that names them.
+
+A tensor that is neither parameter nor buffer is a constant of the graph; the artifact holds its
+values. Where the model has one under the same name, a call uses the model's, as eager does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from .. import torch_internals
+from ..errors import ParameterError
+from . import plain
+from .parameters import Found, Lookup, find_parameters
+from .places import Place
+
+
+def with_attributes(
+    lookup: Lookup,
+    specs: Sequence[Sequence[Any]],
+    found: Found,
+    stored: Mapping[str, torch.Tensor],
+    written: Collection[str],
+) -> Found:
+    """What was found, with a module's own tensors in place of constants of the same name.
+
+    What a call writes to (``written``) stays the artifact's own. Raises ParameterError naming an
+    attribute that does not fit, and a weight that the module makes up at each of its calls.
+    """
+    if lookup.root is None:
+        return found
+    tensors, places = list(found.tensors), list(found.places)
+    for position, (name, kind, *rest) in enumerate(specs):
+        place = places[position]
+        if place is not None:
+            if place.holder is None:
+                _check_kept(name, place)
+            continue
+        if kind != "constant" or name in written:
+            continue
+        tensor, _ = lookup.get(name)
+        if tensor is not None and plain.is_plain(tensor):
+            own = find_parameters(lookup, [[name, "attribute", *rest]], stored)
+            tensors[position], places[position] = own.tensors[0], own.places[0]
+    return Found(tensors, places)
+
+
+def _check_kept(name: str, place: Place) -> None:
+    """Refuse a tensor that a hook sets anew before each call of its module, as pruning does."""
+    owner = place.owner
+    if not isinstance(owner, torch.nn.Module) or not torch_internals.has_pre_hooks(owner):
+        return
+    if place.key in vars(owner):
+        raise ParameterError(
+            f"{name} is made anew by hooks before each forward of its module, as pruning and "
+            "weight_norm do, and a compiled function runs no hooks.",
+            "Make it permanent (prune.remove, remove_weight_norm), or compile the model as it is.",
+            name=name,
+            expected="a parameter or buffer",
+            found="a tensor that hooks set",
+        )
