@@ -156,6 +156,9 @@ RANDOM = word_set(
     """
 )
 
+# Globals of packages that only tell one process from another; they go with what is fetched.
+SESSIONS = word_set("transformers.utils.hub.SESSION_ID diffusers.utils.hub_utils.SESSION_ID")
+
 # Packages that fetch, store, show and schedule for others. What they do is no part of what a model
 # computes, and what other packages' code may reach in them is not followed; their versions count.
 SERVANTS = word_set(

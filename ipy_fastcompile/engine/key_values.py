@@ -453,7 +453,13 @@ def _describe_items(walker: Walker, path: str, value: Any, depth: int) -> None:
         for position, item in enumerate(value):
             describe(walker, f"{path}[{position}]", item, depth + 1)
         return
-    for position, (key, item) in enumerate(value.items()):
+    items = list(value.items())
+    if walker.in_package and all(type(k) is str and isinstance(v, str | None) for k, v in items):
+        # Packages fill tables of names from sets, in another order in each process.
+        names = _shortened(", ".join(k for k, _ in items))
+        items.sort(key=operator.itemgetter(0))
+        walker.if_used("ordered", names)
+    for position, (key, item) in enumerate(items):
         text = inline_text(key, walker)
         if text is None:
             text = f"key {position}"

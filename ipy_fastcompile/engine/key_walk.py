@@ -35,7 +35,7 @@ from .key_judge import (
 from .key_made_up import makes_up_names
 from .key_outside import ABSENT, attribute, find, is_closed, look_at
 from .key_package import package_header
-from .key_pure import OP_NAMESPACES, SERVANTS
+from .key_pure import OP_NAMESPACES, SERVANTS, SESSIONS
 from .key_structure import describe_module
 from .key_unimported import describe_unimported
 from .key_values import VOLATILE, class_name, describe, function_name, functions_of
@@ -317,7 +317,7 @@ class Walk:
         self._globals.add((id(module), name))
         self._alive.append(module)
         where = home_of_module(module.__name__)
-        if self._is_servant(where):
+        if self._is_servant(where) or f"{module.__name__}.{name}" in SESSIONS:
             return
         is_package = where.owner == home.PACKAGE
         if is_package:
@@ -444,10 +444,11 @@ class Walk:
             value = scope.get(name, ABSENT)
             if value is ABSENT or isinstance(value, (types.ModuleType, type(os.environ))):
                 continue
-            if (id(scope), name) not in self._globals:
+            where = f"{scope.get('__name__', '?')}.{name}"
+            if (id(scope), name) not in self._globals and where not in SESSIONS:
                 self._globals.add((id(scope), name))
                 with self.binding(name):
-                    describe(self, f"{scope.get('__name__', '?')}.{name}", value)
+                    describe(self, where, value)
 
     def _follow_layer(self, function: types.FunctionType, mentions: Mentions) -> None:
         """A function of torch's layers: torch's version covers it, but not what was patched."""

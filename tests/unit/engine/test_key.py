@@ -27,6 +27,8 @@ from ipy_fastcompile import torch_internals
 from ipy_fastcompile.artifact.changes import Change, diff_components
 from ipy_fastcompile.engine import key_machine, key_package
 from ipy_fastcompile.engine.key import make_key
+from ipy_fastcompile.engine.key_values import describe
+from ipy_fastcompile.engine.key_walk import Walk
 from tests.unit.engine.key_project import Project, inputs, open_project, replaced
 
 Patch = pytest.MonkeyPatch
@@ -604,6 +606,23 @@ def test_an_object_that_can_be_a_key_of_a_dict_is_covered(kind: Any) -> None:
     changed = make_key(Configured(kind(3.0)), (inputs(),))
     assert [c.component for c in changes_between(key.key, changed.key)] == ["structure"]
     assert make_key(Configured(None), (inputs(), Frozen(2.0))).uncovered == ()
+
+
+def _in_a_package(table: dict[str, Any]) -> dict[str, str]:
+    walk = Walk()
+    with walk.component("package:some"):
+        describe(walk, "some.TABLE", table)
+    return walk.components()
+
+
+def test_names_that_a_package_keeps_count_in_any_order() -> None:
+    names = {f"name {i}": str(i) if i else None for i in range(20)}
+    same = dict(reversed(names.items()))
+    assert _in_a_package(names) == _in_a_package(same)
+    assert _in_a_package(names) != _in_a_package(names | {"name 3": "1"})
+    assert _in_a_package({"b": nn.ReLU, "a": nn.GELU}) != _in_a_package(
+        {"a": nn.GELU, "b": nn.ReLU}
+    )
 
 
 def test_a_hash_that_is_asked_for_is_not_covered() -> None:
