@@ -610,7 +610,7 @@ def test_an_object_that_can_be_a_key_of_a_dict_is_covered(kind: Any) -> None:
 
 def _in_a_package(table: dict[str, Any]) -> dict[str, str]:
     walk = Walk()
-    with walk.component("package:some"):
+    with walk.component("package:some"), walk.binding("TABLE"):
         describe(walk, "some.TABLE", table)
     return walk.components()
 
