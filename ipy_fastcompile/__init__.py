@@ -50,7 +50,11 @@ def __getattr__(name: str) -> Any:
     if name == "errors":
         return import_module(".errors", __name__)
     if name in _HOMES:
-        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        from .interrupts import interrupts_deferred
+
+        with interrupts_deferred():  # the engine's home imports sympy, which must not stay half
+            home = import_module(f".{_HOMES[name]}", __name__)
+        value = getattr(home, name)
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

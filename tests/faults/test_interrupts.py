@@ -19,7 +19,6 @@ faulthandler.dump_traceback_later(1100, exit=True)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs tests behind
 import torch
 from ipy_fastcompile.interrupts import import_whole
-from ipy_fastcompile.engine.cached import compile_cached
 from ipy_fastcompile.runtime.fresh import measure_reloads
 
 torch.manual_seed(0)
@@ -72,6 +71,8 @@ def attempt(what, act):
         told.append([what, "interrupted", children()])
 
 def compile(progress=None):
+    import_whole("ipy_fastcompile.engine.cached")  # as the magics and fc.compile do
+    from ipy_fastcompile.engine.cached import compile_cached
     result = compile_cached(model, (x,), progress=progress)
     good = torch.allclose(result.model(x), model(x), atol=1e-5)
     return [result.hit, all(k.native for k in result.model.report.kernels), good]
@@ -98,6 +99,7 @@ attempt("pack", lambda: compile(at("pack")))
 attempt("after", compile)
 attempt("again", compile)
 path = sys.argv[1]
+from ipy_fastcompile.engine.cached import compile_cached
 compile_cached(model, (x,)).model.save(path)
 press_when(lambda: any(name.startswith("python") for name in children()))
 attempt("reload", lambda: measure_reloads(path, ("native",), 1))
