@@ -28,6 +28,7 @@ from .lower import Kernel, Lowered
 from .native import BUILTIN_NAMESPACES
 from .phrases import condition_records
 from .sizes import size_text
+from .stored_graph import serialized
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
         from safetensors.torch import save
 
         stored_name = _add_blob(members, save(stored))
-    fx = torch_internals.serialize_graph(_without_traces(lowered.split.graph_module))
+    fx = serialized(lowered.split.graph_module)
     ops = sorted({*code.ops, *(op for k in lowered.kernels for op in _native_ops(k))})
     nodes = {n.name: n for n in lowered.split.graph_module.graph.nodes}
     used = [p for p in captured.parameters if nodes[p.placeholder].users]
@@ -314,19 +315,3 @@ def _registrar(op: str) -> str:
     namespace, _, name = op.partition("::")
     packet = getattr(getattr(torch.ops, namespace), name.partition(".")[0])
     return torch_internals.op_module(packet)
-
-
-def _without_traces(graph_module: torch.fx.GraphModule) -> torch.fx.GraphModule:
-    """The graph with only the fake values of its nodes: what a recompile needs."""
-    root = torch.nn.Module()
-    for name, child in graph_module.named_children():
-        stripped = _without_traces(child) if isinstance(child, torch.fx.GraphModule) else child
-        root.add_module(name, stripped)
-    for name, value in graph_module.named_buffers(recurse=False):  # FX makes tensors buffers
-        root.register_buffer(name, value)
-    graph = torch.fx.Graph()
-    copies: dict[torch.fx.Node, torch.fx.Node] = {}
-    for node in graph_module.graph.nodes:
-        copies[node] = graph.node_copy(node, lambda n: copies[n])
-        copies[node].meta = {"val": node.meta["val"]} if "val" in node.meta else {}
-    return torch_internals.lazy_graph_module(root, graph, type(graph_module).__name__)
