@@ -168,6 +168,16 @@ def symbolic_expression(value: Any) -> Any:
     return value.node.expr
 
 
+def read_from_data(value: Any) -> str:
+    """The symbol that a number was when an op read it from a tensor, "" for others (2.13)."""
+    from torch.fx.experimental.symbolic_shapes import SymT, symbol_is_type
+
+    unresolved = value.node._expr if is_symbolic_int(value) else None
+    is_symbol = bool(getattr(unresolved, "is_Symbol", False))
+    is_own = is_symbol and symbol_is_type(unresolved, SymT.UNBACKED_INT)
+    return str(unresolved) if is_own else ""
+
+
 def symbolic_hint(value: Any) -> int:
     """The size that a symbolic number had for the example inputs.
 
@@ -400,6 +410,11 @@ def recorded_guards(environment: Any) -> list[Any]:
     ]
 
 
+def asserted_of_data(environment: Any) -> list[Any]:
+    """What is asserted, while a graph runs, of sizes that depend on values (seen on 2.13)."""
+    return [a.expr for found in environment.deferred_runtime_asserts.values() for a in found]
+
+
 def replaced_sizes(environment: Any, expression: Any) -> Any:
     """An expression with equal symbols made one, as in the sizes of the graph's values."""
     return environment.replace(expression)
@@ -537,6 +552,7 @@ def compile_submodule(
         _inference(),
         _cacheable_branches(graph_module, digest),
         _compiled_anew(inputs),
+        _assertions_of_its_own(graph_module),
         watched_sizes(),
     ):
         artifact = standalone_compile(
@@ -566,6 +582,43 @@ def _compiled_anew(inputs: Sequence[Any]) -> Iterator[None]:
         return
     with torch.compiler.config.patch(cache_key_tag=uuid.uuid4().hex):
         yield
+
+
+@contextlib.contextmanager
+def _assertions_of_its_own(graph_module: torch.fx.GraphModule) -> Iterator[None]:
+    """Let a kernel assert of sizes that depend on data only what its own inputs can tell.
+
+    Inductor writes all that the shape environment holds of such a size into every graph that takes
+    it, with names of sizes that only other graphs have (`GraphLowering`; seen on 2.13).
+    """
+    from torch._inductor.graph import GraphLowering
+
+    told: set[Any] = set()
+    for node in graph_module.graph.nodes:
+        if node.op == "placeholder":
+            value = node.meta.get("val")
+            sizes = value.shape if isinstance(value, torch.Tensor) else (value,)
+            expressions = [symbolic_expression(n) for n in sizes if is_symbolic_int(n)]
+            told.update(e for e in expressions if getattr(e, "is_Symbol", False))
+    original = GraphLowering.create_deferred_runtime_asserts
+
+    def create(self: Any, node: Any, new: Any) -> None:
+        environment = self.sizevars.shape_env
+        hints = getattr(environment, "backed_var_to_val", None)
+        known = set(environment.var_to_val if hints is None else hints)  # 2.11 has only this
+        for symbol in new:
+            assertions = self.ras_by_symbol.get(symbol)
+            if assertions:
+                self.ras_by_symbol[symbol] = [
+                    a for a in assertions if not (a.expr.free_symbols & known) - told
+                ]
+        original(self, node, new)
+
+    GraphLowering.create_deferred_runtime_asserts = create
+    try:
+        yield
+    finally:
+        GraphLowering.create_deferred_runtime_asserts = original
 
 
 def compile_at_size(

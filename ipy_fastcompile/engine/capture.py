@@ -29,6 +29,7 @@ from .dynamic import dynamic_shapes_of
 from .effects import Watch
 from .failures import explain_failure
 from .idle import without_idle
+from .known_values import compare_known_values
 from .later import check_later_calls
 from .moves import spell_moves
 from .preflight import (
@@ -42,7 +43,7 @@ from .preflight import (
 )
 from .randomness import check_draws, check_host_numbers, check_seeds, describe_draws, draws_of
 from .real import check_arguments, check_surroundings
-from .regions import flatten_regions
+from .regions import flatten_regions, refuse_gradients
 from .shared import Memory, memory_of, without_base
 from .size_book import SizeBook, assertions_of, recorded_of
 from .symbols import GivenSizes, read_symbols, without_names
@@ -417,6 +418,7 @@ def _read_program(
     held = {plain_name(module, name): value for name, value in program.constants.items()}
     bound = {**program.state_dict, **program.constants}
     used = {n.name for n in program.graph.nodes if n.op == "placeholder" and n.users}
+    refuse_gradients(program.graph_module)
     check_memory(
         (f"The {p.kind} {p.name}", bound.get(p.name)) for p in parameters if p.placeholder in used
     )
@@ -430,6 +432,7 @@ def _read_program(
     conditions = book.conditions(program.graph_module, symbols, names)
     guards = recorded_of(program.graph_module)
     graph_module = without_idle(flatten_regions(program.graph_module))
+    compare_known_values(graph_module, names)
     graph_module = spell_moves(_clean_graph(graph_module, names))
     return Captured(
         graph_module=graph_module,

@@ -47,6 +47,8 @@ def _size_entries(lowered: Lowered, checks: InputChecks) -> Iterator[str]:
     for condition in lowered.conditions:
         line = f" ({place(condition.source)})" if condition.source else ""
         yield f"{phrase(condition, checks.words).words}{line}"
+    for condition in lowered.of_data:
+        yield f"{phrase(condition, checks.words).words} (depends on values: checked as it runs)"
 
 
 def _upper(limit: int | None) -> str:

@@ -59,6 +59,15 @@ class GuardsOfKernels:
         return reduce_conditions([*captured.conditions, *new], ranges)
 
 
+    def of_data(self) -> tuple[Condition, ...]:
+        """What is checked while the model runs: of sizes that depend on values."""
+        if self._environment is None:
+            return ()
+        known = set(self._split.captured.names)
+        asserted = dict.fromkeys(torch_internals.asserted_of_data(self._environment))
+        return tuple(Condition(a) for a in asserted if not a.free_symbols <= known)
+
+
 def _correspondence(first: Submodule, twin: Submodule) -> dict[Any, Any]:
     """Symbol of the first submodule -> what is in its place in a twin."""
     if first is twin:

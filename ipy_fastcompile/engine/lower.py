@@ -59,6 +59,7 @@ class Lowered:
     failures: Mapping[int, str]  # submodules that Inductor refused and that run inlined instead
     refused: Mapping[str, str]  # nodes of the captured graph that were refused: set them apart
     conditions: tuple[Condition, ...]  # on sizes: of the graph, and what the kernels add to them
+    of_data: tuple[Condition, ...] = ()  # on sizes that depend on values; kernels check them
 
 
 def lower(
@@ -146,6 +147,7 @@ def lower(
         failures,
         refused,
         guards.conditions(),
+        guards.of_data(),
     )
 
 

@@ -61,7 +61,7 @@ def phrase(condition: Condition, names: Mapping[Any, str]) -> Phrase:
         return _phrase(base, "is", f"a multiple of {number}", "which is not", "is not", names)
     if isinstance(expression, sympy.core.relational.Relational):
         left, right, sign = expression.lhs, expression.rhs, expression.rel_op
-        if right.is_Symbol and not left.is_Symbol:
+        if (right.is_Symbol and not left.is_Symbol) or left.is_Integer:
             left, right, sign = right, left, _MIRRORED[sign]
         must, wrong_one, wrong = _RELATIONS[sign]
         return _phrase(left, must, _text(right, names), wrong_one, wrong, names)

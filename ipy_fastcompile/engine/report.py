@@ -95,7 +95,9 @@ def build_report(
         notes=tuple(notes),
         alarms=alarms_of(lowered),
         predicted_peak=alive.peak,
-        conditions=condition_records(lowered.conditions, captured.names),
+        conditions=condition_records(
+            (*lowered.conditions, *lowered.of_data), captured.names
+        ),
     )
 
 

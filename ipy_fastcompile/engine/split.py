@@ -27,6 +27,7 @@ from .boundaries import (
     splitting_nodes,
 )
 from .capture import Captured
+from .known_values import COMPARES
 from .sizes import solve_linear
 
 # Arithmetic on sizes, which the stitching graph does itself.
@@ -94,6 +95,8 @@ def split(
     if not own_piece and split_at is None:
         starts = layer_boundaries(nodes)
     for node in nodes:
+        if COMPARES in node.meta and node not in own_piece:
+            own_piece[node] = SplitReason("compared value", op_name(node))
         if refused and node.name in refused:
             own_piece[node] = SplitReason(REFUSED, f"{op_name(node)}: {refused[node.name]}")
     pieces = _partition(captured, nodes, own_piece, starts)
@@ -141,6 +144,10 @@ def _partition(
             producer = home[source]
             producer.nodes.append(node)
             home[node] = producer
+            continue
+        if COMPARES in node.meta and isinstance(source, Node) and source in home:
+            home[source].nodes.append(node)
+            home[node] = home[source]
             continue
         if node in own_piece:
             piece = _Piece(own_piece[node], [node], True)
