@@ -410,6 +410,11 @@ def recorded_guards(environment: Any) -> list[Any]:
     ]
 
 
+def assertion_op() -> Any:
+    """The op that raises its text where a number is 0 (seen on 2.11 and 2.13)."""
+    return torch.ops.aten._assert_scalar.default
+
+
 def asserted_of_data(environment: Any) -> list[Any]:
     """What is asserted, while a graph runs, of sizes that depend on values (seen on 2.13)."""
     return [a.expr for found in environment.deferred_runtime_asserts.values() for a in found]
@@ -600,7 +605,8 @@ def _assertions_of_its_own(graph_module: torch.fx.GraphModule) -> Iterator[None]
             sizes = value.shape if isinstance(value, torch.Tensor) else (value,)
             expressions = [symbolic_expression(n) for n in sizes if is_symbolic_int(n)]
             told.update(e for e in expressions if getattr(e, "is_Symbol", False))
-    original = GraphLowering.create_deferred_runtime_asserts
+    lowering: Any = GraphLowering
+    original = lowering.create_deferred_runtime_asserts
 
     def create(self: Any, node: Any, new: Any) -> None:
         environment = self.sizevars.shape_env
@@ -614,11 +620,11 @@ def _assertions_of_its_own(graph_module: torch.fx.GraphModule) -> Iterator[None]
                 ]
         original(self, node, new)
 
-    GraphLowering.create_deferred_runtime_asserts = create
+    lowering.create_deferred_runtime_asserts = create
     try:
         yield
     finally:
-        GraphLowering.create_deferred_runtime_asserts = original
+        lowering.create_deferred_runtime_asserts = original
 
 
 def compile_at_size(

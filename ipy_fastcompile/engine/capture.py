@@ -428,8 +428,8 @@ def _read_program(
         for name, value in held.items()
         if name in wanted and isinstance(value, torch.Tensor)
     }
-    symbols, names = read_symbols(program, inputs, leaves, given, book)
-    conditions = book.conditions(program.graph_module, symbols, names)
+    symbols, names, declared = read_symbols(program, inputs, leaves, given, book)
+    conditions = book.conditions(program.graph_module, symbols, names, declared)
     guards = recorded_of(program.graph_module)
     graph_module = without_idle(flatten_regions(program.graph_module))
     compare_known_values(graph_module, names)

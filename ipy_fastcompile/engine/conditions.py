@@ -17,7 +17,7 @@ import sympy
 
 from .. import torch_internals
 from ..records import Source
-from .proofs import Ranges, always, divisibility, floored_factors, simplified
+from .proofs import Ranges, always, divisibility, exact_products, floored_factors, simplified
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class _Reduction:
                 if part not in seen:
                     seen.add(part)
                     self._open.append(Condition(part, condition.source))
+        for product in exact_products([c.expression for c in self._open]):
+            self._open.insert(0, Condition(product, self._open[0].source))
         for symbol in {s for c in self._open for s in c.symbols}:
             if symbol in ranges:
                 self._renew(symbol, 1)

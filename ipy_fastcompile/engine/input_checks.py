@@ -52,6 +52,7 @@ class InputChecks:
         later: list[str] = []
         self._solved: set[Any] = set()
         self._places: dict[Any, str] = {}
+        self._direct: set[Any] = set()  # those that are a dimension themselves
         for (spec, node), argument in zip(self._inputs, self.arguments, strict=True):
             value = node.meta.get("val")
             path = ascii(spec.path)
@@ -96,6 +97,7 @@ class InputChecks:
         self._places[symbol] = f"({path}, {dim}, {text!r}, {text})"
         word, known = self._words[symbol], self._symbols[self._captured.names[symbol]]
         if (factor, offset) == (1, 0):
+            self._direct.add(symbol)
             yield f"{word} = {found}"
         else:
             yield f"{word} = check.solve({path}, {dim}, {found}, {factor}, {offset}, {word!r})"
@@ -107,7 +109,9 @@ class InputChecks:
         said = phrase(condition, self._words)
         ordered = [s for s in self._places if s in condition.symbols]
         sizes = write_tuple(self._places[symbol] for symbol in ordered)
-        return f"check.condition({holds}, {said.refusal!a}, {said.words!a}, {sizes})"
+        direct = all(symbol in self._direct for symbol in ordered)
+        refusal = said.refusal if direct else said.indirect
+        return f"check.condition({holds}, {refusal!a}, {said.words!a}, {sizes})"
 
     def _layouts(self) -> Iterator[str]:
         mutates = any(

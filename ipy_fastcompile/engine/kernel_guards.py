@@ -58,7 +58,6 @@ class GuardsOfKernels:
         ranges = {s: (of_name[name].min, of_name[name].max) for s, name in names.items()}
         return reduce_conditions([*captured.conditions, *new], ranges)
 
-
     def of_data(self) -> tuple[Condition, ...]:
         """What is checked while the model runs: of sizes that depend on values."""
         if self._environment is None:

@@ -31,11 +31,12 @@ def compare_known_values(graph_module: GraphModule, names: Mapping[Any, str]) ->
         expression = _known(node, names)
         if expression is None:
             continue
-        text = f"{torch_internals.read_from_data(node.meta['val'])} == {size_text(expression, names)}"
+        symbol = torch_internals.read_from_data(node.meta["val"])
+        text = f"{symbol} == {size_text(expression, names)}"
         with graph.inserting_after(node):
             equal = graph.call_function(operator.eq, (node, 0))
         with graph.inserting_after(equal):
-            refuse = graph.call_function(torch.ops.aten._assert_scalar.default, (equal, text))
+            refuse = graph.call_function(torch_internals.assertion_op(), (equal, text))
         with graph.inserting_before(node):
             known = _made(graph, expression)
         for user in list(node.users):

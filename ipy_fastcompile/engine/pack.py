@@ -88,9 +88,10 @@ def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
         "signature": _signature(captured, used),
         "symbols": [[s.name, s.min, s.max, s.example] for s in captured.symbols],
         "conditions": [
-            condition.words for condition in condition_records(
-            (*lowered.conditions, *lowered.of_data), captured.names
-        )
+            condition.words
+            for condition in condition_records(
+                (*lowered.conditions, *lowered.of_data), captured.names
+            )
         ],
         "parameters": [_parameter_row(nodes[p.placeholder], p) for p in used],
         **_memory(captured, used),

@@ -45,11 +45,13 @@ class Phrase:
     """A condition in words.
 
     ``words`` say what must be: "seq is a multiple of 4". ``refusal`` goes on a sentence that names
-    the sizes: "which is not a multiple of 4".
+    the sizes: "which is not a multiple of 4"; ``indirect`` on one whose size only tells the other:
+    "and seq is not a multiple of 4" of a dimension that is 2*seq long.
     """
 
     words: str
     refusal: str
+    indirect: str
 
 
 def phrase(condition: Condition, names: Mapping[Any, str]) -> Phrase:
@@ -66,7 +68,8 @@ def phrase(condition: Condition, names: Mapping[Any, str]) -> Phrase:
         must, wrong_one, wrong = _RELATIONS[sign]
         return _phrase(left, must, _text(right, names), wrong_one, wrong, names)
     text = _text(expression, names)
-    return Phrase(f"{text} holds", f"for which {text} does not hold")
+    refusal = f"for which {text} does not hold"
+    return Phrase(f"{text} holds", refusal, refusal)
 
 
 def _phrase(
@@ -74,8 +77,8 @@ def _phrase(
 ) -> Phrase:
     text = _text(base, names)
     alone = base.is_Symbol and rest.replace("a multiple of ", "").lstrip("-").isdigit()
-    refusal = f"{wrong_one} {rest}" if alone else f"and {text} {wrong} {rest}"
-    return Phrase(f"{text} {must} {rest}", refusal)
+    indirect = f"and {text} {wrong} {rest}"
+    return Phrase(f"{text} {must} {rest}", f"{wrong_one} {rest}" if alone else indirect, indirect)
 
 
 def _text(expression: Any, names: Mapping[Any, str]) -> str:

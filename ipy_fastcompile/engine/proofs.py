@@ -5,7 +5,7 @@ Everything here is a proof: what cannot be shown is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy
@@ -158,3 +158,20 @@ def floored_factors(expression: Any, ranges: Ranges) -> list[tuple[Any, int]]:
         if sympy.expand(plain - whole) == 0 and plain.as_coeff_Mul()[0] > 0:
             return [(n, int(a)) for n, a in pairs]
     return []
+
+
+def exact_products(conditions: Sequence[Any]) -> list[Any]:
+    """``a == c*q`` for all that say ``a // q == c`` and ``a % q == 0``, as ``view`` leaves it."""
+    whole = {
+        c.lhs.args
+        for c in conditions
+        if isinstance(c, sympy.Eq) and type(c.lhs).__name__ in _REMAINDERS and c.rhs == 0
+    }
+    return [
+        sympy.Eq(c.lhs.args[0], sympy.expand(c.rhs * c.lhs.args[1]), evaluate=False)
+        for c in conditions
+        if isinstance(c, sympy.Eq)
+        and type(c.lhs).__name__ in _DIVISIONS
+        and c.rhs.is_Integer
+        and c.lhs.args in whole
+    ]

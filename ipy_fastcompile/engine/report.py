@@ -95,9 +95,7 @@ def build_report(
         notes=tuple(notes),
         alarms=alarms_of(lowered),
         predicted_peak=alive.peak,
-        conditions=condition_records(
-            (*lowered.conditions, *lowered.of_data), captured.names
-        ),
+        conditions=condition_records((*lowered.conditions, *lowered.of_data), captured.names),
     )
 
 

@@ -54,8 +54,12 @@ class SizeBook:
         graph_module: torch.fx.GraphModule,
         symbols: Sequence[Symbol],
         names: Mapping[Any, str],
+        declared: Sequence[Any] = (),
     ) -> tuple[Condition, ...]:
-        """What the graph takes for granted about the sizes of the inputs, beside their ranges."""
+        """What the graph takes for granted about the sizes of the inputs, beside their ranges.
+
+        ``declared`` is what the user said of them and no trace knows.
+        """
         environment = torch_internals.shape_environment(graph_module)
         if environment is None:
             return ()
@@ -65,6 +69,7 @@ class SizeBook:
                 for guard in torch_internals.recorded_guards(environment)
             ),
             *(Condition(asserted) for asserted in asserted_sizes(graph_module)),
+            *map(Condition, declared),
         ]
         of_name = {symbol.name: symbol for symbol in symbols}
         ranges = {s: (of_name[name].min, of_name[name].max) for s, name in names.items()}

@@ -68,4 +68,4 @@ def _parts(node: Node) -> Iterator[Any]:
     if node.op == "call_function":
         yield node.target
     yield node.meta.get("val")
-    yield map_arg((node.args, node.kwargs), lambda n: None)
+    yield map_arg((node.args, node.kwargs), lambda _: None)

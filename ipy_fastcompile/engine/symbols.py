@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 from .. import torch_internals
 from ..errors import CaptureError
 from ..records import Symbol
+from .declared import Declared
 from .size_book import SizeBook
 from .sizes import solve_linear
 from .small_sizes import least_sizes
@@ -38,13 +38,17 @@ def read_symbols(
     leaves: Sequence[Any],
     given: GivenSizes,
     book: SizeBook,
-) -> tuple[tuple[Symbol, ...], dict[Any, str]]:
+) -> tuple[tuple[Symbol, ...], dict[Any, str], tuple[Any, ...]]:
     """The symbolic sizes of the inputs, under the names the user gave them.
+
+    Beside them, what the user said of sizes that torch keeps apart: that they have one name, or
+    are multiples of one.
 
     Raises `CaptureError` when a size that was to be dynamic is fixed by the model, or two sizes of
     different names are the same one.
     """
     wishes: dict[Any, str] = {}
+    declared = Declared()
     examples: dict[Any, int] = {}
     limits: dict[Any, tuple[int, int | None]] = {}
     for path, leaf, dim, size in _dimensions(program, inputs, leaves):
@@ -60,13 +64,13 @@ def read_symbols(
         examples.setdefault(symbol, (int(leaf.shape[dim]) - offset) // factor)
         if wanted is None:
             continue
-        # A derived dimension is called "2*seq": the symbol is the word in it.
-        word = re.search(r"[A-Za-z_]\w*", wanted.__name__)
-        assert word is not None
-        plain = (factor, offset) == (1, 0) and word[0] == wanted.__name__
-        if plain and wishes.setdefault(symbol, word[0]) != word[0]:
-            raise _merged(wishes[symbol], word[0], symbol, book)
-        wishes.setdefault(symbol, word[0])
+        word, times, plus = declared.add(wanted, torch_internals.symbolic_expression(size))
+        plain = (factor, offset) == (1, 0)
+        if plain and (times, plus) != (1, 0):
+            word = f"{word}_times_{times}"  # of which torch only knows that it varies
+        if plain and wishes.setdefault(symbol, word) != word:
+            raise _merged(wishes[symbol], word, symbol, book)
+        wishes.setdefault(symbol, word)
         if plain:
             low, high = limits.get(symbol, (0, None))
             most = None if "oo" in str(wanted.max) else int(wanted.max)
@@ -85,7 +89,7 @@ def read_symbols(
     symbols = tuple(
         Symbol(names[s], least[s], ranges[s][1], example) for s, example in examples.items()
     )
-    return symbols, names
+    return symbols, names, declared.conditions()
 
 
 def _varies(size: Any) -> bool:

@@ -186,8 +186,8 @@ def in_words(condition: str) -> str:
     named = list(dict.fromkeys(_OF_ARGUMENTS.findall(condition)))
     if not named:
         return condition
-    sizes = "a size" if len(named) == 1 else "sizes"
-    return f"{condition}, where {' and '.join(named)} {'is' if len(named) == 1 else 'are'} {sizes} of the arguments"
+    are = "is a size" if len(named) == 1 else "are sizes"
+    return f"{condition}, where {' and '.join(named)} {are} of the arguments"
 
 
 def kernel_namespace(functions: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ _ASSERTED = re.compile(
 )
 _NOTE = re.compile(r" on node '\w+'$")
 _RESULT = re.compile(r"(expected size .*?)\s*Error in op: torch\.ops\.(\w+)\.(\w+)", re.DOTALL)
+_OF_INPUT = re.compile(r"expected size (\d+)==(\d+),.*?Error in op: input\b", re.DOTALL)
 
 
 def unfit_data(error: BaseException) -> InputError | None:
@@ -28,6 +29,10 @@ def unfit_data(error: BaseException) -> InputError | None:
     asserted = _ASSERTED.fullmatch(_NOTE.sub("", text))
     if isinstance(error, RuntimeError) and asserted:
         condition = asserted[1]
+    elif isinstance(error, AssertionError) and (between := _OF_INPUT.match(text)):
+        if between[1] == between[2]:
+            return None  # another layout is no question of sizes
+        condition = f"a value between two kernels has the size {between[1]}, not {between[2]}"
     elif isinstance(error, AssertionError):
         result = _RESULT.match(text)
         if result is None or not _depends_on_data(result[2], result[3]):
