@@ -102,6 +102,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 RIGHT: dict[str, tuple[Callable[[Made], Any], Callable[[], Any]]] = {
     "by name": (lambda m: m.loaded(input=X), lambda: LINEAR(X)),
+    "an empty batch": (lambda m: m.loaded(X[:0]), lambda: LINEAR(X[:0])),
     "a batch of one": (lambda m: m.loaded(X[:1]), lambda: LINEAR(X[:1])),
     "a larger batch": (lambda m: m.loaded(X.repeat(3, 1)), lambda: LINEAR(X.repeat(3, 1))),
     "all by name": (lambda m: m.scaled(k=X, b=3.0, a=X), lambda: scaled(X, 3.0, k=X)),
@@ -301,7 +302,6 @@ REFUSED: dict[str, Callable[[Made], Any]] = {
     "call another dtype": lambda m: m.loaded(X.double()),
     "call another shape": lambda m: m.loaded(X.T),
     "call another rank": lambda m: m.loaded(X[None]),
-    "call an empty batch": lambda m: m.loaded(X[:0]),
     "call with a gradient": lambda m: m.loaded(X.clone().requires_grad_()),
     "call another constant": lambda m: m.scaled(X, 4.0, k=X),
     "call int for float": lambda m: m.scaled(X, 3, k=X),
