@@ -43,7 +43,7 @@ from .preflight import (
 )
 from .randomness import check_draws, check_host_numbers, check_seeds, describe_draws, draws_of
 from .real import check_arguments, check_surroundings
-from .regions import flatten_regions, refuse_gradients
+from .regions import flatten_regions
 from .shared import Memory, memory_of, without_base
 from .size_book import SizeBook, assertions_of, recorded_of
 from .symbols import GivenSizes, read_symbols, without_names
@@ -417,8 +417,8 @@ def _read_program(
     _resolve_constants(program.graph, parameters, wanted)
     held = {plain_name(module, name): value for name, value in program.constants.items()}
     bound = {**program.state_dict, **program.constants}
+    flattened = flatten_regions(program.graph_module)  # it knows gradients, which hold tensors
     used = {n.name for n in program.graph.nodes if n.op == "placeholder" and n.users}
-    refuse_gradients(program.graph_module)
     check_memory(
         (f"The {p.kind} {p.name}", bound.get(p.name)) for p in parameters if p.placeholder in used
     )
@@ -431,7 +431,7 @@ def _read_program(
     symbols, names, declared = read_symbols(program, inputs, leaves, given, book)
     conditions = book.conditions(program.graph_module, symbols, names, declared)
     guards = recorded_of(program.graph_module)
-    graph_module = without_idle(flatten_regions(program.graph_module))
+    graph_module = without_idle(flattened)
     compare_known_values(graph_module, names)
     graph_module = spell_moves(_clean_graph(graph_module, names))
     return Captured(

@@ -54,7 +54,7 @@ def flatten_regions(graph_module: GraphModule) -> GraphModule:
         graph_module.graph.lint()
         graph_module.recompile()
         return flatten_regions(graph_module)
-    refuse_gradients(graph_module)
+    _refuse_gradients(graph_module)
     return graph_module
 
 
@@ -65,8 +65,7 @@ def _drop_unused(graph_module: GraphModule) -> None:
             graph_module.graph.erase_node(node)
 
 
-def refuse_gradients(graph_module: GraphModule) -> None:
-    """Raise CaptureError for a gradient that the model takes: the graph holds the example's."""
+def _refuse_gradients(graph_module: GraphModule) -> None:
     for node in graph_module.graph.nodes:
         if node.op == "call_function" and _name(node.target) == "_unwrap_for_grad":
             source = read_source(node.meta.get("stack_trace"))
