@@ -62,6 +62,7 @@ class _Reduction:
         self._new: dict[Any, Any] = {}
         self._ranges: dict[Any, tuple[int, int | None]] = {}
         self._bounded_by: dict[Any, Source | None] = {}
+        self._in_vain: set[Any] = set()  # proofs take long: none is tried twice
         seen: set[Any] = set()
         for condition in conditions:
             for part in split_condition(condition.expression):
@@ -117,6 +118,14 @@ class _Reduction:
     def _learn(self) -> bool:
         """Take one multiple or bound of a single symbol out of the rest; whether there was one."""
         for position, condition in enumerate(self._open):
+            known_of_it = [
+                (str(s), self._multiples.get(s), self._ranges.get(self._new.get(s)))
+                for s in sorted(condition.symbols, key=str)
+            ]
+            attempt = (condition.expression, *known_of_it)
+            if attempt in self._in_vain:
+                continue
+            self._in_vain.add(attempt)
             expression = self._written(condition)
             known = condition.symbols <= set(self._new)
             if known and (
