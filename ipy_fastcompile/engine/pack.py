@@ -48,6 +48,10 @@ class Packed:
         except KeyError:
             raise ArtifactCorrupt(f"There is no member {name!r}.", "Compile again.") from None
 
+    def view(self, name: str) -> memoryview:
+        """The same without a copy."""
+        return memoryview(self.read(name))
+
 
 def check_result_types(parts: Packed) -> None:
     """Refuse to save what no other process could return.

@@ -24,6 +24,9 @@ import torch
 from .. import torch_internals
 from ..errors import InputError, KernelError
 
+Binary = bytes | memoryview
+_AS_BYTES = getattr(os, "O_BINARY", 0)
+
 # Extension modules of this process, by the digest of their bytes: a library is mapped once.
 _LOADED: dict[str, Callable[..., Any]] = {}
 
@@ -38,10 +41,13 @@ def _private_directory(parent: str | None) -> Iterator[str]:
     try:
         yield directory
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        try:
+            os.rmdir(directory)  # empty as a rule; to look through it first takes ten times as long
+        except OSError:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
-def load_libraries(binaries: Mapping[str, bytes]) -> dict[str, Callable[..., Any]]:
+def load_libraries(binaries: Mapping[str, Binary]) -> dict[str, Callable[..., Any]]:
     """The kernel function of every extension module, by the digest it is given under.
 
     Raises KernelError naming the binary that cannot be loaded, and the libraries it needs.
@@ -66,19 +72,30 @@ def load_libraries(binaries: Mapping[str, bytes]) -> dict[str, Callable[..., Any
     return {digest: _LOADED[digest] for digest in binaries}
 
 
-def _load_all(missing: Mapping[str, bytes], parent: str | None) -> None:
+def _load_all(missing: Mapping[str, Binary], parent: str | None) -> None:
     with _private_directory(parent) as directory:
         for digest, data in missing.items():
             if digest not in _LOADED:
-                _LOADED[digest] = _load_library(directory, digest, data)
+                path = os.path.join(directory, f"{digest}.so")
+                _write(path, data)
+                _LOADED[digest] = _load_library(path, digest, data)
+                with contextlib.suppress(OSError):  # Windows keeps what is mapped
+                    os.unlink(path)
 
 
-def _load_library(directory: str, digest: str, data: bytes) -> Callable[..., Any]:
-    path = os.path.join(directory, f"{digest}.so")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    # `os.write` may write less without an error, and a mapped file that is cut kills the process.
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+def _write(path: str, data: Binary) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _AS_BYTES, 0o600)
+    try:
+        # `os.write` may write less without an error, and a mapped file that is cut kills the
+        # process.
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
+
+
+def _load_library(path: str, digest: str, data: Binary) -> Callable[..., Any]:
     name = f"{digest}.kernel"
     loader = importlib.machinery.ExtensionFileLoader(name, path)
     spec = importlib.machinery.ModuleSpec(name, loader, origin=path)
@@ -91,7 +108,7 @@ def _load_library(directory: str, digest: str, data: bytes) -> Callable[..., Any
             f"Binary {digest[:12]} cannot be loaded: {error}.",
             'Load with on_mismatch="recompile", or compile again on this machine.',
             digest=digest,
-            needs=needed_libraries(data),
+            needs=needed_libraries(bytes(data)),
         ) from error
     return kernel
 

@@ -65,6 +65,9 @@ class Parts(Protocol):
     def read(self, name: str) -> bytes:
         """The verified content of a member."""
 
+    def view(self, name: str) -> memoryview:
+        """The same without a copy."""
+
 
 def load(
     file: str | os.PathLike[str],
@@ -376,7 +379,7 @@ class _Loader:
             ) from error
 
     def _native(self, entry: KernelEntry) -> Callable[..., Any]:
-        binaries = {m.rpartition("/")[2]: self.parts.read(m) for _, m in entry.libraries}
+        binaries = {m.rpartition("/")[2]: self.parts.view(m) for _, m in entry.libraries}
         loaded = load_libraries(binaries)
         functions = {name: loaded[m.rpartition("/")[2]] for name, m in entry.libraries}
         functions |= load_launches(entry.launches, self.parts.read)

@@ -120,17 +120,22 @@ def are_whole(tensors: Sequence[torch.Tensor]) -> bool:
 
     Where one is not, `is_plain` and `has_memory` say more of each.
     """
-    storages = list(map(_storage, tensors))
+    if not _PLAIN_TYPES.issuperset(map(type, tensors)) or not _have_plain_keys(tensors):
+        return False  # some have no storage to ask for
     addresses = list(map(_address, tensors))
     return (
-        _PLAIN_TYPES.issuperset(map(type, tensors))
-        and _plain_keys.issuperset(map(_raw, map(torch_internals.dispatch_keys, tensors)))
-        and list(map(_size, storages)) == list(map(_bytes, tensors))
+        list(map(_size, map(_storage, tensors))) == list(map(_bytes, tensors))
         and all(map(_is_contiguous, tensors))
         and not any(map(_offset, tensors))
         and all(addresses)
         and not any(map((15).__and__, addresses))
     )
+
+
+def _have_plain_keys(tensors: Sequence[torch.Tensor]) -> bool:
+    """Whether dispatch keys are plain; one tensor of each kind is asked, once in a process."""
+    kinds = dict(zip(map(_raw, map(torch_internals.dispatch_keys, tensors)), tensors, strict=True))
+    return all(keys in _plain_keys or _is_new_plain(keys, kinds[keys]) for keys in kinds)
 
 
 _storage = torch.Tensor.untyped_storage

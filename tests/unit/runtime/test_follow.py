@@ -157,6 +157,16 @@ def emptied(model: Any) -> None:
     model.blocks[1].linear.weight.untyped_storage().resize_(0)
 
 
+def as_sparse(model: Any) -> None:
+    weight = model.blocks[1].linear.weight.detach().to_sparse()
+    model.blocks[1].linear.weight = torch.nn.Parameter(weight)
+
+
+def for_onednn(model: Any) -> None:
+    weight = model.blocks[1].linear.weight.detach().to_mkldnn()
+    model.blocks[1].linear.weight = torch.nn.Parameter(weight)
+
+
 def removed(model: Any) -> None:
     del model.blocks[1].linear.weight
 
@@ -173,6 +183,8 @@ MISFITS: dict[str, tuple[Callable[[Any], Any], str, str]] = {
     "transposed": (transposed, "blocks.1.linear.weight", "strides"),
     "integers": (as_integers, "table", "int32"),
     "freed": (emptied, "blocks.1.linear.weight", "freed"),
+    "sparse": (as_sparse, "blocks.1.linear.weight", "sparse"),
+    "oneDNN": (for_onednn, "blocks.1.linear.weight", "oneDNN"),
     "removed": (removed, "blocks.1.linear.weight", "does not have"),
     "no bias": (without, "blocks.1.linear.bias", "does not have"),
 }
