@@ -1426,6 +1426,10 @@ def tangent_of(tensor: torch.Tensor) -> torch.Tensor | None:
     return cast("torch.Tensor | None", unpack(tensor).tangent)
 
 
+_sizes = torch.Tensor.size
+_strides = torch.Tensor.stride
+
+
 def metadata_guard(tensors: Sequence[torch.Tensor]) -> Callable[..., bool]:
     """``guard(*others)``: whether others have types, dtypes, devices, sizes and strides of these.
 
@@ -1439,8 +1443,8 @@ def metadata_guard(tensors: Sequence[torch.Tensor]) -> Callable[..., bool]:
         return lambda *others: [_metadata(t) for t in others] == wanted
     guards = kind(
         *tensors,
-        dynamic_dims_sizes=[[*t.shape] for t in tensors],
-        dynamic_dims_strides=[[*t.stride()] for t in tensors],
+        dynamic_dims_sizes=list(map(list, map(_sizes, tensors))),
+        dynamic_dims_strides=list(map(list, map(_strides, tensors))),
     )
     check: Callable[..., bool] = guards.check
     return check

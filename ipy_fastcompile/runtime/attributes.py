@@ -32,12 +32,15 @@ def with_attributes(
     """
     if lookup.root is None:
         return found
+    rare = [n for n, place in enumerate(found.places) if place is None or place.holder is None]
+    if not rare:
+        return found
     tensors, places = list(found.tensors), list(found.places)
-    for position, (name, kind, *rest) in enumerate(specs):
+    for position in rare:
+        name, kind, *rest = specs[position]
         place = places[position]
         if place is not None:
-            if place.holder is None:
-                _check_kept(name, place)
+            _check_kept(name, place)
             continue
         if kind != "constant" or name in written:
             continue

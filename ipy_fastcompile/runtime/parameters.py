@@ -51,19 +51,20 @@ def find_parameters(
     dtypes = {name: getattr(torch, name) for name in {row[2] for row in specs}}
     devices = {name: torch.device(name) for name in {row[5] for row in specs}}
     tensors, places = lookup.find_all([row[0] for row in specs if row[1] != "constant"])
-    for position, (name, kind, _, _, stride, device_name) in enumerate(specs):
-        if kind == "constant":  # the artifact's own
-            tensors.insert(position, _laid_out(stored[name].to(devices[device_name]), stride))
-            places.insert(position, None)
+    for position in [n for n, row in enumerate(specs) if row[1] == "constant"]:
+        name, _, _, _, stride, device_name = specs[position]  # the artifact's own
+        tensors.insert(position, _laid_out(stored[name].to(devices[device_name]), stride))
+        places.insert(position, None)
     wanted = [(dtypes[row[2]], tuple(row[3]), devices[row[5]]) for row in specs]
     # Nearly all are whole storages, contiguous, of the usual classes: that is asked of all at once.
-    if not (
+    if (
         plain.are_whole(tensors)
         and list(map(_metadata, tensors)) == wanted
         and not any(map(_stride, specs))
     ):
-        for row, tensor, metadata in zip(specs, tensors, wanted, strict=True):
-            _check(row, tensor, metadata)
+        return Found(list(map(torch.Tensor.detach, tensors)), places)
+    for row, tensor, metadata in zip(specs, tensors, wanted, strict=True):
+        _check(row, tensor, metadata)
     return Found(list(map(plain.alias, tensors)), places)
 
 
@@ -179,6 +180,8 @@ class Lookup:
         else:
             places += [None] * len(names)
             tensors = [self._given(name) for name in names]
+        if plain.PLAIN_TYPES.issuperset(map(type, tensors)):
+            return Found(tensors, places)
         for position, tensor in enumerate(tensors):
             if isinstance(tensor, torch.Tensor):
                 continue

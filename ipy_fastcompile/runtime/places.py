@@ -7,6 +7,7 @@ a place. Looking there is a C function's work, so that it can be done at every c
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -43,7 +44,7 @@ class Places:
 
     def find_all(self, names: Iterable[str]) -> list[Place]:
         """The place of each path. One loop: it runs once for every tensor of every load."""
-        owners, found, place = self._owners, [], Place._make
+        owners, found, place = self._owners, [], _place
         for name in names:
             prefix, _, key = name.rpartition(".")
             owner, parameters, buffers, _ = owners.get(prefix) or self._owner(prefix)
@@ -56,11 +57,14 @@ class Places:
         return found
 
     def _enter(self, path: str, owner: Any) -> _Tables:
-        while step := step_into(owner):  # `torch.compile`'s or `nn.DataParallel`'s: the model in it
-            modules = torch_internals.tables_of(owner)[2]
-            self.steps.append((modules, step, modules[step]))
-            owner = modules[step]
         tables = torch_internals.tables_of(owner) if isinstance(owner, torch.nn.Module) else _NONE
+        modules = tables[2]
+        # Most modules on the way have no submodules, and are no wrappers then.
+        while modules and (step := step_into(owner)):  # `torch.compile`'s or `nn.DataParallel`'s
+            owner = modules[step]  # the model in it
+            self.steps.append((modules, step, owner))
+            tables = torch_internals.tables_of(owner)
+            modules = tables[2]
         self._owners[path] = entry = (owner, *tables)
         return entry
 
@@ -75,6 +79,8 @@ class Places:
             self.attributes.append((owner, key, found))
         return self._enter(path, found)
 
+
+_place = partial(tuple.__new__, Place)  # `Place._make`, at the speed of C
 
 # An object on the way, and its dicts of parameters, buffers and submodules.
 _Tables = tuple[Any, dict[str, Any], dict[str, Any], dict[str, Any]]

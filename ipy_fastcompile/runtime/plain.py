@@ -36,7 +36,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     "Conjugate": ("is a lazy conjugate", "Call .resolve_conj() on it."),
     "ZeroTensor": ("stands for zeros and has no memory", "Call .clone() on it."),
 }  # fmt: skip
-_PLAIN_TYPES = frozenset({torch.Tensor, torch.nn.Parameter})
+PLAIN_TYPES = frozenset({torch.Tensor, torch.nn.Parameter})
 _LAZY = frozenset({"Negative", "Conjugate", "ZeroTensor"})
 
 
@@ -68,7 +68,7 @@ _plain_keys: set[int] = set()
 def is_plain(tensor: torch.Tensor) -> bool:
     """Whether type and dispatch keys are those of a tensor whose memory holds its values."""
     keys = torch_internals.dispatch_keys(tensor).raw_repr()
-    return type(tensor) in _PLAIN_TYPES and (keys in _plain_keys or _is_new_plain(keys, tensor))
+    return type(tensor) in PLAIN_TYPES and (keys in _plain_keys or _is_new_plain(keys, tensor))
 
 
 def _is_new_plain(keys: int, tensor: torch.Tensor) -> bool:
@@ -85,14 +85,14 @@ def find_flaw(tensor: torch.Tensor) -> Flaw | None:
     unusual = _unusual(keys, torch_internals.dispatch_key_names(tensor))
     if unusual == "Python" and torch_internals.is_fake(tensor):
         return Flaw(f"is a {kind.__name__} and has no values", "Use real tensors.")
-    if unusual == "Python" or (kind not in _PLAIN_TYPES and unusual and unusual not in _LAZY):
+    if unusual == "Python" or (kind not in PLAIN_TYPES and unusual and unusual not in _LAZY):
         return Flaw(
             f"is a {kind.__name__}, whose values only its own code knows",
             "Pass a plain tensor with the same values: dequantized, gathered or unwrapped.",
         )
     if torch.nn.parameter.is_lazy(tensor):
         return Flaw("has no size yet", "Run the model once, which initializes its lazy layers.")
-    if kind not in _PLAIN_TYPES and torch_internals.has_own_torch_function(kind):
+    if kind not in PLAIN_TYPES and torch_internals.has_own_torch_function(kind):
         return Flaw(
             f"is a {kind.__name__}, which overrides what torch's functions do",
             "Pass it .as_subclass(torch.Tensor).",
@@ -120,7 +120,7 @@ def are_whole(tensors: Sequence[torch.Tensor]) -> bool:
 
     Where one is not, `is_plain` and `has_memory` say more of each.
     """
-    if not _PLAIN_TYPES.issuperset(map(type, tensors)) or not _have_plain_keys(tensors):
+    if not PLAIN_TYPES.issuperset(map(type, tensors)) or not _have_plain_keys(tensors):
         return False  # some have no storage to ask for
     addresses = list(map(_address, tensors))
     return (
@@ -195,7 +195,7 @@ def overlaps_itself(tensor: torch.Tensor) -> bool:
 
 def alias(tensor: torch.Tensor) -> torch.Tensor:
     """The same memory as a plain tensor without autograd; it stays when the other is replaced."""
-    if type(tensor) in _PLAIN_TYPES:
+    if type(tensor) in PLAIN_TYPES:
         return tensor.detach()
     with torch_internals.without_subclass_code():
         return tensor.detach()

@@ -50,23 +50,21 @@ class Watch:
             return
         self._follow_steps(lookup.places.steps)
         self._attributes += [(*step, None) for step in lookup.places.attributes]
-        originals: dict[int, Any] = {}
-        for tensor, place in zip(tensors, places, strict=True):
-            if place is not None:
-                self._add(place, tensor, originals)
-        self._watched = list(map(_address, self._aliases))
         self._guards[torch.is_inference_mode_enabled()] = torch_internals.metadata_guard(
-            list(originals.values())
+            self._add(places)
         )
         self._follow(lookup.root)
 
     def _follow_steps(self, steps: Sequence[tuple[dict[str, Any], str, Any]]) -> None:
         """Compare whole dicts of submodules, at once; one by one where a class defines ``==``."""
         seen: set[int] = set()
+        kinds: set[type] = set()  # classes with the equality of all objects
         for holder, key, module in steps:
             if id(holder) in seen:
                 continue
-            if all(map(_plain_equality, set(map(type, holder.values())))):
+            found = set(map(type, holder.values()))
+            if found <= kinds or all(map(_plain_equality, found)):
+                kinds |= found
                 seen.add(id(holder))
                 self._tables.append(holder)
                 self._copies.append(dict(holder))
@@ -78,16 +76,25 @@ class Watch:
         self._same_keys.append(key)
         self._same.append(value)
 
-    def _add(self, place: Place, tensor: torch.Tensor, originals: dict[int, Any]) -> None:
-        if place.holder is None:
-            self._attributes.append((place.owner, place.key, place.tensor, tensor))
-        elif id(place.tensor) in originals:  # tied: it is compared under its first name
-            self._expect(place.holder, place.key, place.tensor)
-        else:
-            originals[id(place.tensor)] = place.tensor
-            self._holders.append(place.holder)
-            self._keys.append(place.key)
-            self._aliases.append(tensor)
+    def _add(self, places: Sequence[Place | None]) -> list[Any]:
+        """Note where each tensor is; returns the module's own. One loop, for every load has it."""
+        originals: dict[int, Any] = {}
+        holders, keys, aliases, watched = self._holders, self._keys, self._aliases, self._watched
+        for alias, address, place in zip(self._bound, self._addresses, places, strict=True):
+            if place is None:
+                continue
+            holder, key, owner, tensor = place
+            if holder is None:
+                self._attributes.append((owner, key, tensor, alias))
+            elif id(tensor) in originals:  # tied: it is compared under its first name
+                self._expect(holder, key, tensor)
+            else:
+                originals[id(tensor)] = tensor
+                holders.append(holder)
+                keys.append(key)
+                aliases.append(alias)
+                watched.append(address)
+        return list(originals.values())
 
     def _follow(self, module: Any) -> None:
         # The dicts would keep what is in them alive, in a module that nobody has any more.
