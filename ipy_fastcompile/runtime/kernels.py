@@ -37,7 +37,11 @@ _MEMORY = "/dev/shm"  # noqa: S108 - a directory of our own is made in it
 
 @contextlib.contextmanager
 def _private_directory(parent: str | None) -> Iterator[str]:
-    directory = tempfile.mkdtemp(prefix="ipy_fastcompile_", dir=parent)  # 0700
+    if parent is None:
+        directory = tempfile.mkdtemp(prefix="ipy_fastcompile_")  # 0700
+    else:  # the same, without a generator of random names that is made at first use
+        directory = os.path.join(parent, f"ipy_fastcompile_{os.urandom(8).hex()}")
+        os.mkdir(directory, 0o700)  # raises where anything is there already
     try:
         yield directory
     finally:
