@@ -344,8 +344,8 @@ def _free_choice(environment: Any, expression: Any, fallback: bool | None) -> bo
     symbols = getattr(expression, "free_symbols", None)
     hints = getattr(environment, "backed_var_to_val", None)
     hints = environment.var_to_val if hints is None else hints  # 2.11 has only this
-    if not symbols or not symbols <= hints.keys():
-        return None
+    if not symbols or not symbols <= hints.keys() or not is_short(expression):
+        return None  # a guard on a long expression is what keeps the next ones shorter
     if fallback is None and not _asked_by_convolution():
         return None
     if environment._maybe_evaluate_static(expression) is not None:
@@ -355,6 +355,20 @@ def _free_choice(environment: Any, expression: Any, fallback: bool | None) -> bo
         return None
     answer = str(answer) == "True"
     return answer if fallback is None or answer is fallback else None
+
+
+_SHORT = 48
+
+
+def is_short(expression: Any) -> bool:
+    """Whether an expression over sizes has few enough parts for proofs about it to be quick."""
+    waiting, parts = [expression], 0
+    while waiting:
+        waiting += waiting.pop().args
+        parts += 1
+        if parts > _SHORT:
+            return False
+    return True
 
 
 def _asked_by_convolution() -> bool:

@@ -3,7 +3,7 @@
 What torch recorded while it traced is redundant: a ``view(b, n // 4, 4, c)`` leaves a dozen guards
 that all say that ``n`` is a multiple of 4. A condition is left out only where those that are kept
 and the ranges of the sizes prove it; the proofs are substitution (``n = 4*k``) and interval
-arithmetic.
+arithmetic. Long conditions, and those for which no attempt is left, are kept as they are.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ def split_condition(expression: Any) -> Iterator[Any]:
         yield expression
 
 
+# How many proofs are tried. Counted, not timed: what is written must not depend on the clock.
+_ATTEMPTS = 500
+
+
 class _Reduction:
     """Writes every symbol as ``multiple * new symbol``, and drops what is true for all of those."""
 
@@ -63,12 +67,15 @@ class _Reduction:
         self._ranges: dict[Any, tuple[int, int | None]] = {}
         self._bounded_by: dict[Any, Source | None] = {}
         self._in_vain: set[Any] = set()  # proofs take long: none is tried twice
+        self._left = _ATTEMPTS
+        self._long: list[Condition] = []
         seen: set[Any] = set()
         for condition in conditions:
             for part in split_condition(condition.expression):
                 if part not in seen:
                     seen.add(part)
-                    self._open.append(Condition(part, condition.source))
+                    short = torch_internals.is_short(part)
+                    (self._open if short else self._long).append(Condition(part, condition.source))
         for product in exact_products([c.expression for c in self._open]):
             self._open.insert(0, Condition(product, self._open[0].source))
         for symbol in {s for c in self._open for s in c.symbols}:
@@ -78,9 +85,15 @@ class _Reduction:
     def result(self) -> tuple[Condition, ...]:
         while self._learn():
             pass
-        kept = [c for c in self._open if not always(self._written(c), self._ranges)]
+        kept = [c for c in self._open if not self._follows(c)]
+        kept += self._long
         kept.sort(key=lambda c: (len(c.symbols), sympy.count_ops(c.expression), str(c.expression)))
         return (*self._about_one(), *_without_equivalents(kept))
+
+    def _follows(self, condition: Condition) -> bool:
+        """Whether the ranges prove a condition; where no attempt is left, it is kept unproved."""
+        self._left -= 1
+        return self._left >= 0 and always(self._written(condition), self._ranges)
 
     def _renew(self, symbol: Any, multiple: int) -> None:
         """Let ``symbol`` be a multiple: of this number, and of what it was before."""
@@ -126,6 +139,9 @@ class _Reduction:
             if attempt in self._in_vain:
                 continue
             self._in_vain.add(attempt)
+            self._left -= 1
+            if self._left < len(self._open):  # the rest is for what follows from all
+                return False
             expression = self._written(condition)
             known = condition.symbols <= set(self._new)
             if known and (
