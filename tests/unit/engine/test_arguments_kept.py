@@ -134,7 +134,9 @@ def test_sparse_tensors_are_named_before_anything_is_compiled(kind: str, layout:
         "argument": lambda x, s: torch.sparse.mm(s, x),
     }
     args = (X.T, sparse) if kind == "argument" else (X.T,)
-    with pytest.raises(errors.CaptureError, match=r"is sparse, and compiled|uses a sparse tensor of layout CSR"):
+    with pytest.raises(
+        errors.CaptureError, match=r"is sparse, and compiled|uses a sparse tensor of layout CSR"
+    ):
         capture(calls.get(kind, Model().eval()), args)
 
 
