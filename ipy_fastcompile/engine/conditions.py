@@ -52,7 +52,7 @@ def split_condition(expression: Any) -> Iterator[Any]:
 
 
 # How many proofs are tried. Counted, not timed: what is written must not depend on the clock.
-_ATTEMPTS = 500
+_ATTEMPTS = 200
 
 
 class _Reduction:
