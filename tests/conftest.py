@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +40,36 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         root = str(Path(__file__).parent.parent)
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [root, os.getenv("PYTHONPATH")])))
         yield home
+
+
+@pytest.fixture(scope="module", autouse=True)
+def left_as_found() -> Iterator[None]:
+    """What a file of tests sets for the whole process, it also takes back: the order is free."""
+    before = _process_state()
+    yield
+    after = _process_state()
+    assert {name: after[name] for name in before} == before
+
+
+def _process_state() -> dict[str, Any]:
+    """What tests have set for the whole process and forgotten; absent where nothing is imported."""
+    state: dict[str, Any] = {
+        "event loop": asyncio._get_running_loop() is not None,
+        "folder": Path.cwd(),
+        "disabled loggers": sorted(
+            name
+            for name, logger in logging.Logger.manager.loggerDict.items()
+            if isinstance(logger, logging.Logger) and logger.disabled
+        ),
+    }
+    if (np := sys.modules.get("numpy")) is not None and hasattr(np, "get_printoptions"):
+        state["NumPy's print options"] = np.get_printoptions()
+    if (torch := sys.modules.get("torch")) is not None and hasattr(torch, "get_default_dtype"):
+        state["gradients"] = torch.is_grad_enabled()
+        state["default dtype"] = torch.get_default_dtype()
+        state["deterministic"] = torch.are_deterministic_algorithms_enabled()
+        state["threads"] = torch.get_num_threads()
+    return state
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,9 @@ def _missing(what: str) -> None:
     pytest.skip(message)
 
 
-@pytest.fixture(scope="session")
+# For a file, not for all: Playwright's event loop runs in this thread until it is stopped, and
+# asyncio refuses to start another.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     try:
         from playwright.sync_api import sync_playwright

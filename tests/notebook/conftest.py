@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO, capture_output
@@ -24,7 +25,8 @@ def shell(own_home: Path) -> Iterator[InteractiveShell]:
     config.HistoryManager.enabled = False
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance(config=config)
-    yield shell
+    with np.printoptions():  # which ``%precision`` sets for the process
+        yield shell
     InteractiveShell.clear_instance()
 
 

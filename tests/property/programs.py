@@ -7,7 +7,6 @@ arguments is left out again.
 
 from __future__ import annotations
 
-import logging
 import math
 import operator
 from collections.abc import Callable, Sequence
@@ -29,10 +28,6 @@ from ipy_fastcompile.engine.capture import Captured, InputSpec, ParameterSpec
 from ipy_fastcompile.engine.sizes import solve_linear
 from ipy_fastcompile.records import Symbol
 from ipy_fastcompile.runtime.nests import flatten
-
-# Building tries arguments that ops refuse; torch would log each refusal at length.
-for _name in ("torch.__trace", "torch._subclasses.fake_tensor"):
-    logging.getLogger(_name).disabled = True
 
 aten = torch.ops.aten
 # Distinct primes, so that no size is another's by accident.

@@ -7,6 +7,7 @@ seed of the run is printed. ``FASTCOMPILE_SEED=<seed> python -m pytest tests/pro
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from pathlib import Path
 from random import Random
@@ -41,6 +42,20 @@ def announce(pytestconfig: pytest.Config) -> Any:
     with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
         counts = ", ".join(f"{number:,} {what}" for what, number in COUNTS.items())
         print(f"\nrandom graphs: {counts}; FASTCOMPILE_SEED={SEED} replays them")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet_torch() -> Any:
+    """Building tries arguments that ops refuse; torch would log each refusal at length."""
+    loggers = [
+        logging.getLogger(f"torch.{name}") for name in ("__trace", "_subclasses.fake_tensor")
+    ]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
+    yield
+    for logger, value in zip(loggers, before, strict=True):
+        logger.disabled = value
 
 
 @pytest.fixture(scope="module")
