@@ -25,8 +25,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import errors
-    from .engine.boundaries import SplitReason
-    from .engine.cached import compile_cached
+    from .cache.cached import compile_cached
+    from .engine.graph.boundaries import SplitReason
     from .engine.pipeline import CompiledModel, compile
     from .foreign.inspect import inspect
     from .runtime.load import load
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 # Where each public name lives: imported on first use, so that `%load_ext` needs no torch.
 _HOMES = {
     "CompiledModel": "engine.pipeline",
-    "SplitReason": "engine.boundaries",
+    "SplitReason": "engine.graph.boundaries",
     "compile": "engine.pipeline",
-    "compile_cached": "engine.cached",
+    "compile_cached": "cache.cached",
     "inspect": "foreign.inspect",
     "load": "runtime.load",
     "verify": "verification.verify",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from importlib import import_module
 
 from .artifact.inert import inert_lines
@@ -19,8 +20,7 @@ COMMANDS = {
         "ipy_fastcompile.verification.verify",
         "check that an artifact loads and computes without a compiler",
     ),
-    "cache": ("ipy_fastcompile.artifact.cache_command", "list, explain and clean the cache"),
-    "bench": ("ipy_fastcompile.bench", "measure cold compiles and reloads, and PyTorch's own ways"),
+    "cache": ("ipy_fastcompile.cache.command", "list, explain and clean the cache"),
 }
 
 _REFUSED = 2
@@ -37,12 +37,17 @@ def main(arguments: list[str] | None = None) -> int:
     if name not in COMMANDS:
         print(f"{name!a} is no sub-command.\n{_usage()}", file=sys.stderr)
         return _REFUSED
+    return run(lambda rest: import_module(COMMANDS[name][0]).main(rest), rest)
+
+
+def run(command: Callable[[list[str]], int], arguments: list[str]) -> int:
+    """The exit code of a command; what the package refuses is one line on standard error."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Unicode must not end in a traceback
             stream.reconfigure(errors="backslashreplace")
     warnings.showwarning = _show_warning
     try:
-        code = import_module(COMMANDS[name][0]).main(rest)
+        code = command(arguments)
         sys.stdout.flush()
     except FastCompileError as error:
         print(inert_lines(f"{type(error).__name__}: {error}"), file=sys.stderr)

@@ -21,7 +21,7 @@ MeasureReloads = Callable[..., tuple[ReloadRecord, ...]]
 
 
 def _check_against_eager(*args: Any, **kwargs: Any) -> Report:
-    from .engine.compared import compared
+    from .verification.compared import compared
 
     return compared(*args, **kwargs)
 

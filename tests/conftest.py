@@ -118,7 +118,7 @@ def foreign_samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(tmp_path: Path) -> Any:
     """An empty cache."""
-    from ipy_fastcompile.artifact.store import Store
+    from ipy_fastcompile.cache.store import Store
 
     return Store(tmp_path / "cache")
 
@@ -126,7 +126,7 @@ def store(tmp_path: Path) -> Any:
 @pytest.fixture
 def compiles(monkeypatch: pytest.MonkeyPatch, tiny_compiled: Any) -> list[Any]:
     """Compiling through the cache gives copies of `tiny_compiled`, and is counted."""
-    from ipy_fastcompile.engine import cached
+    from ipy_fastcompile.cache import cached
     from tests.tiny import another
 
     made: list[Any] = []

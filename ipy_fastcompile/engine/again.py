@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..artifact import open_artifact
-from ..artifact.store import Store
+from ..cache.store import Store
 from ..errors import ArtifactError, ModelGone
 from ..records import ReloadRecord, Report
 from ..runtime.fresh import measure_reloads

@@ -22,13 +22,13 @@ from ..runtime.machine import machine_stamp
 from ..runtime.nests import named_types, read_nest
 from ..runtime.signature import describe_call
 from ..runtime.type_names import is_importable
-from .capture import Captured, ParameterSpec
-from .codegen import ExecutionCode
-from .lower import Kernel, Lowered
-from .native import BUILTIN_NAMESPACES
-from .phrases import condition_records
-from .sizes import size_text
-from .stored_graph import serialized
+from .calls.capture import Captured, ParameterSpec
+from .code.codegen import ExecutionCode
+from .graph.stored_graph import serialized
+from .kernels.lower import Kernel, Lowered
+from .kernels.native import BUILTIN_NAMESPACES
+from .sizes.expressions import size_text
+from .sizes.phrases import condition_records
 
 
 @dataclass(frozen=True)

@@ -20,18 +20,18 @@ from ..errors import CaptureError, warn_user
 from ..interrupts import import_whole
 from ..records import Progress, Report, StageRecord
 from ..runtime.modes import set_aside
-from .asked import asked_runs, asked_sizes, check_asked
-from .boundaries import SplitFunction
-from .capture import Captured, capture
-from .codegen import ExecutionCode, generate_execution_code
-from .compared import check_difference, compared
-from .lower import Lowered, lower
+from ..verification.compared import check_difference, compared
+from .calls.asked import asked_runs, asked_sizes, check_asked
+from .calls.capture import Captured, capture
+from .code.codegen import ExecutionCode, generate_execution_code
+from .graph.boundaries import SplitFunction
+from .graph.regions import spell_out
+from .graph.split import SplitGraph, split
+from .kernels.lower import Lowered, lower
 from .pack import Packed, check_result_types, pack
 from .profile import profile_call
-from .regions import spell_out
 from .reloadable import ReloadableModel
 from .report import build_report
-from .split import SplitGraph, split
 
 OnProgress = Callable[[Progress], None]
 # Nodes that Inductor refuses are set apart up to so many; a model of more is better told as it is.

@@ -14,9 +14,9 @@ import torch
 from ..records import ProfileRecord, Report
 from ..runtime.loaded import LoadedFunction
 from ..runtime.profile import LineTimes, measure_lines, measure_peak
-from .codegen import CodeLine, ExecutionCode
-from .liveness import line_liveness
-from .lower import Lowered
+from .code.codegen import CodeLine, ExecutionCode
+from .code.liveness import line_liveness
+from .kernels.lower import Lowered
 
 
 def profile_call(

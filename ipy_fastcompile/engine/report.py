@@ -26,15 +26,15 @@ from ..records import (
 )
 from ..runtime.kernels import digest_of
 from ..runtime.machine import describe_machine
-from .boundaries import module_path
-from .codegen import ExecutionCode
-from .degraded import SHOWN, alarms_of
-from .liveness import Liveness, line_liveness
-from .lower import Kernel, Lowered
-from .native import kernel_sources
+from .code.codegen import ExecutionCode
+from .code.liveness import Liveness, line_liveness
+from .code.sources import kernel_lines, read_source
+from .graph.boundaries import module_path
+from .kernels.degraded import SHOWN, alarms_of
+from .kernels.lower import Kernel, Lowered
+from .kernels.native import kernel_sources
 from .pack import Packed
-from .phrases import condition_records
-from .sources import kernel_lines, read_source
+from .sizes.phrases import condition_records
 
 
 def build_report(

@@ -37,7 +37,7 @@ class CacheMagics(Magics):
             %fastcompile_cache diff 3f2a 91c0
             %fastcompile_cache prune --cap 2GB
         """
-        from ..artifact.cache_command import answer_words
+        from ..cache.command import answer_words
 
         words = read_words(line, CACHE_OPTIONS, "fastcompile_cache")
         if {"-h", "--help"} & set(words):

@@ -75,13 +75,13 @@ class Api:
     def compile(self, *args: Any, **kwargs: Any) -> Any:
         """`engine.cached.compile_cached`: the model, from the cache if it is there."""
         import_whole(f"{ipy_fastcompile.__name__}.engine.cached")
-        from ..engine.cached import compile_cached
+        from ..cache.cached import compile_cached
 
         return compile_cached(*args, **kwargs).model
 
     def compared(self, *args: Any, **kwargs: Any) -> Report:
         """`engine.compared.compared`: the report with how far the model is from eager."""
-        from ..engine.compared import compared
+        from ..verification.compared import compared
 
         return compared(*args, **kwargs)
 

@@ -1,6 +1,6 @@
 """call -> the same call, or an InputError that names the argument, what was expected and what came.
 
-The generated ``check_inputs`` calls these methods; see `ipy_fastcompile.engine.input_checks`.
+The generated ``check_inputs`` calls these methods; see `ipy_fastcompile.engine.code.input_checks`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The grammar of execution code, as strict as its generator (`ipy_fastcompile.engine.codegen`).
+"""The grammar of execution code, as strict as its generator, `engine.code.codegen`.
 
 ::
 

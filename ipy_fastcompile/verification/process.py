@@ -49,14 +49,14 @@ class Attempts:
         asked: list[dict[str, Any]] = [
             {"shapes": run.shapes, "integers": run.integers, "file": self._file()} for run in runs
         ]
-        native = self._process("ipy_fastcompile.runtime.recording", asked)
+        native = self._process("ipy_fastcompile.verification.recording", asked)
         if "error" in native:
             self.failure = f"It does not load: {native['error']}"
             return [replace(run, problem=self.failure) for run in runs]
         self.native = self.native or native
         problems = native["problems"]
         done = [entry for entry, problem in zip(asked, problems, strict=True) if not problem]
-        judged = self._process("ipy_fastcompile.engine.reference", done)
+        judged = self._process("ipy_fastcompile.verification.reference", done)
         if "error" in judged:
             self.failure = f"The FX graph cannot be run: {judged['error']}"
             return [replace(run, problem=self.failure) for run in runs]

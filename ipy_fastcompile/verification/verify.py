@@ -207,7 +207,7 @@ def _verdict(
     found: Mapping[str, torch.Tensor] | None,
     saved: Mapping[str, torch.Tensor] | None,
 ) -> SizeVerdict:
-    from ..engine.tolerance import END_TO_END, compare
+    from .tolerance import END_TO_END, compare
 
     kernels = {name: int(k) for name, _, k in (e.partition(" ") for e in program.stitched)}
     problems = []

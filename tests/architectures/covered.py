@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from ipy_fastcompile.bench.families import FAMILIES, Spec, build
-from ipy_fastcompile.engine.key import make_key
+from ipy_fastcompile.cache.key.call import make_key
 from tests.architectures.shapes import SHAPES
 from tests.architectures.zoo import BUILDERS, Case
+from tests.benchmarks.families import FAMILIES, Spec, build
 
 _SMALL = {"block_out_channels": (8, 16), "norm_num_groups": 4}
 

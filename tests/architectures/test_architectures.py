@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import ipy_fastcompile as fc
-from ipy_fastcompile.engine.check import largest_difference
+from ipy_fastcompile.verification.check import largest_difference
 from tests.architectures.zoo import BUILDERS
 
 pytestmark = pytest.mark.slow

@@ -112,7 +112,7 @@ def gpt_oss() -> Case:
 
 @case
 def phi3() -> Case:
-    """Its attention returns other strides than fake tensors predict; see engine/layout.py."""
+    """Its attention returns other strides than fake tensors predict; see engine/graph/layout.py."""
     from transformers import Phi3Config, Phi3ForCausalLM
 
     config = Phi3Config(

@@ -13,13 +13,13 @@ from hypothesis import given, strategies as st
 
 from ipy_fastcompile.__main__ import main
 from ipy_fastcompile.artifact import blob_name, limits, save_artifact
-from ipy_fastcompile.artifact.cache_command import list_lines
 from ipy_fastcompile.artifact.compare import compare
 from ipy_fastcompile.artifact.inert import inert, inert_lines
 from ipy_fastcompile.artifact.inspect import inspect
-from ipy_fastcompile.artifact.key import Key
 from ipy_fastcompile.artifact.stamp import compare_stamps, explain
-from ipy_fastcompile.artifact.store import Miss, Store
+from ipy_fastcompile.cache.command import list_lines
+from ipy_fastcompile.cache.key.components import Key
+from ipy_fastcompile.cache.store import Miss, Store
 from ipy_fastcompile.errors import FastCompileError
 from tests.faults.parts import rehash, repack, unpack
 

@@ -19,12 +19,12 @@ import torch
 from ipy_fastcompile.artifact import blob_name, limits, open_artifact
 from ipy_fastcompile.artifact.keyfile import make_key
 from ipy_fastcompile.artifact.squeeze import squeeze
-from ipy_fastcompile.artifact.store import Store
 from ipy_fastcompile.artifact.trust import sign
-from ipy_fastcompile.engine.cached import compile_cached
-from ipy_fastcompile.engine.check import largest_difference
+from ipy_fastcompile.cache.cached import compile_cached
+from ipy_fastcompile.cache.store import Store
 from ipy_fastcompile.errors import FastCompileWarning
 from ipy_fastcompile.runtime import bind
+from ipy_fastcompile.verification.check import largest_difference
 from tests.faults.loads import load_all, resave
 from tests.faults.parts import rehash, repack, unpack
 

@@ -21,9 +21,9 @@ from ipy_fastcompile.artifact import (
     save_artifact,
 )
 from ipy_fastcompile.artifact.inspect import inspect
-from ipy_fastcompile.artifact.key import Key
-from ipy_fastcompile.artifact.store import Hit, Miss, Store
 from ipy_fastcompile.artifact.trust import key_id, sign
+from ipy_fastcompile.cache.key.components import Key
+from ipy_fastcompile.cache.store import Hit, Miss, Store
 from ipy_fastcompile.errors import (
     ArtifactCorrupt,
     ArtifactError,

@@ -100,8 +100,8 @@ def check_llama(options: argparse.Namespace) -> None:
     """Compile a Llama of realistic width, check it in this process, time fresh ones."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from ipy_fastcompile.engine.check import check_against_eager
     from ipy_fastcompile.runtime.fresh import measure_reloads
+    from ipy_fastcompile.verification.check import check_against_eager
 
     torch.manual_seed(0)
     config = LlamaConfig(

@@ -16,11 +16,11 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from ipy_fastcompile.engine.code.calls.capture import Captured, capture
 from torch import nn
 
-from ipy_fastcompile.engine.capture import Captured, capture
-from ipy_fastcompile.engine.codegen import generate_execution_code
-from ipy_fastcompile.engine.split import SplitGraph, split
+from ipy_fastcompile.engine.code.codegen import generate_execution_code
+from ipy_fastcompile.engine.graph.split import SplitGraph, split
 from ipy_fastcompile.runtime.bind import compile_execution_fn
 from tests.stitching import lower_without_compiler, used_parameters
 from tests.tiny import TinyLayer

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ipy_fastcompile.bench import growth, models, native, peers, profiling, tables
-from ipy_fastcompile.bench.run import Options, Run
-from ipy_fastcompile.bench.table import render_text
+from tests.benchmarks import growth, models, native, peers, profiling, tables
+from tests.benchmarks.run import Options, Run
+from tests.benchmarks.table import render_text
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(5400)]
 

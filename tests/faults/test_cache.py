@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from ipy_fastcompile.artifact import limits, save_artifact
-from ipy_fastcompile.artifact.key import Key, section
-from ipy_fastcompile.artifact.store import Hit, Miss, Store
+from ipy_fastcompile.cache.key.components import Key, section
+from ipy_fastcompile.cache.store import Hit, Miss, Store
 from ipy_fastcompile.errors import (
     ArtifactError,
     ArtifactStale,
@@ -273,8 +273,8 @@ def test_the_directory_cannot_be_one(tmp_path: Path) -> None:
 IMPORTS = """
 import warnings
 from ipy_fastcompile.artifact import save_artifact
-from ipy_fastcompile.artifact.key import Key
-from ipy_fastcompile.artifact.store import Hit, Miss, Store
+from ipy_fastcompile.cache.key.components import Key
+from ipy_fastcompile.cache.store import Hit, Miss, Store
 import ipy_fastcompile.artifact.summary
 """
 READ_ONLY = """

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ipy_fastcompile.artifact import save_artifact
-from ipy_fastcompile.artifact.key import Key
-from ipy_fastcompile.artifact.store import Hit, Miss, Store
+from ipy_fastcompile.cache.key.components import Key
+from ipy_fastcompile.cache.store import Hit, Miss, Store
 from ipy_fastcompile.errors import FastCompileWarning
 from tests.faults.parts import ROOT, read_text, run_child, save_tiny, temporaries
 
@@ -98,8 +98,8 @@ SOAK = """
 import os, random, time, warnings
 from collections import Counter
 from ipy_fastcompile.artifact import open_artifact, save_artifact
-from ipy_fastcompile.artifact.key import Key
-from ipy_fastcompile.artifact.store import Hit, Store
+from ipy_fastcompile.cache.key.components import Key
+from ipy_fastcompile.cache.store import Hit, Store
 
 role, directory, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 warnings.simplefilter("error")
@@ -194,8 +194,8 @@ def test_pruned_while_it_is_being_loaded(tmp_path: Path) -> None:
 
 HOLD = """
 import time
-from ipy_fastcompile.artifact.key import Key
-from ipy_fastcompile.artifact.store import Store
+from ipy_fastcompile.cache.key.components import Key
+from ipy_fastcompile.cache.store import Store
 with Store(sys.argv[1]).lock(Key({"code": "x"})) as held:
     print(held, flush=True)
     time.sleep(3600)
@@ -259,7 +259,7 @@ def test_a_killed_save_leaves_something_to_sweep_but_nothing_to_load(tmp_path: P
     assert read_text(path) == "old"
     later = time.time() + 3700
     os.utime(tmp_path / temporaries(tmp_path)[0], (later - 3650, later - 3650))
-    from ipy_fastcompile.artifact.sweep import prune
+    from ipy_fastcompile.cache.sweep import prune
 
     assert len(prune(tmp_path, 10**9, now=later).removed) == 1
     assert temporaries(tmp_path) == []

@@ -15,8 +15,8 @@ from IPython.core.error import UsageError
 
 import ipy_fastcompile as fc
 from ipy_fastcompile import errors
-from ipy_fastcompile.artifact.store import Store
-from ipy_fastcompile.engine.cached import CachedResult, compile_cached
+from ipy_fastcompile.cache.cached import CachedResult, compile_cached
+from ipy_fastcompile.cache.store import Store
 from ipy_fastcompile.errors import CacheMiss, CaptureError
 
 pytestmark = pytest.mark.slow

@@ -18,12 +18,13 @@ import torch
 import ipy_fastcompile as fc
 from ipy_fastcompile import errors
 from ipy_fastcompile.artifact import open_artifact
-from ipy_fastcompile.artifact.store import Store
-from ipy_fastcompile.engine import cached, key_machine
-from ipy_fastcompile.engine.cached import CachedResult, compile_cached
-from ipy_fastcompile.engine.check import largest_difference
+from ipy_fastcompile.cache import cached
+from ipy_fastcompile.cache.cached import CachedResult, compile_cached
+from ipy_fastcompile.cache.key import machine as key_machine
+from ipy_fastcompile.cache.store import Store
 from ipy_fastcompile.errors import ArtifactIncompatible, FastCompileWarning
 from ipy_fastcompile.runtime.machine import cpu_flags, machine_stamp
+from ipy_fastcompile.verification.check import largest_difference
 from tests.faults.loads import load_all, resave
 from tests.tiny import another
 

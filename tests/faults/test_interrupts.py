@@ -71,8 +71,8 @@ def attempt(what, act):
         told.append([what, "interrupted", children()])
 
 def compile(progress=None):
-    import_whole("ipy_fastcompile.engine.cached")  # as the magics and fc.compile do
-    from ipy_fastcompile.engine.cached import compile_cached
+    import_whole("ipy_fastcompile.cache.cached")  # as the magics and fc.compile do
+    from ipy_fastcompile.cache.cached import compile_cached
     result = compile_cached(model, (x,), progress=progress)
     good = torch.allclose(result.model(x), model(x), atol=1e-5)
     return [result.hit, all(k.native for k in result.model.report.kernels), good]
@@ -99,7 +99,7 @@ attempt("pack", lambda: compile(at("pack")))
 attempt("after", compile)
 attempt("again", compile)
 path = sys.argv[1]
-from ipy_fastcompile.engine.cached import compile_cached
+from ipy_fastcompile.cache.cached import compile_cached
 compile_cached(model, (x,)).model.save(path)
 press_when(lambda: any(name.startswith("python") for name in children()))
 attempt("reload", lambda: measure_reloads(path, ("native",), 1))

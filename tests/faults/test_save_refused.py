@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ipy_fastcompile.artifact import open_artifact, save_artifact
-from ipy_fastcompile.artifact.key import Key
-from ipy_fastcompile.artifact.store import Store
+from ipy_fastcompile.cache.key.components import Key
+from ipy_fastcompile.cache.store import Store
 from ipy_fastcompile.errors import ArtifactUntrusted, FastCompileWarning, SaveError
 from tests.faults.parts import (
     as_nobody,

@@ -11,8 +11,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from ipy_fastcompile import errors
 from ipy_fastcompile.artifact import save_artifact
-from ipy_fastcompile.artifact.key import Key
-from ipy_fastcompile.artifact.store import Store
+from ipy_fastcompile.cache.key.components import Key
+from ipy_fastcompile.cache.store import Store
 from ipy_fastcompile.notebook.magics import Api
 
 

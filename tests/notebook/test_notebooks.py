@@ -229,7 +229,7 @@ def test_your_own_splitting_shows_what_it_says(shown: Any) -> None:
     assert "Did you mean mylib::fake_quantize?" in wrong
 
     # By a function: its own words are the reasons.
-    own = text_of(outputs(notebook, "from ipy_fastcompile.engine.boundaries"))
+    own = text_of(outputs(notebook, "from ipy_fastcompile.engine.graph.boundaries"))
     assert re.search(r"inlined +1 nodes +\S+gate_proj +large product 256x64", own)
 
     table = text_of(outputs(notebook, "def row"))
@@ -255,7 +255,7 @@ def test_your_own_splitting_shows_what_it_says(shown: Any) -> None:
 def test_ship_it_shows_what_it_says(shown: Any) -> None:
     notebook = shown("05_ship_it.ipynb")
     assert text_of(outputs(notebook, 'print(f"cache')).strip() == "cache hit"
-    miss = text_of(outputs(notebook, "from ipy_fastcompile.engine.cached"))
+    miss = text_of(outputs(notebook, "from ipy_fastcompile.cache.cached"))
     assert "model.llama.model.norm.variance_epsilon: 1e-06 -> 1e-05" in miss
 
     verdict = text_of(outputs(notebook, "%fastcompile_verify"))

@@ -20,10 +20,10 @@ from torch.utils import _pytree as pytree
 
 import ipy_fastcompile as fc
 from ipy_fastcompile.artifact import save_artifact
-from ipy_fastcompile.engine.boundaries import SplitReason
-from ipy_fastcompile.engine.codegen import generate_execution_code
+from ipy_fastcompile.engine.code.codegen import generate_execution_code
+from ipy_fastcompile.engine.graph.boundaries import SplitReason
+from ipy_fastcompile.engine.graph.split import split
 from ipy_fastcompile.engine.pack import pack
-from ipy_fastcompile.engine.split import split
 from ipy_fastcompile.runtime.load import load_parts
 from ipy_fastcompile.runtime.nests import flatten
 from tests.property.programs import EXAMPLE, OTHER, Program, build_program

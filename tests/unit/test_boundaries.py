@@ -36,7 +36,11 @@ class Rule:
 RULES = (
     # Whoever runs a script, a command line or a server needs no frontend.
     Rule(("",), FRONTENDS, but=("notebook/", "show/explorer.py")),
-    Rule(("engine/",), (f"{PACKAGE}.show", f"{PACKAGE}.notebook")),
+    Rule(
+        ("engine/", "cache/", "verification/"),
+        (f"{PACKAGE}.show", f"{PACKAGE}.notebook"),
+        but=("cache/command.py",),
+    ),
     Rule(
         ("runtime/",),
         (
@@ -49,9 +53,8 @@ RULES = (
     ),
     Rule(
         ("artifact/",),
-        only=(
-            "platformdirs",
-            *(f"{PACKAGE}.{part}" for part in ("artifact", "records", "errors", "__version__")),
+        only=tuple(
+            f"{PACKAGE}.{part}" for part in ("artifact", "records", "errors", "__version__")
         ),
     ),
     # A reader of strangers' files imports nothing that a stranger could have a say in.
@@ -214,7 +217,7 @@ def test_no_file_crosses_a_boundary(file: str) -> None:
 def test_every_part_of_the_package_is_walked() -> None:
     assert {name.split("/")[0] for name in files() if "/" in name} == {
         "artifact",
-        "bench",
+        "cache",
         "engine",
         "foreign",
         "notebook",
@@ -225,13 +228,13 @@ def test_every_part_of_the_package_is_walked() -> None:
 
 
 PLANTED = [
-    ("engine/capture.py", "import IPython"),
-    ("engine/capture.py", "def f():\n    from IPython.display import display"),
-    ("engine/capture.py", "from ..show.text import render_text"),
-    ("engine/capture.py", "from ..notebook import magics"),
-    ("engine/lower.py", "from torch._inductor import standalone_compile"),
-    ("engine/lower.py", "import torch\nx = torch._C._dynamo"),
-    ("engine/lower.py", "from torch.utils import _pytree"),
+    ("engine/calls/capture.py", "import IPython"),
+    ("engine/calls/capture.py", "def f():\n    from IPython.display import display"),
+    ("engine/calls/capture.py", "from ...show.text import render_text"),
+    ("engine/calls/capture.py", "from ...notebook import magics"),
+    ("engine/kernels/lower.py", "from torch._inductor import standalone_compile"),
+    ("engine/kernels/lower.py", "import torch\nx = torch._C._dynamo"),
+    ("engine/kernels/lower.py", "from torch.utils import _pytree"),
     ("runtime/load.py", "import torch._dynamo"),
     ("runtime/load.py", "from importlib import import_module\nimport_module('torch._inductor')"),
     ("runtime/load.py", "from .. import engine"),
@@ -258,7 +261,7 @@ PLANTED = [
     ("measure.py", "import IPython"),
     ("torch_internals.py", "import torch._dynamo"),
     ("torch_internals.py", "try:\n    import triton\nexcept ImportError:\n    triton = None"),
-    ("engine/codegen.py", "exec('x = 1')"),
+    ("engine/code/codegen.py", "exec('x = 1')"),
     ("show/view.py", "import builtins\nbuiltins.eval('1')"),
     ("runtime/load.py", "compile('1', 'f', 'eval')"),
 ]
@@ -270,11 +273,11 @@ def test_a_planted_crossing_is_found(file: str, source: str) -> None:
 
 
 ALLOWED = [
-    ("engine/lower.py", "import torch\nfrom ..torch_internals import lower"),
-    ("engine/lower.py", "from .. import errors, records"),
+    ("engine/kernels/lower.py", "import torch\nfrom ..torch_internals import lower"),
+    ("engine/kernels/lower.py", "from .. import errors, records"),
     ("runtime/load.py", "import torch\nfrom ..artifact.container import read"),
     ("runtime/bind.py", "exec(compile('1', 'f', 'exec'))"),
-    ("artifact/store.py", "import json\nimport platformdirs\nfrom .. import errors, records"),
+    ("cache/store.py", "import json\nfrom .. import errors, records"),
     ("show/explorer.py", "import anywidget\nfrom .view import rows"),
     ("notebook/magics.py", "from IPython.core.magic import Magics\nimport ipy_fastcompile as fc"),
     ("engine/pipeline.py", "def compile(model): ...\ncompile(None)"),

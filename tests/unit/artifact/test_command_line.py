@@ -8,9 +8,9 @@ import pytest
 
 from ipy_fastcompile.__main__ import COMMANDS, main
 from ipy_fastcompile.artifact import save_artifact
-from ipy_fastcompile.artifact.cache_command import parse_bytes
-from ipy_fastcompile.artifact.key import Key, section
-from ipy_fastcompile.artifact.store import Store
+from ipy_fastcompile.cache.command import parse_bytes
+from ipy_fastcompile.cache.key.components import Key, section
+from ipy_fastcompile.cache.store import Store
 from ipy_fastcompile.errors import CacheError
 
 

@@ -164,7 +164,7 @@ def test_the_work_of_a_verification_grows_with_the_file_and_no_faster(
 def test_neither_torch_nor_anything_else_is_needed() -> None:
     done = run_child(
         "sys.modules['torch'] = sys.modules['IPython'] = sys.modules['platformdirs'] = None\n"
-        "import ipy_fastcompile.artifact.inspect, ipy_fastcompile.artifact.store\n"
+        "import ipy_fastcompile.artifact.inspect, ipy_fastcompile.cache.store\n"
         "import ipy_fastcompile.artifact.compare, ipy_fastcompile.artifact.stamp\n"
         "print(sorted(m for m in sys.modules if 'zip' in m or m in ('pickle', 'tempfile')))"
     )
@@ -181,4 +181,4 @@ def test_importing_for_a_load_is_light() -> None:
     loaded = set(done.stdout.split())
     assert "ipy_fastcompile.artifact.open" in loaded
     heavy = {"torch", "difflib", "pickletools", "argparse", "platformdirs"}
-    assert not loaded & (heavy | {"ipy_fastcompile.records", "ipy_fastcompile.artifact.store"})
+    assert not loaded & (heavy | {"ipy_fastcompile.records", "ipy_fastcompile.cache.store"})

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from ipy_fastcompile.engine.code.calls.capture import Captured, capture
 
 from ipy_fastcompile import torch_internals
-from ipy_fastcompile.engine.capture import Captured, capture
 
 
 def result_of(

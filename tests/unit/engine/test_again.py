@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ipy_fastcompile import errors
-from ipy_fastcompile.artifact.store import Store
+from ipy_fastcompile.cache.store import Store
 from ipy_fastcompile.engine import again
 from ipy_fastcompile.engine.again import time_again
 from tests.tiny import another

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from ipy_fastcompile.engine.code.calls.capture import capture
 from torch import nn
 from torch.fx import Graph, GraphModule
 
-from ipy_fastcompile.engine.boundaries import SplitReason
-from ipy_fastcompile.engine.capture import capture
-from ipy_fastcompile.engine.codegen import generate_execution_code_with_name
-from ipy_fastcompile.engine.inline import Functions
-from ipy_fastcompile.engine.split import split
+from ipy_fastcompile.engine.code.codegen import generate_execution_code_with_name
+from ipy_fastcompile.engine.code.inline import Functions
+from ipy_fastcompile.engine.graph.boundaries import SplitReason
+from ipy_fastcompile.engine.graph.split import split
 from ipy_fastcompile.errors import CodegenError, InputError
 from tests.stitching import Stitched, stitch, used_parameters
 

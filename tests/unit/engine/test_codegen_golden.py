@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from ipy_fastcompile.engine.code.calls.capture import capture
 
-from ipy_fastcompile.engine.capture import capture
-from ipy_fastcompile.engine.codegen import generate_execution_code
-from ipy_fastcompile.engine.split import split
+from ipy_fastcompile.engine.code.codegen import generate_execution_code
+from ipy_fastcompile.engine.graph.split import split
 from ipy_fastcompile.runtime.grammar import check_grammar
 from tests.architectures.zoo import BUILDERS, Case
 from tests.stitching import lower_without_compiler

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import sympy
 import torch
+from ipy_fastcompile.engine.code.calls.capture import Captured, capture
+from ipy_fastcompile.engine.sizes.expressions.conditions import Condition, reduce_conditions
+from ipy_fastcompile.engine.sizes.expressions.phrases import condition_records
 from torch import nn
 from torch.export import Dim
 from torch.nn import functional
 
 from ipy_fastcompile import torch_internals
-from ipy_fastcompile.engine.capture import Captured, capture
-from ipy_fastcompile.engine.conditions import Condition, reduce_conditions
-from ipy_fastcompile.engine.phrases import condition_records
 from ipy_fastcompile.errors import CaptureError
 
 AUTO = Dim.AUTO

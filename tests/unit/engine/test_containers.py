@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 import torch
+from ipy_fastcompile.engine.code.calls.capture import capture
 from torch.utils import _pytree
 
 import ipy_fastcompile as fc
 from ipy_fastcompile import errors
-from ipy_fastcompile.engine.capture import capture
-from ipy_fastcompile.engine.check import largest_difference
-from ipy_fastcompile.engine.key import make_key
+from ipy_fastcompile.cache.key.call import make_key
 from ipy_fastcompile.runtime.fresh import child_environment
+from ipy_fastcompile.verification.check import largest_difference
 
 from . import nested_types
 from .nested_types import Batch, Box, Cell, Mode, Net, Output, State, Table, cell_call, net_call
@@ -91,7 +91,7 @@ def test_a_fixed_value_within_a_container_is_checked(compiled: Compiled) -> None
 CHILD = """
 import sys, torch
 import ipy_fastcompile as fc
-from ipy_fastcompile.engine.check import largest_difference
+from ipy_fastcompile.verification.check import largest_difference
 folder = sys.argv[1]
 from tests.unit.engine import nested_types as types
 for name, model in (("cell", types.Cell()), ("net", types.Net())):

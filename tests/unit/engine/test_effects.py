@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from ipy_fastcompile.engine.code.calls.capture import capture
+from ipy_fastcompile.engine.code.calls.snapshot import changes_since, restore, take_snapshot
 from torch import Tensor, nn
 
 from ipy_fastcompile import errors, torch_internals
-from ipy_fastcompile.engine.capture import capture
-from ipy_fastcompile.engine.snapshot import changes_since, restore, take_snapshot
 
 X = torch.ones(3, 4)
 CALLS = 0

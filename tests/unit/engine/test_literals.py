@@ -15,7 +15,7 @@ from hypothesis import given, settings, strategies as st
 from torch.fx import Graph
 from torch.fx.immutable_collections import immutable_dict, immutable_list
 
-from ipy_fastcompile.engine.literals import Constants, write_value
+from ipy_fastcompile.engine.code.literals import Constants, write_value
 from ipy_fastcompile.errors import CodegenError
 from ipy_fastcompile.runtime.grammar import check_grammar
 

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 import ipy_fastcompile as fc
-from ipy_fastcompile.engine.boundaries import SplitReason
-from ipy_fastcompile.engine.liveness import line_liveness
-from ipy_fastcompile.engine.memory import CallMemory, _measure, _without_kernels
-from ipy_fastcompile.engine.native import NativeKernel
+from ipy_fastcompile.engine.code.liveness import line_liveness
+from ipy_fastcompile.engine.code.memory import CallMemory, _measure, _without_kernels
+from ipy_fastcompile.engine.graph.boundaries import SplitReason
+from ipy_fastcompile.engine.kernels.native import NativeKernel
 from tests.unit.engine.test_codegen import everything, stitched
 
 

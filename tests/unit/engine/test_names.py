@@ -8,7 +8,7 @@ import keyword
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from ipy_fastcompile.engine.names import OWN_WORDS, Namespace
+from ipy_fastcompile.engine.code.names import OWN_WORDS, Namespace
 from ipy_fastcompile.runtime.grammar_terms import BUILTINS, Refused, check_plain_name
 
 HOSTILE = [

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ipy_fastcompile import torch_internals
-from ipy_fastcompile.engine.native import kernel_sources, rewrite_kernel
+from ipy_fastcompile.engine.kernels.native import kernel_sources, rewrite_kernel
 from ipy_fastcompile.errors import InputError
 from ipy_fastcompile.runtime.bind import compile_text, run_code
 from ipy_fastcompile.runtime.cuda import launch_text

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 import ipy_fastcompile as fc
 from ipy_fastcompile import torch_internals
-from ipy_fastcompile.engine.stored_graph import serialized
+from ipy_fastcompile.engine.graph.stored_graph import serialized
 from ipy_fastcompile.errors import CodegenError, InputError
 
 

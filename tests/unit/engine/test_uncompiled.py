@@ -14,8 +14,8 @@ from torch import nn
 
 import ipy_fastcompile as fc
 from ipy_fastcompile import torch_internals
-from ipy_fastcompile.engine import lower, native
-from ipy_fastcompile.engine.culprit import is_of_the_machine
+from ipy_fastcompile.engine.kernels import lower, native
+from ipy_fastcompile.engine.kernels.culprit import is_of_the_machine
 from ipy_fastcompile.errors import FastCompileWarning, KernelError
 from ipy_fastcompile.show.explorer import Explorer
 from ipy_fastcompile.show.html import render_html

@@ -19,7 +19,7 @@ from torch.fx import Graph, GraphModule
 import ipy_fastcompile as fc
 from ipy_fastcompile import errors
 from ipy_fastcompile.artifact import open_artifact, save_artifact
-from ipy_fastcompile.engine.codegen import (
+from ipy_fastcompile.engine.code.codegen import (
     generate_execution_code,
     generate_execution_code_with_name,
 )

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import ipy_fastcompile as fc
-from ipy_fastcompile.engine.boundaries import SplitReason
+from ipy_fastcompile.engine.graph.boundaries import SplitReason
 from ipy_fastcompile.errors import InputError, ParameterError
 from ipy_fastcompile.runtime.checks import Check
 

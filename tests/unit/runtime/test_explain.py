@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import ipy_fastcompile as fc
-from ipy_fastcompile.engine.boundaries import SplitReason
+from ipy_fastcompile.engine.graph.boundaries import SplitReason
 from ipy_fastcompile.runtime.explain import failure_note
 
 NEEDS_NOTES = pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have no notes")

@@ -457,7 +457,7 @@ def test_generated_code_objects_pass_the_check_of_names() -> None:
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("grammar") / "model.fastcompile"
-    from ipy_fastcompile.engine.boundaries import SplitReason
+    from ipy_fastcompile.engine.graph.boundaries import SplitReason
 
     model = nn.Sequential(nn.ReLU(), nn.Tanh())
     fc.compile(model, (torch.ones(2),), split_at=lambda _: SplitReason("test")).save(path)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import ipy_fastcompile as fc
-from ipy_fastcompile.engine.boundaries import SplitReason
+from ipy_fastcompile.engine.graph.boundaries import SplitReason
 from ipy_fastcompile.records import Report
 from ipy_fastcompile.runtime import profile
 from ipy_fastcompile.runtime.bind import ExecutionParts

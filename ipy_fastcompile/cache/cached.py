@@ -1,0 +1,235 @@
+"""model + call -> the cached compile if there is one, else a compile that is then cached.
+
+`ipy_fastcompile.compile` never looks at the cache; this does, and the magics call this.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..artifact import OpenArtifact, SavedArtifact, save_artifact
+from ..artifact.atomic import write_atomically
+from ..artifact.inert import inert
+from ..artifact.inspect import REPORT, ArtifactInfo
+from ..artifact.save import savable_path
+from ..artifact.squeeze import squeeze
+from ..engine.calls.preflight import check_kind
+from ..engine.pack import check_result_types
+from ..engine.pipeline import CompiledModel, OnProgress, compile
+from ..engine.reloadable import ReloadableModel
+from ..errors import ArtifactError, CacheMiss, CallError, FastCompileError, KeyFileError, warn_user
+from ..records import Report
+from ..runtime.load import load_parts
+from ..runtime.loaded import LoadedFunction
+from ..runtime.wrappers import unwrapped
+from ..verification.compared import compared
+from .keepable import keepable
+from .key.call import UNCOVERED, CallKey, make_key
+from .key.components import Key
+from .store import Hit, Miss, Store
+
+
+@dataclass(frozen=True)
+class CachedResult:
+    """A compile, from the cache or not. ``why_miss`` says why not, a fact a line."""
+
+    model: ReloadableModel
+    key: str  # 64 hexadecimal digits
+    hit: bool
+    why_miss: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.hit:
+            return f"cache hit: {self.key[:12]}"
+        return "\n".join([f"cache miss: {self.key[:12]}", *(f"  {why}" for why in self.why_miss)])
+
+
+class CachedModel(ReloadableModel):
+    """A model from the cache: all that a `CompiledModel` is but the objects of its stages."""
+
+    parts: OpenArtifact
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        artifact: OpenArtifact,
+        report: Report,
+        function: LoadedFunction,
+    ) -> None:
+        super().__init__(model, artifact, report)
+        self._function = function
+
+    def __getattr__(self, name: str) -> Any:
+        hint = ""
+        if name in ("captured", "split_graph", "lowered", "code"):
+            hint = "; a model from the cache has none, compile it anew (--force, force=True)"
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+
+    def write(self, file: str | os.PathLike[str]) -> SavedArtifact:
+        """Write the entry's own bytes, which this user signed when it was compiled."""
+        path = savable_path(file)
+        write_atomically(path, self.parts.contents)
+        return SavedArtifact(path, self.parts.digest, self.parts.size, signed=True)
+
+
+def compile_cached(
+    model: Callable[..., Any],
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    dynamic: Mapping[str, Any] | None = None,
+    split_at: Any = None,
+    sizes: Mapping[str, Sequence[int]] | None = None,
+    progress: OnProgress | None = None,
+    store: Store | None = None,
+    force: bool = False,
+    assert_warm: bool = False,
+) -> CachedResult:
+    """The compile of this call from the cache, or a new one that is put there.
+
+    Parameters
+    ----------
+    model, args, kwargs, dynamic, split_at, sizes, progress:
+        As `ipy_fastcompile.compile` takes them.
+    store:
+        The cache; this user's by default.
+    force:
+        Compile even if there is an entry, and replace it.
+    assert_warm:
+        Raise instead of compiling.
+
+    Returns
+    -------
+    The model with ``report.cache`` ("hit" or "miss"), ``report.key`` and ``report.why_miss``. A
+    new compile was compared with eager: ``report.difference`` says in words what is beyond the
+    tolerance, and is empty where nothing is.
+
+    Raises
+    ------
+    CacheMiss
+        With ``assert_warm``, when there is no entry that can be used; it says why.
+    CallError, CaptureError, SplitError, LowerError, CodegenError
+        As `ipy_fastcompile.compile` does.
+
+    Warns
+    -----
+    FastCompileWarning
+        When an entry is damaged, foreign or does not load, or the result is not kept: the
+        directory does not take it, a submodule runs uncompiled, or it differs from eager (see
+        `keepable`).
+    """
+    if force and assert_warm:
+        raise CallError(
+            "force asks for a compile, and assert_warm forbids one.", "Leave one of them out."
+        )
+    if store is not None and not isinstance(store, Store):
+        raise CallError(f"store is {store!r:.60}, which is no Store.", "Pass Store(directory).")
+    check_kind(model)
+    store = store or Store()
+    options: dict[str, Any] = {"dynamic": dynamic, "split_at": split_at, "sizes": sizes}
+    wanted = _key_of(unwrapped(model), args, kwargs, options)
+    why = _why_not(wanted, force=force)
+    if not why:
+        found = _look_up(store, wanted.key, model)
+        if isinstance(found, CachedModel):
+            return CachedResult(found, wanted.key.digest, hit=True)
+        why = found.lines
+    if assert_warm:
+        raise CacheMiss(
+            "\n".join([f"cache miss: no entry {wanted.key.digest[:12]} can be used", *why]),
+            "Compile it once to fill the cache.",
+            key=wanted.key.digest,
+        )
+
+    def build() -> CompiledModel:
+        compiled = compile(model, args, kwargs, **options, progress=progress)
+        compiled.report = compared(compiled, model, args, kwargs)
+        _note_key(compiled, wanted.key, why)
+        return compiled
+
+    if wanted.uncovered:  # no key would ever match it
+        return CachedResult(build(), wanted.key.digest, hit=False, why_miss=why)
+    with store.lock(wanted.key):
+        if not force and store.path_of(wanted.key.digest).exists():
+            # Another process compiled it while this one waited.
+            found = _look_up(store, wanted.key, model)
+            if isinstance(found, CachedModel):
+                return CachedResult(found, wanted.key.digest, hit=True)
+        compiled = build()
+        refusal = keepable(compiled)
+        if refusal:
+            warn_user(f"The result is not cached: {inert(refusal)}.")
+        else:
+            store.put(wanted.key, lambda path: _write_entry(compiled, wanted.key, path))
+    return CachedResult(compiled, wanted.key.digest, hit=False, why_miss=why)
+
+
+def _key_of(
+    model: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+) -> CallKey:
+    """The key of a call, or one that matches nothing where the user's objects resist."""
+    try:
+        return make_key(model, args, kwargs, **options)
+    except Exception as error:  # noqa: BLE001 - an object may do anything when it is looked at
+        what = f"{type(error).__name__} while its objects were looked at: {error}"
+        warn_user(f"This call is not cached: {inert(what)}")
+        return CallKey(Key({UNCOVERED: f"{what}\n{uuid.uuid4()}"}), (what,))
+
+
+def _why_not(wanted: CallKey, *, force: bool) -> tuple[str, ...]:
+    """Why the cache is not even asked, a fact a line; nothing when it is."""
+    if wanted.uncovered:
+        head = "this call cannot be cached: its key would not cover all that it reaches"
+        return (head, *(f"uncovered: {inert(what)}" for what in wanted.uncovered))
+    return ("a new compile was asked for",) if force else ()
+
+
+def _look_up(store: Store, key: Key, model: Callable[..., Any]) -> CachedModel | Miss:
+    """The entry of ``key``, loaded along the native path; a miss, with a warning, if that fails."""
+    found = store.lookup(key)
+    if isinstance(found, Miss):
+        return found
+    try:
+        return _load(found, model)
+    except (ArtifactError, KeyFileError) as error:
+        return store.reject(key, error)
+    except FastCompileError as error:
+        warn_user(
+            f"A cache entry does not load here ({type(error).__name__}): {error} "
+            "It is compiled again."
+        )
+        return Miss(key, type(error).__name__, str(error))
+
+
+def _load(hit: Hit, model: Callable[..., Any]) -> CachedModel:
+    function = load_parts(hit.artifact, model, on_mismatch="recompile")
+    report = ArtifactInfo(hit.artifact).report
+    if report is None:
+        raise ArtifactError(f"{hit.path} holds no report.", "It will be replaced.")
+    report = dataclasses.replace(report, key=hit.key.digest, cache="hit", why_miss=())
+    return CachedModel(model, hit.artifact, report, function)
+
+
+def _note_key(compiled: CompiledModel, key: Key, why: tuple[str, ...]) -> None:
+    """From now on the compile knows its key: in its report, and in every artifact it saves."""
+    manifest = {**compiled.parts.manifest, "key": key.manifest_entry}
+    compiled.parts = dataclasses.replace(compiled.parts, manifest=manifest)
+    compiled.report = dataclasses.replace(
+        compiled.report, key=key.digest, cache="miss", why_miss=why
+    )
+
+
+def _write_entry(compiled: CompiledModel, key: Key, path: str) -> None:
+    """The artifact with the texts of its key, which explain later misses."""
+    check_result_types(compiled.parts)
+    report = squeeze(compiled.report.to_json().encode())
+    members = {**compiled.parts.members, REPORT: report, **key.members}
+    save_artifact(path, compiled.parts.manifest, members)

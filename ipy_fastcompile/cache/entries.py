@@ -1,0 +1,127 @@
+"""The files of a cache -> its entries, and what keeps a key from the nearest of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..artifact.inert import inert
+from ..artifact.outline import read_outline
+from ..artifact.peek import peek
+from ..errors import ArtifactError, CacheError
+from .changes import Change, diff_components
+from .key.components import KEY_MEMBER, Key, recorded_digests
+from .sweep import ENTRY_SUFFIX, StoredFile, list_files
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of the cache. ``size`` in bytes, ``used`` (last hit or save) in seconds since 1970.
+
+    ``problem`` says why it cannot be read, and is empty where it can; the fields after ``used``
+    are then empty.
+    """
+
+    digest: str
+    path: Path
+    size: int
+    used: float
+    created: str = ""
+    model: str = ""
+    components: tuple[tuple[str, str], ...] = ()  # name, SHA-256 of its text
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What keeps a key from its nearest entry: `changes`, old -> new; `str` for a terminal."""
+
+    digest: str
+    nearest: Entry | None
+    components: int
+    changes: tuple[Change, ...]
+    note: str = ""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One line a fact, without active characters."""
+        if self.nearest is None:
+            return (self.note or "no other entry is in the cache: nothing to compare with",)
+        name = inert(self.nearest.model, limit=80)
+        about = f"{self.nearest.digest[:12]}{f' ({name})' if name else ''}"
+        head = f"nearest entry {about}: {len(self.changes)} of {self.components} components differ"
+        return (head, *(line for change in self.changes for line in str(change).split("\n")))
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+def list_entries(directory: Path) -> tuple[Entry, ...]:
+    """Every entry, the most recently used first. Raises `CacheError`."""
+    entries = [_read_entry(file) for file in list_files(directory) if file.kind == "entry"]
+    return tuple(sorted(entries, key=lambda entry: -entry.used))
+
+
+def read_key(entry: Entry) -> Key:
+    """The key that an entry records, with the texts of its components.
+
+    Raises `CacheError` when it records none, and `ArtifactError` when it cannot be read.
+    """
+    glimpse = peek(str(entry.path), (KEY_MEMBER,))
+    if KEY_MEMBER not in glimpse.members:
+        raise CacheError(
+            f"{entry.path} does not record the texts of its key.",
+            "Save it with key.members among its members.",
+            path=str(entry.path),
+        )
+    return Key.from_member(glimpse.members[KEY_MEMBER], str(entry.path))
+
+
+def explain_key(key: Key, entries: Iterable[Entry]) -> Explanation:
+    """Compare ``key`` with the entry that shares most components; of equals, the first."""
+    others = [entry for entry in entries if not entry.problem and entry.digest != key.digest]
+    if not others:
+        return Explanation(key.digest, None, len(key.components), ())
+    nearest = min(others, key=lambda entry: len(_differing(entry, key)))
+    names = _differing(nearest, key)
+    recorded: Mapping[str, str]
+    try:
+        recorded = read_key(nearest).components
+    except (ArtifactError, CacheError):
+        recorded = {}  # the changes then say that the old text is not recorded
+    old = {name: recorded.get(name) for name, _ in nearest.components if name in names}
+    new = {name: text for name, text in key.components.items() if name in names}
+    return Explanation(key.digest, nearest, len(key.components), diff_components(old, new))
+
+
+def _differing(entry: Entry, key: Key) -> set[str]:
+    recorded = dict(entry.components)
+    names = {*recorded, *key.digests}
+    return {name for name in names if recorded.get(name) != key.digests.get(name)}
+
+
+def _read_entry(file: StoredFile) -> Entry:
+    digest = file.path.name.removesuffix(ENTRY_SUFFIX)
+    try:
+        glimpse = peek(str(file.path))
+        _, components = recorded_digests(glimpse.manifest, str(file.path))
+    except ArtifactError as error:
+        return Entry(digest, file.path, file.size, file.modified, problem=error.what)
+    return make_entry(file, glimpse.manifest, components)
+
+
+def make_entry(
+    file: StoredFile, manifest: Mapping[str, Any], components: Mapping[str, str]
+) -> Entry:
+    """The entry that ``file`` is, from its manifest and the digests of its key's components."""
+    return Entry(
+        digest=file.path.name.removesuffix(ENTRY_SUFFIX),
+        path=file.path,
+        size=file.size,
+        used=file.modified,
+        created=manifest["created"],
+        model=read_outline(manifest).model,
+        components=tuple(components.items()),
+    )

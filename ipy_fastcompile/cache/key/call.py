@@ -1,0 +1,150 @@
+"""model + call -> the key of its compile: everything that may change the result, by name.
+
+It is computed before the capture, from the objects themselves. What cannot be described is said
+so, and such a key matches nothing: a compile too many, never a wrong hit.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ... import torch_internals
+from ...engine.calls.preflight import tensors_in
+from ...runtime.nests import Unknown, flatten, nest_data
+from .components import Key
+from .machine import (
+    EXPORT_CONFIGURATION,
+    INDUCTOR_CONFIGURATION,
+    describe_configuration,
+    describe_flags,
+    environment_text,
+    package_text,
+    stamp_text,
+)
+from .structure import describe_tree, name_tensors, named_tensors
+from .values import describe, tensor_text
+from .walk import Walk
+
+UNCOVERED = "uncovered"
+
+
+@dataclass(frozen=True)
+class CallKey:
+    """The key of a compile. With anything ``uncovered`` it matches no entry, its own included."""
+
+    key: Key
+    uncovered: tuple[str, ...] = ()
+
+
+def make_key(
+    model: Callable[..., Any],
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    dynamic: Mapping[str, Any] | None = None,
+    split_at: Any = None,
+    sizes: Mapping[str, Sequence[int]] | None = None,
+) -> CallKey:
+    """The key of `compile` with the same arguments; nothing is captured, compiled or called.
+
+    The components:
+
+    - ``call``, ``inputs``, ``dynamic``, ``split_at``, ``sizes``: what is asked for;
+    - ``structure``, ``parameters``: the module tree, and its tensors without their values;
+    - ``source:<file>``, ``source:cells``: text and code of every function of the user's that can
+      be reached; ``values``: the globals, closure cells, defaults and class attributes they read;
+      ``package:<name>``: the same for installed packages, by version, file and digest;
+    - ``environment``, ``flags``, ``inductor config``, ``export config``, ``stamp``,
+      ``ipy_fastcompile``: the process, the machine and this package.
+    """
+    walk = Walk()
+    owner = model if isinstance(model, torch.nn.Module) else getattr(model, "__self__", None)
+    tree = owner if isinstance(owner, torch.nn.Module) else None
+    walk.reach_class(torch.Tensor)  # every call uses its methods, which somebody may have replaced
+    kwargs = dict(kwargs or {})
+    if tree is not None:
+        with walk.component("parameters"):
+            name_tensors(walk, tree)
+        with walk.component("structure"):
+            describe_tree(walk, tree)
+    with walk.component("call"):
+        describe(walk, "the model", model)
+    with walk.component("inputs"):
+        _describe_inputs(walk, tuple(args), kwargs)
+    with walk.component("dynamic"):
+        for name, wanted in sorted((dynamic or {}).items()):
+            describe(walk, name, wanted)
+    with walk.component("split_at"):
+        describe(walk, "split_at", split_at)
+    with walk.component("sizes"):
+        for name, values in sorted((sizes or {}).items()):
+            describe(walk, name, list(values))
+    with walk.component("flags"):
+        describe_flags(walk)
+    with walk.component("inductor config"):
+        describe_configuration(walk, INDUCTOR_CONFIGURATION)
+    with walk.component("export config"):
+        describe_configuration(walk, EXPORT_CONFIGURATION)
+    reached = walk.components()
+    components = {name: reached.pop(name, "(default)") for name in _ALWAYS}
+    components |= reached
+    components["environment"] = environment_text(walk.environment)
+    components["stamp"] = stamp_text(cuda=_uses_cuda(tree, args, kwargs))
+    components["ipy_fastcompile"] = package_text()
+    if walk.uncovered:
+        never = f"this key matches nothing: {uuid.uuid4()}"
+        components[UNCOVERED] = "\n".join([*walk.uncovered, never])
+    return CallKey(Key(components), tuple(walk.uncovered))
+
+
+_ALWAYS = (
+    "call",
+    "inputs",
+    "dynamic",
+    "split_at",
+    "sizes",
+    "structure",
+    "parameters",
+    "values",
+    "flags",
+    "inductor config",
+    "export config",
+)
+
+
+def _describe_inputs(walk: Walk, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """The leaves of the call, tensors without their values, and the containers they are in."""
+    try:
+        found = flatten((args, kwargs))
+    except Unknown as unknown:  # capture refuses it, in words
+        walk.miss(f"args{unknown.path}", f"it is a {type(unknown.value).__name__}")
+        return
+    for cls in found.types.values():
+        walk.reach_class(cls)
+    walk.line("containers", json.dumps(nest_data(found.nest)))
+    storages: dict[int, str] = {}
+    for path, leaf in zip(found.paths, found.leaves, strict=True):
+        name = f"args{path[3:]}" if path.startswith("[0]") else f"kwargs{path[3:]}"
+        if not isinstance(leaf, torch.Tensor):
+            describe(walk, name, leaf)
+            continue
+        if type(leaf) not in (torch.Tensor, torch.nn.Parameter):
+            walk.miss(name, f"it is a tensor of class {type(leaf).__name__}")
+            continue
+        first = storages.setdefault(torch_internals.storage_identity(leaf), name)
+        shared = "" if first == name else f", shares memory with {first}"
+        gradient = ", requires a gradient" if leaf.requires_grad else ""
+        walk.line(name, f"{tensor_text(leaf)}{gradient}{shared}")
+
+
+def _uses_cuda(tree: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    tensors = list(tensors_in((tuple(args), dict(kwargs))))
+    if tree is not None:
+        tensors += [t for _, _, t in named_tensors(tree, "") if t is not None]
+    return any(tensor.device.type == "cuda" for tensor in tensors)

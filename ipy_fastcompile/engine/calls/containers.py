@@ -1,0 +1,256 @@
+"""a call with any containers -> the same call in tuples, lists and dicts, for `torch.export`.
+
+Export knows few types of containers, and registering more would change what other code sees. It
+gets plain ones; around the model's own call they become the user's, and what the model returns is
+taken apart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ... import torch_internals
+from ...errors import CaptureError
+from ...runtime.containers import open_container
+from ...runtime.nests import Fixed, Flattened, Nest, Unknown, builder, flatten
+from .refused import refused_argument, refused_output
+from .snapshot import Change, changes_since, take_snapshot
+
+
+class PlainCall:
+    """A call whose arguments were taken apart.
+
+    Attributes
+    ----------
+    args, kwargs:
+        The arguments in tuples, lists and dicts, for `torch.export`.
+    arguments:
+        The way to each argument and its nest, positional ones first.
+    leaves, paths, types, fixed:
+        All leaves of the call, the way to each, the types that hold them, by name, and, by the
+        number of the leaf, the values that are part of the nest, as text.
+    output:
+        The nest of the result, once the model has run.
+
+    Raises CallError naming an argument that can be no part of a compiled call.
+    """
+
+    def __init__(
+        self, module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> None:
+        found = Flattened()
+        self.arguments: list[tuple[str, Any]] = []
+        plain: list[Any] = []
+        # Export takes a tensor that it meets twice for one input, and another call has two.
+        met = {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
+        for path, value in named_arguments(module, args, kwargs):
+            start = len(found.leaves)
+            try:
+                flatten(value, path, found)
+            except Unknown as unknown:
+                raise refused_argument(unknown) from None
+            self.arguments.append((path, found.nest))
+            leaves = [_met_once(leaf, met) for leaf in found.leaves[start:]]
+            plain.append(_to_plain(found.nest, iter(leaves)))
+        self.args = tuple(plain[: len(args)])
+        self.kwargs = dict(zip(kwargs, plain[len(args) :], strict=True))
+        self.leaves, self.paths, self.types = found.leaves, found.paths, found.types
+        self.fixed = found.fixed
+        self.output: Any = None
+        self._given = dict(named_arguments(module, args, kwargs))
+        self._is_seen = False
+        self._is_inside = False
+
+    @contextlib.contextmanager
+    def shown_to_export(
+        self, module: torch.nn.Module, finish: Callable[[Sequence[Any]], Sequence[Any]]
+    ) -> Iterator[None]:
+        """Let the module take the plain arguments and return a flat tuple, while this lasts.
+
+        ``finish`` is given the leaves of the result, and gives those that are returned.
+        """
+        self._is_seen = self._is_inside = False
+
+        def call(own: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._is_inside:  # the model calls itself
+                return own(*args, **kwargs)
+            self._is_inside = self._is_seen = True
+            try:
+                values = self._rebuilt((*args, *kwargs.values()))
+                before = [self._flat(v) for v in values]
+                named = dict(zip(kwargs, values[len(args) :], strict=True))
+                held = take_snapshot(dict(zip(dict(self.arguments), values, strict=True)))
+                with torch_internals.without_assigned_buffers():
+                    output = own(*values[: len(args)], **named)
+                self._check_attributes(changes_since(held))
+                self._check_unchanged(values, before)
+                return tuple(finish(self._take_apart(output)))
+            finally:
+                self._is_inside = False
+
+        with torch_internals.call_replaced(module, call):
+            yield
+
+    def result_nest(self, out_spec: Any, name: str) -> Any:
+        """The nest of the result; ``out_spec`` is export's, for a model whose call it replaced."""
+        if self._is_seen:
+            return self.output
+        special = [path for path, nest in self.arguments if not _is_export_own(nest)]
+        if special:
+            raise CaptureError(
+                f"Argument {special[0]} is in a container that {name} cannot be given: export "
+                "runs it without calling it.",
+                "Call it inside the forward of a torch.nn.Module, and compile that.",
+                argument=special[0],
+            )
+        positions = torch_internals.unflatten_tree(list(range(out_spec.num_leaves)), out_spec)
+        return self._nest_of_output(positions)[0]
+
+    def _rebuilt(self, plain: Sequence[Any]) -> list[Any]:
+        """The arguments in their own containers."""
+        values = []
+        for (path, nest), value in zip(self.arguments, plain, strict=True):
+            leaves = _with_originals(nest, self._given[path], iter(_plain_leaves(nest, value)))
+            values.append(builder(_unfixed(nest), self.types)(leaves))
+        return values
+
+    def _flat(self, value: Any) -> tuple[Any, list[Any]]:
+        found = flatten(value)
+        return found.nest, found.leaves
+
+    def _check_attributes(self, changes: Sequence[Change]) -> None:
+        """Refuse a change of what is no leaf, too: a counter, an attribute that nothing flattens.
+
+        What begins with an underscore is the object's own affair.
+        """
+        for change in changes:
+            if not change.where.rpartition(".")[2].startswith("_"):
+                named = [path for path, _ in self.arguments if change.where.startswith(path)]
+                raise CaptureError(
+                    f"The model changes what its argument {max(named, key=len)} holds: {change}, "
+                    "which a compiled call would not do.",
+                    "Let it work on a copy, and return what is new.",
+                    argument=max(named, key=len),
+                )
+
+    def _check_unchanged(self, values: Sequence[Any], before: Sequence[Any]) -> None:
+        """Refuse a model that changes what its arguments hold: the compiled call would not."""
+        for (path, _), value, (nest, leaves) in zip(self.arguments, values, before, strict=True):
+            try:
+                now, found = self._flat(value)
+            except Unknown:
+                now, found = Unknown, []
+            same = now == nest and len(found) == len(leaves)
+            if same and all(
+                a is b or (not isinstance(a, torch.Tensor) and a == b)
+                for a, b in zip(found, leaves, strict=True)
+            ):
+                continue
+            raise CaptureError(
+                f"The model changes what its argument {path} holds, a "
+                f"{type(self._given[path]).__name__}, which a compiled call would not do.",
+                "Let it work on a copy, and return what is new.",
+                argument=path,
+            )
+
+    def _take_apart(self, output: Any) -> tuple[Any, ...]:
+        self.output, leaves = self._nest_of_output(output)
+        return tuple(leaves)
+
+    def _nest_of_output(self, output: Any) -> tuple[Any, list[Any]]:
+        found = Flattened(types=self.types)
+        try:
+            flatten(output, "the result", found)
+        except Unknown as unknown:
+            raise refused_output(unknown) from None
+        return found.nest, found.leaves
+
+
+def _met_once(leaf: Any, met: set[int]) -> Any:
+    """A leaf, as another tensor on the same memory when it was met before."""
+    if not isinstance(leaf, torch.Tensor):
+        return leaf
+    if id(leaf) in met:
+        return leaf.detach()
+    met.add(id(leaf))
+    return leaf
+
+
+def named_arguments(
+    module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    """Every argument of a call with its name, ``args[2]`` where it has none."""
+    parameters = list(inspect.signature(module.forward).parameters.values())
+    for position, value in enumerate(args):
+        is_named = (
+            position < len(parameters)
+            and parameters[position].kind is not inspect.Parameter.VAR_POSITIONAL
+        )
+        yield (parameters[position].name if is_named else f"args[{position}]"), value
+    yield from kwargs.items()
+
+
+# --- the shape that export sees ------------------------------------------------------------------
+
+
+def plain_container(kind: str, keys: Sequence[Any], names: Sequence[str], held: list[Any]) -> Any:
+    """The plain container that stands for one of this kind: what has names becomes a dict."""
+    if kind == "tuple" and not keys and not names:
+        return tuple(held)
+    if not keys and not names:
+        return {} if kind in ("dict", "record") else held
+    labels: list[Any] = list(keys) or [f"item_{i}" for i in range(len(held) - len(names))]
+    labels = [k if isinstance(k, (str, int)) else f"key_{i}" for i, k in enumerate(labels)]
+    labels += [f"{name}_" if name in labels else name for name in names]
+    return dict(zip(labels, held, strict=True))
+
+
+def _to_plain(nest: Any, leaves: Iterator[Any]) -> Any:
+    if not isinstance(nest, Nest):
+        return next(leaves)
+    held = [_to_plain(child, leaves) for child in nest.children]
+    return plain_container(nest.kind, nest.keys, nest.names, held)
+
+
+def _plain_leaves(nest: Any, value: Any) -> Iterator[Any]:
+    if not isinstance(nest, Nest):
+        yield value
+        return
+    held = value.values() if isinstance(value, dict) else value
+    for child, inner in zip(nest.children, held, strict=True):
+        yield from _plain_leaves(child, inner)
+
+
+def _with_originals(nest: Any, original: Any, leaves: Iterator[Any]) -> Iterator[Any]:
+    """The leaves, those of fixed values replaced by the values themselves."""
+    if not isinstance(nest, Nest):
+        leaf = next(leaves)
+        yield original if isinstance(nest, Fixed) else leaf
+        return
+    opened = open_container(original)
+    assert opened is not None
+    for child, inner in zip(nest.children, opened.children, strict=True):
+        yield from _with_originals(child, inner, leaves)
+
+
+def _unfixed(nest: Any) -> Any:
+    """The nest with plain leaves where it has fixed values."""
+    if not isinstance(nest, Nest):
+        return None
+    children = tuple(_unfixed(child) for child in nest.children)
+    return Nest(nest.kind, nest.type, nest.keys, nest.names, nest.context, children)
+
+
+def _is_export_own(nest: Any) -> bool:
+    """Whether export sees the very same container."""
+    if isinstance(nest, Fixed):
+        return False
+    if nest is None:
+        return True
+    own = nest.type in ("builtins:tuple", "builtins:list", "builtins:dict")
+    return own and all(_is_export_own(child) for child in nest.children)

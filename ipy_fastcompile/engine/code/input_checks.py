@@ -1,0 +1,148 @@
+"""Captured -> the source of ``check_inputs``: what a call must be, and the sizes it has.
+
+See `ipy_fastcompile.runtime.checks` for what each check does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.fx import Node
+
+from ... import torch_internals
+from ...errors import CodegenError
+from ..calls.capture import Captured, InputSpec
+from ..sizes.conditions import Condition
+from ..sizes.expressions import size_text, solve_linear
+from ..sizes.phrases import phrase
+from .literals import write_tuple, write_value
+from .names import Namespace
+
+
+class InputChecks:
+    """Writes the checks of one captured call.
+
+    ``arguments`` are the names of the inputs, ``sizes`` those of the symbolic sizes: what
+    ``check_inputs`` returns, and what ``forward`` takes.
+    """
+
+    def __init__(
+        self, captured: Captured, names: Namespace, conditions: Sequence[Condition]
+    ) -> None:
+        nodes = {n.name: n for n in captured.graph_module.graph.nodes if n.op == "placeholder"}
+        self._captured = captured
+        self._conditions = conditions
+        self._inputs = [(spec, nodes[spec.placeholder]) for spec in captured.inputs]
+        self.arguments = [names.name(("value", n.name), n.name) for _, n in self._inputs]
+        self._words = {
+            symbol: names.name(("size", name), name) for symbol, name in captured.names.items()
+        }
+        self._symbols = {s.name: s for s in captured.symbols}
+        self.sizes = [names.name(("size", s.name), s.name) for s in captured.symbols]
+
+    @property
+    def words(self) -> Mapping[Any, str]:
+        """The name of every symbol in the text."""
+        return self._words
+
+    def lines(self) -> Iterator[str]:
+        """The statements, in order."""
+        later: list[str] = []
+        self._solved: set[Any] = set()
+        self._places: dict[Any, str] = {}
+        self._direct: set[Any] = set()  # those that are a dimension themselves
+        for (spec, node), argument in zip(self._inputs, self.arguments, strict=True):
+            value = node.meta.get("val")
+            path = ascii(spec.path)
+            if spec.constant or not isinstance(value, torch.Tensor):
+                expected = write_value(spec.value, _no_node, f"Argument {spec.path}")
+                yield f"check.constant({path}, {argument}, {expected})"
+                continue
+            yield from self._tensor(path, argument, value)
+            for dim, size in enumerate(value.shape):
+                lines = list(self._size(path, argument, dim, size))
+                if lines[0].startswith("later "):
+                    later.append(lines[0].removeprefix("later "))
+                else:
+                    yield from lines
+        yield from later
+        for condition in self._conditions:
+            yield self._condition(condition)
+        yield from self._layouts()
+        yield f"return {write_tuple([*self.arguments, *self.sizes])}"
+
+    def _tensor(self, path: str, argument: str, value: torch.Tensor) -> Iterator[str]:
+        layout = "" if value.layout is torch.strided else f", {value.layout}"
+        device = f"torch.device({str(value.device)!r})"
+        yield f"check.tensor({path}, {argument}, {value.dtype}, {device}, {value.dim()}{layout})"
+
+    def _size(self, path: str, argument: str, dim: int, size: Any) -> Iterator[str]:
+        found = f"{argument}.size({dim})"
+        if not torch_internals.is_symbolic_int(size):
+            yield f"check.size({path}, {dim}, {found}, {int(size)})"
+            return
+        expression = torch_internals.symbolic_expression(size)
+        linear = solve_linear(expression)
+        if linear is None or linear[0] in self._solved or linear[0] not in self._words:
+            # It follows from other sizes, which may only be known after all inputs were seen.
+            text = size_text(expression, self._words)
+            shown = "" if expression.is_Integer else f", {text!r}"
+            yield f"later check.size({path}, {dim}, {found}, {text}{shown})"
+            return
+        symbol, factor, offset = linear
+        self._solved.add(symbol)
+        text = size_text(expression, self._words)
+        self._places[symbol] = f"({path}, {dim}, {text!r}, {text})"
+        word, known = self._words[symbol], self._symbols[self._captured.names[symbol]]
+        if (factor, offset) == (1, 0):
+            self._direct.add(symbol)
+            yield f"{word} = {found}"
+        else:
+            yield f"{word} = check.solve({path}, {dim}, {found}, {factor}, {offset}, {word!r})"
+        yield f"check.range({path}, {dim}, {known.name!r}, {word}, {known.min}, {known.max})"
+
+    def _condition(self, condition: Condition) -> str:
+        """A check of a condition on sizes, with the dimensions that they were read from."""
+        holds = size_text(condition.expression, self._words)
+        said = phrase(condition, self._words)
+        ordered = [s for s in self._places if s in condition.symbols]
+        sizes = write_tuple(self._places[symbol] for symbol in ordered)
+        direct = all(symbol in self._direct for symbol in ordered)
+        refusal = said.refusal if direct else said.indirect
+        return f"check.condition({holds}, {refusal!a}, {said.words!a}, {sizes})"
+
+    def _layouts(self) -> Iterator[str]:
+        mutates = any(
+            torch_internals.is_mutating(n.target) for n in self._captured.graph_module.graph.nodes
+        )
+        strided: list[tuple[str, str]] = []
+        for (spec, node), argument in zip(self._inputs, self.arguments, strict=True):
+            value = node.meta.get("val")
+            if spec.constant or not isinstance(value, torch.Tensor):
+                continue
+            if value.layout is not torch.strided:
+                continue
+            path = ascii(spec.path)
+            strided.append((path, argument))
+            strides = write_tuple(self._number(n, spec) for n in value.stride())
+            yield f"{argument} = check.layout({path}, {argument}, {strides}, {mutates})"
+        changed = self._captured.memory.written
+        written = [ascii(spec.path) for spec, _ in self._inputs if spec.placeholder in changed]
+        if written and len(strided) > 1:
+            paths = write_tuple(path for path, _ in strided)
+            tensors = write_tuple(argument for _, argument in strided)
+            yield f"check.separate({paths}, {tensors}, {write_tuple(written)})"
+
+    def _number(self, number: Any, spec: InputSpec) -> str:
+        if not torch_internals.is_symbolic_int(number):
+            return str(int(number))
+        try:
+            return size_text(torch_internals.symbolic_expression(number), self._words)
+        except CodegenError as error:
+            raise CodegenError(f"Argument {spec.path}: {error.what}", error.hint) from error
+
+
+def _no_node(node: Node) -> str:
+    raise CodegenError(f"An argument refers to node {node.name}.", "Report this model.")

@@ -1,0 +1,356 @@
+"""Inductor output code -> plain functions over bundled binaries, or the reason why not.
+
+The output code is Python text. On its syntax tree, calls that would build a C++ kernel become
+references to an extension module built once and bundled; ``extern_kernels.NAME`` becomes the
+public op it stands for; everything else must come from a short list of names, else the kernel is
+left to PyTorch's own loader. Branches and loops of a model are functions beside the kernel's own.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ... import torch_internals
+from ...errors import GrammarError
+from ...runtime.grammar import check_grammar
+from ...runtime.grammar_kernel import TORCH_FUNCTIONS
+from ...torch_internals import CudaLaunch
+from ..code.annotate import annotate
+from ..code.sources import kernel_lines
+from .statements import plain_statement
+
+# Names of the output code that the runtime provides; torch_internals.output_code_functions.
+RUNTIME_FUNCTIONS = frozenset(
+    {
+        "assert_size_stride",
+        "assert_size_stride_grouped",
+        "assert_tensor_metadata",
+        "assert_alignment",
+        "empty_strided_cpu",
+        "empty_strided_cpu_pinned",
+        "empty_strided_cuda",
+        "reinterpret_tensor",
+        "get_raw_stream",
+        "aligned",
+        "copy_if_misaligned",
+        "refuse_size",
+    }
+)
+# Names that stand for themselves.
+PLAIN_NAMES = frozenset(
+    {"torch", "math", "inf", "nan", "nanj", "device", "int", "float", "bool", "max", "min", "abs",
+     "len", "range", "tuple", "list", "round", "sum", "pow", "slice"}
+)  # fmt: skip
+# Op namespaces that every build of torch registers in C++.
+BUILTIN_NAMESPACES = frozenset(
+    {"aten", "mkldnn", "mkl", "quantized", "_quantized", "onednn", "prim"}
+)
+_INDUCTOR_OPS = frozenset(
+    {"_mm_plus_mm", "_alloc_from_pool", "_reinterpret_tensor", "resize_storage_bytes_"}
+)
+# Inductor's own helpers that stand for a public op: the same product, laid out for its inputs.
+_EXTERN_TWINS = {"bias_addmm": "torch.addmm"}
+# Functions that torch has for symbolic sizes; sizes are plain numbers when a kernel runs.
+_OF_NUMBERS = {
+    "torch.sym_float": "float", "torch.sym_int": "int", "torch.sym_max": "max",
+    "torch.sym_min": "min", "torch.sym_sqrt": "math.sqrt", "torch._sym_sqrt": "math.sqrt",
+}  # fmt: skip
+_NAMESPACE_ALIASES = {
+    "aten": "torch.ops.aten",
+    "inductor_ops": "torch.ops.inductor",
+    "_quantized": "torch.ops._quantized",
+}
+
+
+@dataclass(frozen=True)
+class NativeKernel:
+    """A kernel that needs nothing but torch, bundled binaries and registered ops.
+
+    ``code`` defines the function ``name``, and before it those of the model's branches and loops,
+    ``subgraph_0`` and so on. ``libraries`` are (name in the code, extension module),
+    ``cubins`` the same for launches on a GPU. ``ops`` are the registered ops it calls.
+    """
+
+    name: str
+    code: str
+    libraries: tuple[tuple[str, bytes], ...]
+    cubins: tuple[CudaLaunch, ...]
+    ops: tuple[str, ...]
+
+
+class _Refused(Exception):
+    """The output code has something that the native path does not do."""
+
+
+def rewrite_kernel(
+    parts: torch_internals.CompiledParts, name: str, checked: Set[int] = frozenset()
+) -> tuple[NativeKernel | None, str]:
+    """The native form of a compiled submodule, or None and the reason.
+
+    ``checked`` are the positions of inputs whose sizes and strides are known when it is called.
+    """
+    if parts.obstacles:
+        return None, "; ".join(parts.obstacles)
+    if parts.constants:
+        return None, f"its output code holds tensors ({', '.join(sorted(parts.constants))})"
+    try:
+        return _rewrite(parts, name, checked), ""
+    except _Refused as refusal:
+        return None, str(refusal)
+
+
+def _rewrite(parts: torch_internals.CompiledParts, name: str, checked: Set[int]) -> NativeKernel:
+    tree = ast.parse(parts.output_code)
+    call = _find_call(tree)
+    cpp = dict(_cpp_kernels(tree))
+    launches = dict(_triton_kernels(tree, parts))
+    called = _subgraphs(tree, call)
+    names = {f.name: f"subgraph_{i}" for i, f in enumerate(called)}
+    rewriter = _Rewriter(set(cpp) | set(launches), names)
+    functions = [_as_subgraph(f, names[f.name]) for f in called]
+    functions.append(_as_function(call, name, parts, checked))
+    lines = kernel_lines(parts.output_code, parts.line_map)
+    texts, used = [], set()
+    for function in functions:
+        written = ast.fix_missing_locations(rewriter.visit(function))
+        _check_names(written, set(cpp) | set(launches) | set(names.values()))
+        used |= {n.id for n in ast.walk(written) if isinstance(n, ast.Name)}
+        texts.append(annotate(written, lines))
+    code = "\n\n".join(texts)
+    try:
+        check_grammar(code, name, kernel=True)
+    except GrammarError as error:
+        raise _Refused(f"the native path does not know its output code: {error.what}") from None
+    return NativeKernel(
+        name,
+        code,
+        tuple((k, _built(types, source)) for k, (types, source) in cpp.items() if k in used),
+        tuple(launch for kernel, launch in launches.items() if kernel in used),
+        tuple(sorted(rewriter.ops)),
+    )
+
+
+def _subgraphs(tree: ast.Module, call: ast.FunctionDef) -> list[ast.FunctionDef]:
+    """The functions of branches and loops that ``call`` reaches, each before those that call it."""
+    defined = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef) and n is not call}
+    found: list[ast.FunctionDef] = []
+
+    def reach(function: ast.FunctionDef) -> None:
+        for node in ast.walk(function):
+            inner = defined.get(node.id) if isinstance(node, ast.Name) else None
+            if inner is not None and inner not in found and inner is not function:
+                reach(inner)
+                found.append(inner)
+
+    reach(call)
+    return found
+
+
+def _as_subgraph(function: ast.FunctionDef, name: str) -> ast.FunctionDef:
+    """A function of one list, which it empties: its caller holds no tensor meanwhile."""
+    function.name = name
+    function.body = [made for statement in function.body for made in plain_statement(statement)]
+    return function
+
+
+def _find_call(tree: ast.Module) -> ast.FunctionDef:
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == "Runner":
+            for item in node.body:
+                if isinstance(item, ast.FunctionDef) and item.name == "call":
+                    return item
+        if isinstance(node, ast.FunctionDef) and node.name == "call":
+            return node
+    raise _Refused("its output code has no function 'call'")
+
+
+def _async_compile_calls(tree: ast.Module, method: str) -> Iterator[tuple[str, ast.Call]]:
+    for node in tree.body:
+        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
+            continue
+        function = node.value.func
+        if (
+            isinstance(function, ast.Attribute)
+            and isinstance(function.value, ast.Name)
+            and function.value.id == "async_compile"
+            and isinstance(node.targets[0], ast.Name)
+            and function.attr == method
+        ):
+            yield node.targets[0].id, node.value
+
+
+def _cpp_kernels(tree: ast.Module) -> Iterator[tuple[str, tuple[list[str], str]]]:
+    for name, call in _async_compile_calls(tree, "cpp_pybinding"):
+        types, source = (ast.literal_eval(argument) for argument in call.args[:2])
+        if call.keywords or len(call.args) > 2:
+            raise _Refused(f"{name} is built with options")
+        yield name, (types, source)
+
+
+def _triton_kernels(
+    tree: ast.Module, parts: torch_internals.CompiledParts
+) -> Iterator[tuple[str, CudaLaunch]]:
+    for name, call in _async_compile_calls(tree, "triton"):
+        launch = parts.launches.get(ast.literal_eval(call.args[0]))
+        if not isinstance(launch, CudaLaunch):
+            raise _Refused(launch or f"{name} has no statically launched form")
+        yield name, launch
+
+
+def kernel_sources(output_code: str) -> list[tuple[str, str, str]]:
+    """(name, language, text) of the C++ and Triton kernels in output code, for reading."""
+    tree = ast.parse(output_code)
+    found = []
+    for method, language, position in (("cpp_pybinding", "cpp", 1), ("triton", "python", 1)):
+        for name, call in _async_compile_calls(tree, method):
+            found.append((name, language, str(ast.literal_eval(call.args[position])).strip("\n")))
+    return found
+
+
+def _built(types: list[str], source: str) -> bytes:
+    return Path(torch_internals.cpp_kernel_library(types, source)).read_bytes()
+
+
+def _as_function(
+    call: ast.FunctionDef, name: str, parts: torch_internals.CompiledParts, checked: Set[int]
+) -> ast.FunctionDef:
+    """``call(self, args)``, which unpacks a list and clears it, as a function of its inputs."""
+    names: list[str] = []
+    body: list[ast.stmt] = []
+    for statement in call.body:
+        if isinstance(statement, ast.Assign) and _is_name(statement.value, "args"):
+            target = statement.targets[0]
+            elements = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+            names = [e.id for e in elements if isinstance(e, ast.Name)]
+            continue
+        if (
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Call)
+            and isinstance(statement.value.func, ast.Attribute)
+            and _is_name(statement.value.func.value, "args")
+        ):
+            continue
+        if not _asserts_layout(statement, {names[i] for i in checked if i < len(names)}):
+            body += plain_statement(statement)
+    aligned: list[ast.stmt] = [
+        ast.parse(f"{names[i]} = aligned({names[i]})").body[0] for i in parts.checked_inputs
+    ]
+    arguments = ast.arguments(
+        posonlyargs=[], args=[ast.arg(n) for n in names], kwonlyargs=[], kw_defaults=[], defaults=[]
+    )
+    function = ast.parse(f"def {name}(): pass").body[0]
+    assert isinstance(function, ast.FunctionDef)
+    function.args, function.body = arguments, [*aligned, *body]
+    return function
+
+
+def _asserts_layout(statement: ast.stmt, names: Set[str]) -> bool:
+    """Whether a statement asserts sizes and strides of one of these inputs."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Call)
+        and _is_name(statement.value.func, "assert_size_stride")
+        and any(_is_name(statement.value.args[0], name) for name in names)
+    )
+
+
+def _is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+class _Rewriter(ast.NodeTransformer):
+    """Replaces what belongs to Inductor by public names; collects the ops that are called."""
+
+    def __init__(self, kernels: set[str], subgraphs: Mapping[str, str]) -> None:
+        self.ops: set[str] = set()
+        self._kernels = kernels
+        self._subgraphs = subgraphs
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        node.id = self._subgraphs.get(node.id, node.id)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        dotted = _dotted(node)
+        root, _, rest = dotted.partition(".")
+        if root == "extern_kernels":
+            dotted = _extern_twin(rest)
+            if dotted.startswith("torch.ops."):
+                self._use_op(dotted)
+            return ast.parse(dotted, mode="eval").body
+        if dotted in _OF_NUMBERS:
+            return ast.parse(_OF_NUMBERS[dotted], mode="eval").body
+        if root in _NAMESPACE_ALIASES and rest:
+            dotted = f"{_NAMESPACE_ALIASES[root]}.{rest}"
+            node = ast.parse(dotted, mode="eval").body  # type: ignore[assignment]
+        if dotted.startswith("torch.ops."):
+            self._use_op(dotted)
+            return node
+        if dotted == "torch.cuda._DeviceGuard":
+            return ast.Name("device_guard", ast.Load())
+        if root == "torch" and (rest.startswith("_") or "._" in rest):
+            raise _Refused(f"it calls {dotted}")
+        if rest and root in self._kernels and rest == "run":
+            return ast.Name(root, ast.Load())
+        return self.generic_visit(node)
+
+    def _use_op(self, dotted: str) -> None:
+        parts = dotted.split(".")
+        namespace, op = parts[2], parts[3] if len(parts) > 3 else ""
+        if namespace == "inductor" and op not in _INDUCTOR_OPS:
+            raise _Refused(f"it calls {namespace}::{op}, which only torch._inductor registers")
+        if namespace in ("prims", "rngprims", "higher_order"):
+            raise _Refused(f"it calls {namespace}::{op}, which has no kernel of its own")
+        overload = parts[4] if len(parts) > 4 else "default"
+        suffix = "" if overload == "default" else f".{overload}"
+        self.ops.add(f"{namespace}::{op}{suffix}")
+
+
+def _dotted(node: ast.AST) -> str:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join(reversed([*parts, node.id])) if isinstance(node, ast.Name) else ""
+
+
+def _extern_twin(name: str) -> str:
+    """The public function behind ``extern_kernels.NAME``, or the registered op of that name."""
+    if name in _EXTERN_TWINS:
+        return _EXTERN_TWINS[name]
+    function: Any = torch_internals.extern_kernel(name)
+    public = getattr(function, "__name__", name)
+    if function is not None and getattr(torch, public, None) is function:
+        if public in TORCH_FUNCTIONS:
+            return f"torch.{public}"
+        if hasattr(torch.ops.aten, public):
+            return f"torch.ops.aten.{public}"
+    if torch_internals.is_op(function):
+        return f"torch.ops.{function}"
+    if torch_internals.is_op_packet(function):
+        return f"torch.ops.{torch_internals.op_and_overload(function)[0].replace('::', '.')}"
+    raise _Refused(f"extern kernel {name} has no public twin")
+
+
+def _check_names(function: ast.FunctionDef, kernels: set[str]) -> None:
+    """Refuse a function that refers to a name the native path does not provide."""
+    bound = {a.arg for a in function.args.args}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound.add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)) and (
+            node is not function
+        ):
+            raise _Refused(f"its output code has a nested {type(node).__name__}")
+    known = bound | kernels | RUNTIME_FUNCTIONS | PLAIN_NAMES | {"device_guard"}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and node.id not in known:
+            kind = "the builtin" if hasattr(builtins, node.id) else ""
+            raise _Refused(f"its output code uses {kind} {node.id}".replace("  ", " "))

@@ -1,0 +1,103 @@
+"""submodules that were compiled -> the conditions on sizes that their kernels rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import sympy
+
+from ... import torch_internals
+from ..graph.split import SplitGraph, Submodule, sizes_of
+from .conditions import Condition, reduce_conditions
+
+
+class GuardsOfKernels:
+    """What layouts and Inductor add to the conditions of a graph, for every twin of a kernel.
+
+    A kernel is compiled for the symbols of the first submodule that runs it; what it relies on is
+    true of the symbols that its twins have in the same places.
+    """
+
+    def __init__(self, split: SplitGraph) -> None:
+        self._split = split
+        self._environment = torch_internals.shape_environment(split.captured.graph_module)
+        self._of_twins: list[Any] = []
+        self._known = len(self._recorded())
+
+    def add(self, subs: Sequence[Submodule]) -> None:
+        """Note what compiling the first of these twins recorded."""
+        guards = self._recorded()
+        new, self._known = guards[self._known :], len(guards)
+        for twin in subs:
+            names = _correspondence(subs[0], twin)
+            self._of_twins += [guard.xreplace(names) for guard in new]
+
+    def _recorded(self) -> list[Any]:
+        """What came after the capture."""
+        if self._environment is None:
+            return []
+        return [
+            torch_internals.replaced_sizes(self._environment, guard)
+            for guard in torch_internals.recorded_guards(self._environment)
+            if guard not in self._split.captured.guards
+        ]
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions of the graph, and what is new and does not follow from them."""
+        captured = self._split.captured
+        names = captured.names
+        new = [
+            Condition(guard)
+            for guard in dict.fromkeys([*self._recorded(), *self._of_twins])
+            if guard.free_symbols <= set(names)
+        ]
+        if not new:
+            return captured.conditions
+        of_name = {symbol.name: symbol for symbol in captured.symbols}
+        ranges = {s: (of_name[name].min, of_name[name].max) for s, name in names.items()}
+        return reduce_conditions([*captured.conditions, *new], ranges)
+
+    def of_data(self) -> tuple[Condition, ...]:
+        """What is checked while the model runs: of sizes that depend on values."""
+        if self._environment is None:
+            return ()
+        known = set(self._split.captured.names)
+        asserted = dict.fromkeys(torch_internals.asserted_of_data(self._environment))
+        return tuple(Condition(a) for a in asserted if not a.free_symbols <= known)
+
+
+def _correspondence(first: Submodule, twin: Submodule) -> dict[Any, Any]:
+    """Symbol of the first submodule -> what is in its place in a twin."""
+    if first is twin:
+        return {}
+    found: dict[Any, Any] = {}
+    nodes = zip(first.graph_module.graph.nodes, twin.graph_module.graph.nodes, strict=True)
+    for one, other in nodes:
+        pairs = zip(sizes_of(one.meta.get("val")), sizes_of(other.meta.get("val")), strict=True)
+        for mine, its in pairs:
+            symbol = torch_internals.symbolic_expression(mine)
+            if symbol.is_Symbol:
+                found.setdefault(symbol, torch_internals.symbolic_expression(its))
+    return found
+
+
+def symbol_ranges(split: SplitGraph) -> dict[Any, str]:
+    """Symbol -> its range and conditions as text: where these differ, so do the kernels.
+
+    A kernel is written for what is known of its sizes, that they are multiples for instance.
+    """
+    captured = split.captured
+    limits = {s.name: f"[{s.min},{s.max}]" for s in captured.symbols}
+    return {
+        symbol: limits.get(name, "") + "".join(_about(symbol, captured.conditions, captured.names))
+        for symbol, name in captured.names.items()
+    }
+
+
+def _about(symbol: Any, conditions: Sequence[Condition], names: Mapping[Any, str]) -> Iterator[str]:
+    """The conditions on a symbol, itself called ``#`` in them."""
+    for condition in conditions:
+        if symbol in condition.symbols:
+            written = {s: sympy.Symbol("#" if s == symbol else names[s]) for s in condition.symbols}
+            yield f" {condition.expression.xreplace(written)}"

@@ -1,0 +1,135 @@
+"""what a capture asked about sizes -> the conditions of its graph, with the user's lines."""
+
+from __future__ import annotations
+
+import linecache
+import sysconfig
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import sympy
+import torch
+
+from ... import torch_internals
+from ...records import Source, Symbol
+from ...torch_internals import Evaluation
+from .conditions import Condition, reduce_conditions
+
+_STANDARD_LIBRARY = sysconfig.get_path("stdlib")
+
+
+class SizeBook:
+    """Notes every question about sizes while a model is traced; read once the graph is there."""
+
+    def __init__(self) -> None:
+        self.evaluations: dict[tuple[int, Any], Evaluation] = {}
+        self._sources: dict[Any, Source | None] = {}
+        self._constants: set[int] = set()
+
+    def note(self, evaluation: Evaluation) -> None:
+        """What `torch_internals.watched_sizes` calls."""
+        if evaluation.guard is not None:
+            self._sources.setdefault(evaluation.guard, _user_line(evaluation.frames))
+        if evaluation.relied_on and not getattr(evaluation.expression, "free_symbols", ()):
+            if getattr(evaluation.expression, "is_Boolean", False):
+                self._constants.add(id(evaluation.environment))
+        elif evaluation.relied_on:
+            key = (id(evaluation.environment), evaluation.expression)
+            self.evaluations.setdefault(key, evaluation)
+
+    def relied_on(self, environment: Any) -> list[Evaluation]:
+        """The distinct questions about the sizes of one capture whose answer made the graph."""
+        return [e for e in self.evaluations.values() if e.environment is environment]
+
+    def asked_constants(self, environment: Any) -> bool:
+        """Whether the model asked what is true or false for all sizes of at least 1."""
+        return id(environment) in self._constants
+
+    def source(self, guard: Any) -> Source | None:
+        """The user's line that a guard comes from."""
+        return self._sources.get(guard)
+
+    def conditions(
+        self,
+        graph_module: torch.fx.GraphModule,
+        symbols: Sequence[Symbol],
+        names: Mapping[Any, str],
+        declared: Sequence[Any] = (),
+    ) -> tuple[Condition, ...]:
+        """What the graph takes for granted about the sizes of the inputs, beside their ranges.
+
+        ``declared`` is what the user said of them and no trace knows.
+        """
+        environment = torch_internals.shape_environment(graph_module)
+        if environment is None:
+            return ()
+        found = [
+            *(
+                Condition(torch_internals.replaced_sizes(environment, guard), self.source(guard))
+                for guard in torch_internals.recorded_guards(environment)
+            ),
+            *(Condition(asserted) for asserted in asserted_sizes(graph_module)),
+            *map(Condition, declared),
+        ]
+        of_name = {symbol.name: symbol for symbol in symbols}
+        ranges = {s: (of_name[name].min, of_name[name].max) for s, name in names.items()}
+        return reduce_conditions([c for c in found if c.symbols <= set(names)], ranges)
+
+    def who_fixed(self, size: int) -> Source | None:
+        """The user's line that fixed a dimension to this size, as far as it is known."""
+        for guard, source in self._sources.items():
+            if isinstance(guard, sympy.Eq) and sympy.Integer(size) in guard.args and source:
+                return source
+        return None
+
+    def who_merged(self, symbol: Any) -> Source | None:
+        """The user's line that needs another size to be equal to this one."""
+        for guard, source in self._sources.items():
+            if isinstance(guard, sympy.Eq) and symbol in guard.args and source:
+                return source
+        return None
+
+
+def recorded_of(graph_module: torch.fx.GraphModule) -> frozenset[Any]:
+    """The guards that torch holds of a graph's sizes by now, as it wrote them."""
+    environment = torch_internals.shape_environment(graph_module)
+    return frozenset(torch_internals.recorded_guards(environment) if environment else ())
+
+
+def asserted_sizes(graph_module: torch.fx.GraphModule) -> Iterator[Any]:
+    """The conditions that the graph's own assertions are about."""
+    for node in graph_module.graph.nodes:
+        yield from assertions_of(node)
+
+
+_ASSERTION = "aten._assert_scalar.default"
+_RANGES = (
+    torch.ops.aten.sym_constrain_range.default,
+    torch.ops.aten.sym_constrain_range_for_size.default,
+)
+
+
+def assertions_of(node: torch.fx.Node) -> list[Any]:
+    """What one node of a graph asserts about sizes, as sympy's conditions."""
+    if not node.args or not isinstance(node.args[0], torch.fx.Node):
+        return []
+    value = node.args[0].meta.get("val")
+    if str(node.target) == _ASSERTION and torch_internals.is_symbolic_int(value):
+        return [torch_internals.symbolic_expression(value)]
+    if node.target in _RANGES and torch_internals.is_symbolic_int(value):
+        size = torch_internals.symbolic_expression(value)
+        low, high = node.kwargs.get("min"), node.kwargs.get("max")
+        found = [sympy.Ge(size, low)] if isinstance(low, int) else []
+        return [*found, sympy.Le(size, high)] if isinstance(high, int) else found
+    return []
+
+
+def _user_line(frames: Sequence[tuple[str, int, str]]) -> Source | None:
+    """The innermost line that is neither Python's own nor sympy's."""
+    for file, line, function in frames:
+        is_cell = file.startswith("<ipython")
+        own = file.startswith(_STANDARD_LIBRARY) and "site-packages" not in file
+        if own or "/sympy/" in file or (file.startswith("<") and not is_cell):
+            continue
+        return Source(file, line, function, linecache.getline(file, line).strip())
+    return None

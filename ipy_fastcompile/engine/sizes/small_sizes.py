@@ -1,0 +1,131 @@
+"""captured graph -> the least sizes that it is right for.
+
+Sizes 0 and 1 are left out of a trace: a dynamic size counts as two or more, and ``n == 1`` is
+answered by no without a guard. A graph is right for them, too, where no answer that was relied on
+would have been another one, and where its ops, run on tensors without values at that size, have the
+shapes that the graph has for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ... import torch_internals
+from .size_book import SizeBook
+
+Ranges = Mapping[Any, tuple[int, int | None]]
+
+
+def least_sizes(
+    program: torch.export.ExportedProgram,
+    book: SizeBook,
+    ranges: Ranges,
+    examples: Mapping[Any, int],
+) -> dict[Any, int]:
+    """Symbol -> the least size that was asked for and that the graph is right for."""
+    if not ranges:
+        return {}
+    environment = torch_internals.shape_environment(program.graph_module)
+    least: dict[Any, int] = {}
+    for symbol, (low, _) in ranges.items():
+        traced = torch_internals.symbol_range(environment, symbol) or (2, None)
+        least[symbol] = max(low, traced[0])
+    for size in (1, 0):
+        small = {s for s, (low, _) in ranges.items() if low <= size and least[s] == size + 1}
+        if size == 0 and book.asked_constants(environment):
+            break  # sympy answers `n == 0` by itself, for its symbols are positive
+        small = _same_answers(environment, book, small, ranges, size)
+        graph = program.graph_module
+        small = {s for s in small if _same_shapes(graph, {**examples, s: size})}
+        if len(small) > 1 and not _same_shapes(graph, {**examples, **dict.fromkeys(small, size)}):
+            small = set()
+        least |= dict.fromkeys(small, size)
+    return least
+
+
+def _same_answers(
+    environment: Any, book: SizeBook, small: set[Any], ranges: Ranges, size: int
+) -> set[Any]:
+    """The symbols of which this size would have been traced the same way."""
+    guards = {
+        torch_internals.replaced_sizes(environment, g)
+        for g in torch_internals.recorded_guards(environment)
+    }
+    left = set(small)
+    changed = bool(left)
+    while changed:
+        changed = False
+        relaxed = {s: (size, ranges[s][1]) for s in left}
+        for evaluation in book.relied_on(environment):
+            expression = torch_internals.replaced_sizes(environment, evaluation.expression)
+            about = expression.free_symbols & left
+            if not about or evaluation.guard is not None or expression in guards:
+                continue  # a guard is a condition, which a small size must meet as any other
+            if torch_internals.known_answer(environment, expression, relaxed) != evaluation.answer:
+                left -= about
+                changed = True
+                break
+    return left
+
+
+def _same_shapes(graph_module: torch.fx.GraphModule, sizes: Mapping[Any, int]) -> bool:
+    """Whether the ops of a graph yield the shapes that it says they have at these sizes."""
+    with torch_internals.fake_tensors():
+        inputs = [
+            _at(node.meta.get("val"), sizes)
+            for node in graph_module.graph.nodes
+            if node.op == "placeholder"
+        ]
+        try:
+            with torch_internals.without_log_of_failure():
+                _Comparison(graph_module, sizes).run(*inputs)
+        except Exception:  # noqa: BLE001 - an op that refuses the size may raise anything
+            return False
+    return True
+
+
+class _Comparison(torch.fx.Interpreter):
+    """Runs a graph and stops at the first value whose shape is another than the graph's."""
+
+    def __init__(self, graph_module: torch.fx.GraphModule, sizes: Mapping[Any, int]) -> None:
+        super().__init__(graph_module)
+        self._sizes = sizes
+
+    def run_node(self, n: torch.fx.Node) -> Any:
+        found = super().run_node(n)
+        if n.op == "call_function":
+            for one, other in zip(_leaves(found), _leaves(n.meta.get("val")), strict=True):
+                if isinstance(one, torch.Tensor) and not self._agree(one.shape, other.shape):
+                    raise ValueError(f"{n.name} is {tuple(one.shape)}")
+        return found
+
+    def _agree(self, found: Sequence[Any], expected: Sequence[Any]) -> bool:
+        return len(found) == len(expected) and all(
+            _number(size, self._sizes) in (None, n) for n, size in zip(found, expected, strict=True)
+        )
+
+
+def _leaves(value: Any) -> list[Any]:
+    return torch_internals.flatten_tree(value)[0]
+
+
+def _number(size: Any, sizes: Mapping[Any, int]) -> int | None:
+    """A size as a number; None where it is only known while running."""
+    if not torch_internals.is_symbolic_int(size):
+        return int(size)
+    expression = torch_internals.symbolic_expression(size).subs(sizes)
+    return int(expression) if expression.is_number else None
+
+
+def _at(value: Any, sizes: Mapping[Any, int]) -> Any:
+    if not isinstance(value, torch.Tensor):
+        return _number(value, sizes) if torch_internals.is_symbolic_int(value) else value
+    # The sizes of inputs are all known; what is not is left to torch to refuse.
+    shape: list[Any] = [_number(n, sizes) for n in value.shape]
+    if value.layout is not torch.strided:
+        return torch.empty(shape, dtype=value.dtype, device=value.device, layout=value.layout)
+    strides: list[Any] = [_number(n, sizes) for n in value.stride()]
+    return torch.empty_strided(shape, strides, dtype=value.dtype, device=value.device)
