@@ -19,7 +19,7 @@ from ipy_fastcompile.engine.graph.split import SplitGraph
 from ipy_fastcompile.engine.graph.twins import describe
 from ipy_fastcompile.engine.kernels.lower import Kernel, Lowered
 from ipy_fastcompile.runtime.bind import compile_execution_fn
-from ipy_fastcompile.torch_internals import CompiledParts
+from ipy_fastcompile.torch_compat.compiled import CompiledParts
 
 NOTHING = CompiledParts(
     output_code="",

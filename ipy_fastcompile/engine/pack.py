@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from .. import torch_internals
 from ..artifact import blob_name
 from ..artifact.squeeze import squeeze
 from ..artifact.stamp import VECTOR_ISA
@@ -22,6 +21,7 @@ from ..runtime.machine import machine_stamp
 from ..runtime.nests import named_types, read_nest
 from ..runtime.signature import describe_call
 from ..runtime.type_names import is_importable
+from ..torch_compat import binaries, ops as torch_ops, symbols as torch_symbols
 from .calls.capture import Captured, ParameterSpec
 from .code.codegen import ExecutionCode
 from .graph.stored_graph import serialized
@@ -118,7 +118,7 @@ def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
         cpu_binaries=has_libraries, cuda=has_cubins or _device(captured).type == "cuda"
     )
     if any(_writes_cpp(k) for kernel in lowered.kernels for k in (kernel, *kernel.sizes.values())):
-        stamp[VECTOR_ISA] = torch_internals.cpu_vector_isa()
+        stamp[VECTOR_ISA] = binaries.cpu_vector_isa()
     manifest = {
         "model": {
             "name": captured.model_name,
@@ -239,9 +239,9 @@ def _signature(captured: Captured, used: list[ParameterSpec]) -> dict[str, Any]:
 
 def _dimension(size: Any, captured: Captured) -> int | str:
     """A size of an input as JSON has it: a number, or an expression over the symbols' names."""
-    if not torch_internals.is_symbolic_int(size):
+    if not torch_symbols.is_symbolic_int(size):
         return int(size)
-    return size_text(torch_internals.symbolic_expression(size), captured.names)
+    return size_text(torch_symbols.symbolic_expression(size), captured.names)
 
 
 def _memory(captured: Captured, used: list[ParameterSpec]) -> dict[str, Any]:
@@ -321,4 +321,4 @@ def _registrar(op: str) -> str:
     """The module that registered an op, as far as the op itself tells."""
     namespace, _, name = op.partition("::")
     packet = getattr(getattr(torch.ops, namespace), name.partition(".")[0])
-    return torch_internals.op_module(packet)
+    return torch_ops.op_module(packet)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .. import torch_internals
 from ..artifact import SavedArtifact, save_artifact
 from ..artifact.inspect import REPORT
 from ..artifact.squeeze import squeeze
@@ -20,6 +19,7 @@ from ..errors import CaptureError, warn_user
 from ..interrupts import import_whole
 from ..records import Progress, Report, StageRecord
 from ..runtime.modes import set_aside
+from ..torch_compat import inductor
 from ..verification.compared import check_difference, compared
 from .calls.asked import asked_runs, asked_sizes, check_asked
 from .calls.capture import Captured, capture
@@ -91,7 +91,7 @@ def compile(
     clock = _Stages(progress)
     with _settled_heap():
         with clock.stage("capture"):
-            import_whole(*torch_internals.COMPILER_MODULES)
+            import_whole(*inductor.COMPILER_MODULES)
             captured = capture(model, args, kwargs, dynamic=dynamic)
         with set_aside("compile", CaptureError):
             with clock.stage("split"):

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import torch_internals
 from ..artifact import SavedArtifact
 from ..errors import NotPicklable, warn_user
 from ..records import ArtifactRecord, ReloadRecord, Report
@@ -20,6 +19,7 @@ from ..runtime.again import SAVE_FIRST
 from ..runtime.fresh import measure_reloads
 from ..runtime.load import Parts, load_parts
 from ..runtime.loaded import LoadedFunction
+from ..torch_compat import surroundings
 
 
 class ReloadableModel(ABC):
@@ -110,6 +110,4 @@ class ReloadableModel(ABC):
         return render_text(self.report)
 
 
-torch_internals.hide_from_dynamo(
-    ReloadableModel.__call__, "it runs kernels that are compiled already"
-)
+surroundings.hide_from_dynamo(ReloadableModel.__call__, "it runs kernels that are compiled already")

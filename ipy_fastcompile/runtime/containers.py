@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from .. import torch_internals
 from ..errors import TreeTypeMissing
+from ..torch_compat import trees
 from .fixed import NoData, data_of, value_of
 from .type_names import find_named, name_of
 
@@ -72,7 +72,7 @@ def open_container(value: Any) -> Opened | None:
     if isinstance(value, tuple) and isinstance(getattr(kind, "_fields", None), tuple):
         return Opened("tuple", kind, kind._fields, tuple(value), *_attributes(value, ()))
     if kind not in _OWN:
-        registered = torch_internals.registered_container(kind)
+        registered = trees.registered_container(kind)
         if registered is not None:
             keys, items, data = registered.open(value)
             return Opened("registered", kind, keys, items, context=data_of(data))
@@ -137,7 +137,7 @@ def finder(
             type=name,
         )
     if kind == "registered":
-        registered = torch_internals.registered_container(cls)
+        registered = trees.registered_container(cls)
         if registered is None:
             raise TreeTypeMissing(
                 f"{name.replace(':', '.')} was registered as a tree when the model was compiled, "

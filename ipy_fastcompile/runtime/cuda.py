@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .. import torch_internals
 from ..errors import KernelError
+from ..torch_compat import cubins as torch_cubins
 
 # Loaded cubins of this process: (digest, symbol, device) -> function handle.
 _FUNCTIONS: dict[tuple[str, str, int], tuple[Any, Any]] = {}
@@ -27,7 +27,7 @@ def load_launches(
     """
     if not launches:
         return {}
-    launcher = torch_internals.launch_cubin_function()
+    launcher = torch_cubins.launch_cubin_function()
     if launcher is None:
         raise KernelError(
             "This build of torch cannot launch cubins.", "Use a CUDA build of torch 2.11 or newer."
@@ -71,7 +71,7 @@ def _load_cubin(data: bytes, symbol: str, shared: int, device: int) -> tuple[Any
             path = os.path.join(directory, "kernel.cubin")
             with open(path, "wb") as file:
                 file.write(data)
-            return torch_internals.load_cubin(path, symbol, shared, device)
+            return torch_cubins.load_cubin(path, symbol, shared, device)
     except (OSError, RuntimeError) as error:
         raise KernelError(
             f"The cubin of {symbol} cannot be loaded: {error}.",

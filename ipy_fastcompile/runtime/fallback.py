@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .. import torch_internals
+from ..torch_compat import inductor
 from .program import KernelEntry
 
 
@@ -15,5 +15,5 @@ def recompile(graph_module: torch.fx.GraphModule, entry: KernelEntry) -> Callabl
     """Compile the submodule that a kernel was made from, with Inductor, here and now."""
     submodule = getattr(graph_module, entry.submodule)
     inputs = [n.meta["val"] for n in submodule.graph.nodes if n.op == "placeholder"]
-    data = torch_internals.compile_submodule(submodule, inputs, entry.digest)
-    return torch_internals.deserialize_kernel(data)
+    data = inductor.compile_submodule(submodule, inputs, entry.digest)
+    return inductor.deserialize_kernel(data)

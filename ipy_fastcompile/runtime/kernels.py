@@ -21,8 +21,8 @@ from typing import Any
 
 import torch
 
-from .. import torch_internals
 from ..errors import InputError, KernelError
+from ..torch_compat import output_code
 
 Binary = bytes | memoryview
 _AS_BYTES = getattr(os, "O_BINARY", 0)
@@ -58,7 +58,7 @@ def load_libraries(binaries: Mapping[str, Binary]) -> dict[str, Callable[..., An
     """
     missing = {digest: data for digest, data in binaries.items() if digest not in _LOADED}
     if missing:
-        torch_internals.provide_data_pointer_function()
+        output_code.provide_data_pointer_function()
         parents = [_MEMORY, None] if os.access(_MEMORY, os.W_OK | os.X_OK) else [None]
         for parent in parents:
             try:
@@ -223,7 +223,7 @@ def kernel_namespace(functions: Mapping[str, Callable[..., Any]]) -> dict[str, A
         "device": torch.device,
         "aligned": aligned,
         "refuse_size": refuse_size,
-        **torch_internals.output_code_functions(),
+        **output_code.output_code_functions(),
         **functions,
     }
 

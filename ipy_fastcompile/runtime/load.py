@@ -19,7 +19,6 @@ from typing import Any, Protocol
 import torch
 from safetensors.torch import load as load_tensors
 
-from .. import torch_internals
 from ..artifact import open_artifact
 from ..artifact.squeeze import unsqueeze
 from ..artifact.stamp import CPU_FLAGS, VECTOR_ISA, compare_stamps, explain
@@ -31,6 +30,7 @@ from ..errors import (
     OpMissing,
     warn_user,
 )
+from ..torch_compat import binaries as torch_binaries, inductor, stored_graphs
 from . import bind, modes
 from .advice import what_helps
 from .again import origin_of
@@ -237,7 +237,7 @@ class _Loader:
         if self.via == "native" and all(kernel.native for kernel in kernels):
             return False
         try:
-            self._vector_isa = {VECTOR_ISA: torch_internals.cpu_vector_isa()}
+            self._vector_isa = {VECTOR_ISA: torch_binaries.cpu_vector_isa()}
         except RuntimeError:  # no compiler: nothing is compiled, and PyTorch's loader says so
             return False
         return True
@@ -364,7 +364,7 @@ class _Loader:
         if self.via == "native":
             self.notes.append(f"{entry.name} takes PyTorch's loader: {entry.why}")
         try:
-            return torch_internals.deserialize_kernel(self._unsqueezed(entry.torch)), "torch"
+            return inductor.deserialize_kernel(self._unsqueezed(entry.torch)), "torch"
         except FastCompileError:
             raise
         except Exception as error:  # PyTorch's loader runs a compiler and unpickles: anything comes
@@ -408,7 +408,7 @@ class _Loader:
     def _decode_graph(self) -> None:
         data = self._unsqueezed(self.program.fx)
         try:
-            self._graph = torch_internals.deserialize_graph(data)
+            self._graph = stored_graphs.deserialize_graph(data)
         except Exception as error:  # it imports what the model's libraries had when it was saved
             raise ArtifactIncompatible(
                 f"The FX graph of {self.parts.path} cannot be decoded here: "

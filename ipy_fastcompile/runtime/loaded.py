@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from .. import torch_internals
 from ..errors import InputError
+from ..torch_compat import surroundings
 from . import bind, modes
 from .again import Origin, load_again, pinned
 from .checks import Check
@@ -151,4 +151,4 @@ class LoadedFunction:
 
 
 for _method in (LoadedFunction.__call__, LoadedFunction.call_flat):
-    torch_internals.hide_from_dynamo(_method, "it runs kernels that are compiled already")
+    surroundings.hide_from_dynamo(_method, "it runs kernels that are compiled already")

@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 
-from .. import torch_internals
 from ..errors import FastCompileError, InputError
+from ..torch_compat import surroundings as torch_surroundings, tensor_kinds
 
-is_plain = torch_internals.is_plain_surroundings
-is_dual = torch_internals.is_dual_level
+is_plain = torch_surroundings.is_plain_surroundings
+is_dual = torch_surroundings.is_dual_level
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def set_aside(what: str, error: type[FastCompileError]) -> Iterator[None]:
     ``"A loaded function"``.
     """
     refuse_tracers(what, error)
-    with torch_internals.without_modes(), torch_internals.without_autocast():
+    with torch_surroundings.without_modes(), torch_surroundings.without_autocast():
         yield
 
 
@@ -42,7 +42,7 @@ def alone(what: str, error: type[FastCompileError]) -> Iterator[None]:
 
 def refuse_tracers(what: str, error: type[FastCompileError]) -> None:
     """Raise ``error`` where tensors have no memory, or calls are recorded instead of made."""
-    tracer = torch_internals.tracer_in_charge()
+    tracer = torch_surroundings.tracer_in_charge()
     if tracer:
         raise error(
             f"{what} was called under {tracer}, and what it runs are compiled kernels on real "
@@ -55,7 +55,7 @@ def refuse_tracers(what: str, error: type[FastCompileError]) -> None:
 def refuse_tangents(values: Mapping[str, Any]) -> None:
     """Refuse dual numbers of forward-mode autograd, by name: kernels would drop their tangents."""
     for name, value in values.items():
-        if isinstance(value, torch.Tensor) and torch_internals.tangent_of(value) is not None:
+        if isinstance(value, torch.Tensor) and tensor_kinds.tangent_of(value) is not None:
             raise InputError(
                 f"{name} has a tangent (torch.autograd.forward_ad), and a compiled function is for "
                 "inference: it records no autograd.",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from .. import torch_internals
+from ..torch_compat import module_tables
 from .wrappers import step_into
 
 
@@ -57,13 +57,13 @@ class Places:
         return found
 
     def _enter(self, path: str, owner: Any) -> _Tables:
-        tables = torch_internals.tables_of(owner) if isinstance(owner, torch.nn.Module) else _NONE
+        tables = module_tables.tables_of(owner) if isinstance(owner, torch.nn.Module) else _NONE
         modules = tables[2]
         # Most modules on the way have no submodules, and are no wrappers then.
         while modules and (step := step_into(owner)):  # `torch.compile`'s or `nn.DataParallel`'s
             owner = modules[step]  # the model in it
             self.steps.append((modules, step, owner))
-            tables = torch_internals.tables_of(owner)
+            tables = module_tables.tables_of(owner)
             modules = tables[2]
         self._owners[path] = entry = (owner, *tables)
         return entry

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from .. import torch_internals
+from ..torch_compat import tensor_kinds
 
 # What the dispatch keys of a tensor say of one whose memory holds its values.
 _ORDINARY = re.compile(
@@ -67,12 +67,12 @@ _plain_keys: set[int] = set()
 
 def is_plain(tensor: torch.Tensor) -> bool:
     """Whether type and dispatch keys are those of a tensor whose memory holds its values."""
-    keys = torch_internals.dispatch_keys(tensor).raw_repr()
+    keys = tensor_kinds.dispatch_keys(tensor).raw_repr()
     return type(tensor) in PLAIN_TYPES and (keys in _plain_keys or _is_new_plain(keys, tensor))
 
 
 def _is_new_plain(keys: int, tensor: torch.Tensor) -> bool:
-    if _unusual(keys, torch_internals.dispatch_key_names(tensor)):
+    if _unusual(keys, tensor_kinds.dispatch_key_names(tensor)):
         return False
     _plain_keys.add(keys)
     return True
@@ -81,9 +81,9 @@ def _is_new_plain(keys: int, tensor: torch.Tensor) -> bool:
 def find_flaw(tensor: torch.Tensor) -> Flaw | None:
     """What keeps kernels from taking a tensor as it is, None when nothing does."""
     kind = type(tensor)
-    keys = torch_internals.dispatch_keys(tensor).raw_repr()
-    unusual = _unusual(keys, torch_internals.dispatch_key_names(tensor))
-    if unusual == "Python" and torch_internals.is_fake(tensor):
+    keys = tensor_kinds.dispatch_keys(tensor).raw_repr()
+    unusual = _unusual(keys, tensor_kinds.dispatch_key_names(tensor))
+    if unusual == "Python" and tensor_kinds.is_fake(tensor):
         return Flaw(f"is a {kind.__name__} and has no values", "Use real tensors.")
     if unusual == "Python" or (kind not in PLAIN_TYPES and unusual and unusual not in _LAZY):
         return Flaw(
@@ -92,7 +92,7 @@ def find_flaw(tensor: torch.Tensor) -> Flaw | None:
         )
     if torch.nn.parameter.is_lazy(tensor):
         return Flaw("has no size yet", "Run the model once, which initializes its lazy layers.")
-    if kind not in PLAIN_TYPES and torch_internals.has_own_torch_function(kind):
+    if kind not in PLAIN_TYPES and tensor_kinds.has_own_torch_function(kind):
         return Flaw(
             f"is a {kind.__name__}, which overrides what torch's functions do",
             "Pass it .as_subclass(torch.Tensor).",
@@ -134,7 +134,7 @@ def are_whole(tensors: Sequence[torch.Tensor]) -> bool:
 
 def _have_plain_keys(tensors: Sequence[torch.Tensor]) -> bool:
     """Whether dispatch keys are plain; one tensor of each kind is asked, once in a process."""
-    kinds = dict(zip(map(_raw, map(torch_internals.dispatch_keys, tensors)), tensors, strict=True))
+    kinds = dict(zip(map(_raw, map(tensor_kinds.dispatch_keys, tensors)), tensors, strict=True))
     return all(keys in _plain_keys or _is_new_plain(keys, kinds[keys]) for keys in kinds)
 
 
@@ -197,7 +197,7 @@ def alias(tensor: torch.Tensor) -> torch.Tensor:
     """The same memory as a plain tensor without autograd; it stays when the other is replaced."""
     if type(tensor) in PLAIN_TYPES:
         return tensor.detach()
-    with torch_internals.without_subclass_code():
+    with tensor_kinds.without_subclass_code():
         return tensor.detach()
 
 

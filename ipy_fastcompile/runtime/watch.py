@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from .. import torch_internals
+from ..torch_compat import tensor_kinds
 from . import plain
 from .parameters import Lookup
 from .places import Place
@@ -50,7 +50,7 @@ class Watch:
             return
         self._follow_steps(lookup.places.steps)
         self._attributes += [(*step, None) for step in lookup.places.attributes]
-        self._guards[torch.is_inference_mode_enabled()] = torch_internals.metadata_guard(
+        self._guards[torch.is_inference_mode_enabled()] = tensor_kinds.metadata_guard(
             self._add(places)
         )
         self._follow(lookup.root)
@@ -134,7 +134,7 @@ class Watch:
         """A guard on tensors like these, None where one is not like what was bound."""
         if not all(map(_is_alike, found, self._aliases)):
             return None
-        guard = torch_internals.metadata_guard(found)
+        guard = tensor_kinds.metadata_guard(found)
         self._guards[torch.is_inference_mode_enabled()] = guard
         return guard
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-from .. import torch_internals
 from ..artifact.squeeze import unsqueeze
 from ..engine.calls.fastpath import takes_fast_path
 from ..engine.calls.unharmed import Kept, put_back
 from ..engine.graph.randomness import draws_of
 from ..runtime.load import load_parts
 from ..runtime.program import read_program
+from ..torch_compat import stored_graphs
 from .check import cloned
 from .recording import record_call
 from .reference import judge
@@ -46,7 +46,7 @@ def diagnose(
     """Find the first submodule that computes something else than its graph does."""
     try:
         program = read_program(compiled.parts.manifest, compiled.parts.path)
-        graph = torch_internals.deserialize_graph(
+        graph = stored_graphs.deserialize_graph(
             unsqueeze(compiled.parts.read(program.fx), program.fx)
         )
         types = getattr(compiled.parts, "types", None)

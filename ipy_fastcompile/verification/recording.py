@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from safetensors.torch import load as load_tensors
 
-from .. import torch_internals
 from ..artifact import OpenArtifact, open_artifact
 from ..runtime import bind
 from ..runtime.child import answer
@@ -23,6 +22,7 @@ from ..runtime.load import Parts, load_parts
 from ..runtime.parameters import Source, find_parameters, tensors_for
 from ..runtime.program import Program, read_program
 from ..runtime.sharing import part_of
+from ..torch_compat import inductor
 
 
 @dataclass
@@ -138,7 +138,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
 
     for name in request["modules"]:
         import_module(name)
-    before = torch_internals.compiler_modules_loaded()
+    before = inductor.compiler_modules_loaded()
     artifact = open_artifact(request["path"], trust=request["trust"])
     program = read_program(artifact.manifest, artifact.path)
     weights = made_up_weights(program)
@@ -146,7 +146,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     parts = open_artifact(request["path"], trust=request["trust"])
     function = load_parts(parts, weights, with_tree=False)
     load = perf_counter() - started
-    imported = [m for m in torch_internals.compiler_modules_loaded() if m not in before]
+    imported = [m for m in inductor.compiler_modules_loaded() if m not in before]
     problems = []
     for run in request["runs"]:
         try:

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Interpreter, Node
 
-from .. import torch_internals
 from ..artifact import open_artifact
 from ..artifact.squeeze import unsqueeze
 from ..runtime.child import answer
 from ..runtime.program import Program, read_program
+from ..torch_compat import stored_graphs
 from .recording import copied, made_up_inputs, made_up_parameters
 from .tolerance import END_TO_END, compare
 
@@ -167,7 +167,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         import_module(name)
     artifact = open_artifact(request["path"], trust=request["trust"])
     program = read_program(artifact.manifest, artifact.path)
-    graph = torch_internals.deserialize_graph(unsqueeze(artifact.read(program.fx), program.fx))
+    graph = stored_graphs.deserialize_graph(unsqueeze(artifact.read(program.fx), program.fx))
     parameters = made_up_parameters(artifact, program)
     verdicts = []
     for run in request["runs"]:

@@ -30,7 +30,7 @@ request = json.loads(sys.argv[1])
 if request["compiler"]:
     import torch._inductor  # its own imports unpickle
     from torch._inductor.standalone_compile import AOTCompiledArtifact
-    from ipy_fastcompile.torch_internals import cpu_vector_isa
+    from ipy_fastcompile.torch_compat.binaries import cpu_vector_isa
     cpu_vector_isa()  # compiles and opens a library, once in a process
 torch.manual_seed(0)
 model = TinyTransformer().eval()

@@ -90,9 +90,9 @@ DOORS = {
         f"{PACKAGE}.show.foreign.comparison_page",
     ),
 }
-# The one file that knows private names of torch ...
-TORCH_INTERNALS = "torch_internals.py"
-# ... and what it may import only inside a function, so that the runtime can use its other half.
+# The one room that knows private names of torch ...
+TORCH_COMPAT = "torch_compat/"
+# ... and what it may import only inside a function, so that the runtime can use the rest.
 HEAVY = ("torch._dynamo", "torch._inductor", "torch._functorch", "triton")
 # Where text becomes code: generated code in one place, and the user's own cell in the other.
 MAY_EXECUTE = ("runtime/bind.py", "notebook/scope.py")
@@ -163,16 +163,16 @@ def crossings(file: str, source: str) -> list[str]:
         is_door = name in DOORS.get(file, ()) and name not in at_the_top
         if not is_door and any(is_broken(rule, file, name) for rule in RULES):
             report(line, f"imports {name}")
-        if file != TORCH_INTERNALS and is_private_torch(name):
+        if not file.startswith(TORCH_COMPAT) and is_private_torch(name):
             report(line, f"imports {name}, private to torch")
-    if file == TORCH_INTERNALS:
+    if file.startswith(TORCH_COMPAT):
         for line, name in imports(ast.Module(top_level(tree), []), module):
             if is_within(name, HEAVY):
                 report(line, f"imports {name} at the top")
     own = {getattr(node, "name", None) for node in ast.walk(tree)}  # a `def compile` of its own
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and is_private_torch(dotted(node)):
-            if file != TORCH_INTERNALS:
+            if not file.startswith(TORCH_COMPAT):
                 report(node.lineno, f"uses {dotted(node)}, private to torch")
         if isinstance(node, ast.Call) and file not in MAY_EXECUTE:
             called = dotted(node.func).removeprefix("builtins.")
@@ -223,6 +223,7 @@ def test_every_part_of_the_package_is_walked() -> None:
         "notebook",
         "runtime",
         "show",
+        "torch_compat",
         "verification",
     }
 
@@ -259,8 +260,8 @@ PLANTED = [
     ("show/view.py", "import ipywidgets"),
     ("show/html.py", "from IPython.display import HTML"),
     ("measure.py", "import IPython"),
-    ("torch_internals.py", "import torch._dynamo"),
-    ("torch_internals.py", "try:\n    import triton\nexcept ImportError:\n    triton = None"),
+    ("torch_compat/inductor.py", "import torch._dynamo"),
+    ("torch_compat/inductor.py", "try:\n    import triton\nexcept ImportError:\n    triton = None"),
     ("engine/code/codegen.py", "exec('x = 1')"),
     ("show/view.py", "import builtins\nbuiltins.eval('1')"),
     ("runtime/load.py", "compile('1', 'f', 'eval')"),
@@ -273,7 +274,7 @@ def test_a_planted_crossing_is_found(file: str, source: str) -> None:
 
 
 ALLOWED = [
-    ("engine/kernels/lower.py", "import torch\nfrom ..torch_internals import lower"),
+    ("engine/kernels/lower.py", "import torch\nfrom ...torch_compat import inductor"),
     ("engine/kernels/lower.py", "from .. import errors, records"),
     ("runtime/load.py", "import torch\nfrom ..artifact.container import read"),
     ("runtime/bind.py", "exec(compile('1', 'f', 'exec'))"),
@@ -283,9 +284,9 @@ ALLOWED = [
     ("engine/pipeline.py", "def compile(model): ...\ncompile(None)"),
     ("engine/reloadable.py", "def explore():\n    from ..show.explorer import Explorer"),
     ("engine/pipeline.py", "import torch\ntorch.__version__"),
-    ("torch_internals.py", "import torch\ndef f():\n    import torch._dynamo\ntorch._C"),
+    ("torch_compat/inductor.py", "import torch\ndef f():\n    import torch._dynamo\ntorch._C"),
     (
-        "torch_internals.py",
+        "torch_compat/inductor.py",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch._inductor",
     ),
 ]

@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from ... import torch_internals
 from ...engine.calls.preflight import tensors_in
 from ...runtime.nests import Unknown, flatten, nest_data
+from ...torch_compat import tensor_kinds
 from .components import Key
 from .machine import (
     EXPORT_CONFIGURATION,
@@ -137,7 +137,7 @@ def _describe_inputs(walk: Walk, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         if type(leaf) not in (torch.Tensor, torch.nn.Parameter):
             walk.miss(name, f"it is a tensor of class {type(leaf).__name__}")
             continue
-        first = storages.setdefault(torch_internals.storage_identity(leaf), name)
+        first = storages.setdefault(tensor_kinds.storage_identity(leaf), name)
         shared = "" if first == name else f", shares memory with {first}"
         gradient = ", requires a gradient" if leaf.requires_grad else ""
         walk.line(name, f"{tensor_text(leaf)}{gradient}{shared}")

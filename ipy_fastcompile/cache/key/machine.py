@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ... import __version__, torch_internals
+from ... import __version__
 from ...artifact import limits
 from ...runtime.machine import machine_stamp
+from ...torch_compat import process_flags
 from .values import Walker, describe
 
 # Environment variables that torch, Inductor, Triton, OpenMP and the C++ compiler listen to ...
@@ -102,7 +103,7 @@ def environment_text(names: Iterable[str] = ()) -> str:
 
 def describe_flags(walker: Walker) -> None:
     """What `torch.set_...` and its kind change for the whole process."""
-    for name, value in torch_internals.global_flags().items():
+    for name, value in process_flags.global_flags().items():
         describe(walker, name, value)
     context = decimal.getcontext()
     numbers = (context.prec, context.rounding, context.Emin, context.Emax, context.clamp)
@@ -117,7 +118,7 @@ def describe_flags(walker: Walker) -> None:
 def describe_configuration(walker: Walker, modules: Iterable[str]) -> None:
     """What these configuration modules say other than by default, in this environment."""
     for module in modules:
-        for name, value in sorted(torch_internals.changed_configuration(module).items()):
+        for name, value in sorted(process_flags.changed_configuration(module).items()):
             describe(walker, f"{module.removeprefix('torch.')}.{name}", value)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import torch
 
-from ... import torch_internals
+from ...torch_compat import ops
 from . import home, judge, pure
 from .chains import Chain, Uses, nested, read_uses
 from .environment import ENVIRONMENT, variables
@@ -89,7 +89,7 @@ def find(chain: Chain, scope: dict[str, Any]) -> tuple[Any, types.ModuleType | N
         if value is ABSENT:
             value = vars(builtins).get(name, ABSENT)
     module = None
-    while rest and isinstance(value, types.ModuleType) and not torch_internals.is_op_library(value):
+    while rest and isinstance(value, types.ModuleType) and not ops.is_op_library(value):
         module, name = value, rest.pop(0)
         value = attribute(module, name)
         if value is ABSENT:
@@ -158,9 +158,9 @@ def _look_at_chain(
             walk.miss(path, why)
         return
     if isinstance(value, types.ModuleType):
-        if torch_internals.is_op_library(value):
-            for packet in torch_internals.mentioned_ops(rest):
-                walk.take_foreign(f"torch.ops.{torch_internals.op_name(packet)}", packet)
+        if ops.is_op_library(value):
+            for packet in ops.mentioned_ops(rest):
+                walk.take_foreign(f"torch.ops.{ops.op_name(packet)}", packet)
         elif is_user:
             walk.hold(value)
         elif not judge.is_judged(value.__name__):

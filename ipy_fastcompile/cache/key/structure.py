@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ... import torch_internals
+from ...torch_compat import inductor, tensor_kinds
 from .values import Walker, class_name, describe, tensor_text
 from .words import word_set
 
@@ -20,7 +20,7 @@ from .words import word_set
 # their values, since their keys count the hooks of the whole process.
 _CHILDREN = frozenset({"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"})
 # A model stays what it is when `torch.compile` has run it, for comparison.
-_LEFT_OUT = _CHILDREN | torch_internals.MARKS_OF_TORCH_COMPILE
+_LEFT_OUT = _CHILDREN | inductor.MARKS_OF_TORCH_COMPILE
 _HOOKS = word_set(
     """
     _backward_pre_hooks _backward_hooks _forward_hooks _forward_hooks_with_kwargs
@@ -72,15 +72,15 @@ def name_tensors(walker: Walker, root: nn.Module, path: str = "model") -> None:
         if earlier is not None and earlier != name:
             walker.line(name, f"{kind}, tied to {earlier}")
             continue
-        if type(tensor) not in _PLAIN_TENSORS or torch_internals.is_fake(tensor):
+        if type(tensor) not in _PLAIN_TENSORS or tensor_kinds.is_fake(tensor):
             walker.miss(name, f"it is a tensor of class {class_name(type(tensor))}")
             continue
         walker.if_used("loose", f"of {name}: {tensor.requires_grad}", "requires_grad")
-        shared = storages.setdefault(torch_internals.storage_identity(tensor), name)
+        shared = storages.setdefault(tensor_kinds.storage_identity(tensor), name)
         note = "" if shared == name else f", {tensor.storage_offset()} into the memory of {shared}"
         walker.line(name, f"{kind} {tensor_text(tensor)}{note}")
         for attribute, value in sorted(vars(tensor).items()):
-            if attribute not in torch_internals.MARKS_OF_TORCH_COMPILE:
+            if attribute not in inductor.MARKS_OF_TORCH_COMPILE:
                 describe(walker, f"{name}.{attribute}", value)
 
 

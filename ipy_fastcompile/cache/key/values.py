@@ -31,7 +31,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from ... import torch_internals
+from ...torch_compat import ops, tensor_kinds
 from .home import LIBRARY, USER, home_of_class
 from .judge import identity, is_judged
 
@@ -326,8 +326,8 @@ def _describe_code(walker: Walker, path: str, value: Value, depth: int) -> bool:
         from .code import code_digest
 
         walker.line(path, f"code {code_digest(value)}")
-    elif torch_internals.op_name(value):
-        walker.line(path, f"op {torch_internals.op_name(value)}")
+    elif ops.op_name(value):
+        walker.line(path, f"op {ops.op_name(value)}")
         walker.reach_op(value, path)
     elif isinstance(value, torch.jit.ScriptFunction):
         walker.line(path, _shortened(f"script {value.inlined_graph}"))
@@ -431,7 +431,7 @@ def _describe_tensor(walker: Walker, path: str, tensor: torch.Tensor) -> None:
     """With its values: it is none of the model's parameters, so a compile freezes them."""
     kind = type(tensor)
     walker.if_used("loose", f"of {path}: {tensor.requires_grad}", "requires_grad")
-    if kind not in (torch.Tensor, torch.nn.Parameter) or torch_internals.is_fake(tensor):
+    if kind not in (torch.Tensor, torch.nn.Parameter) or tensor_kinds.is_fake(tensor):
         walker.miss(path, f"it is a tensor of class {class_name(kind)}")
     elif tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type == "meta":
         walker.miss(path, f"it is a tensor without plain memory, {tensor_text(tensor)}")

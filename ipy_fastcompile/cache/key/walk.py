@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from ... import torch_internals
+from ...torch_compat import ops
 from . import home
 from .chains import Chain, Uses
 from .code import Mentions, code_digest, read_mentions, source_section
@@ -298,8 +298,8 @@ class Walk:
 
     def reach_op(self, packet: Any, path: str) -> None:
         """Follow the Python functions that implement a registered op."""
-        functions, unseen = torch_internals.op_python_functions(packet)
-        namespace = torch_internals.op_name(packet).partition("::")[0]
+        functions, unseen = ops.op_python_functions(packet)
+        namespace = ops.op_name(packet).partition("::")[0]
         if not functions and not unseen and namespace not in OP_NAMESPACES:
             unseen = "it is an op of a compiled library, whose version is not known"
         if unseen:

@@ -16,12 +16,19 @@ from typing import Any
 import torch
 from torch.export.graph_signature import InputKind, OutputKind
 
-from ... import torch_internals
 from ...errors import CallError, CaptureError, warn_user
 from ...interrupts import check_whole
 from ...records import Symbol
 from ...runtime.signature import literal_of
 from ...runtime.wrappers import plain_name, unwrapped
+from ...torch_compat import (
+    guards as torch_guards,
+    inductor,
+    module_tables,
+    ops,
+    surroundings,
+    tracing,
+)
 from ..graph.idle import without_idle
 from ..graph.known_values import compare_known_values
 from ..graph.moves import spell_moves
@@ -146,7 +153,7 @@ def capture(
     dynamic_shapes, given = dynamic_shapes_of(module, bound, dynamic or {})
     book = SizeBook()
     try:
-        with torch_internals.without_autocast():
+        with surroundings.without_autocast():
             program = _export(module, call, dynamic_shapes, watch, book)
     except Exception as error:  # noqa: BLE001 - whatever the model itself raises surfaces here
         check_whole(error)
@@ -195,7 +202,7 @@ def _export(
         with (
             watch.attempt(module),
             call.shown_to_export(module, watch.assigned.write),
-            torch_internals.watched_sizes(book.note),
+            torch_guards.watched_sizes(book.note),
         ):
             return torch.export.export(
                 module, call.args, call.kwargs, dynamic_shapes=shapes, strict=False
@@ -203,9 +210,9 @@ def _export(
 
     with (
         torch.no_grad(),
-        torch_internals.lazy_graph_modules(),
-        torch_internals.without_partial_graph(),
-        torch_internals.without_log_of_failure(),
+        tracing.lazy_graph_modules(),
+        inductor.without_partial_graph(),
+        tracing.without_log_of_failure(),
     ):
         try:
             return export(dynamic_shapes)
@@ -237,7 +244,7 @@ def as_module(model: Any) -> torch.nn.Module:
             f"{type(model).__name__} object {model!r:.60} is neither a module nor a function.",
             "Pass a torch.nn.Module or a function that calls one.",
         )
-    wrapper: torch.nn.Module = torch_internals.UnhookedModule()
+    wrapper: torch.nn.Module = module_tables.UnhookedModule()
     if isinstance(owner, torch.nn.Module):
         wrapper = _Method(owner)
     call = functools.wraps(model)(functools.partial(_call, model))
@@ -288,7 +295,7 @@ class _StandIn(torch.nn.Module):
         self.__dict__.update(owner.__dict__)
 
 
-class _Method(_StandIn, torch_internals.UnhookedModule):
+class _Method(_StandIn, module_tables.UnhookedModule):
     """A method as a module: the parameters are its owner's, the hooks of its owner do not run."""
 
 
@@ -315,7 +322,7 @@ def _under_autocast(module: torch.nn.Module) -> torch.nn.Module:
 
     Export keeps a region that a forward enters, and does not see one that it is in.
     """
-    active = torch_internals.autocasts()
+    active = surroundings.autocasts()
     if not active:
         return module
     wrapper = _StandIn(module)
@@ -532,8 +539,8 @@ def _written_constants(captured: Captured) -> tuple[str, ...]:
 def has_effect(node: torch.fx.Node) -> bool:
     """Whether leaving a call out would change anything but its own value."""
     target: Any = node.target
-    if not torch_internals.is_op(target):
-        return torch_internals.is_higher_order(target)
-    if torch_internals.is_mutating(target) or torch.Tag.nondeterministic_seeded in target.tags:
+    if not ops.is_op(target):
+        return ops.is_higher_order(target)
+    if ops.is_mutating(target) or torch.Tag.nondeterministic_seeded in target.tags:
         return True
-    return torch_internals.op_and_overload(target)[0].partition("::")[2] in _EFFECTS
+    return ops.op_and_overload(target)[0].partition("::")[2] in _EFFECTS

@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 
-from ... import torch_internals
 from ...errors import CaptureError
 from ...runtime.containers import open_container
 from ...runtime.nests import Fixed, Flattened, Nest, Unknown, builder, flatten
+from ...torch_compat import module_tables, tracing, trees
 from .refused import refused_argument, refused_output
 from .snapshot import Change, changes_since, take_snapshot
 
@@ -85,7 +85,7 @@ class PlainCall:
                 before = [self._flat(v) for v in values]
                 named = dict(zip(kwargs, values[len(args) :], strict=True))
                 held = take_snapshot(dict(zip(dict(self.arguments), values, strict=True)))
-                with torch_internals.without_assigned_buffers():
+                with tracing.without_assigned_buffers():
                     output = own(*values[: len(args)], **named)
                 self._check_attributes(changes_since(held))
                 self._check_unchanged(values, before)
@@ -93,7 +93,7 @@ class PlainCall:
             finally:
                 self._is_inside = False
 
-        with torch_internals.call_replaced(module, call):
+        with module_tables.call_replaced(module, call):
             yield
 
     def result_nest(self, out_spec: Any, name: str) -> Any:
@@ -108,7 +108,7 @@ class PlainCall:
                 "Call it inside the forward of a torch.nn.Module, and compile that.",
                 argument=special[0],
             )
-        positions = torch_internals.unflatten_tree(list(range(out_spec.num_leaves)), out_spec)
+        positions = trees.unflatten_tree(list(range(out_spec.num_leaves)), out_spec)
         return self._nest_of_output(positions)[0]
 
     def _rebuilt(self, plain: Sequence[Any]) -> list[Any]:

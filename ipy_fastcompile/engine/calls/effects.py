@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from ... import torch_internals
+from ...torch_compat import module_tables, tracing
 from ..graph.assigned import Assigned
 from .fastpath import noticed_padding
 from .generators import generator_states, moved_generators, restore_generators
@@ -72,7 +72,7 @@ class Watch:
                 _noticed_prints() as prints,
                 noticed_padding(self._modules) as padded,
                 _around_call(module, functools.partial(self._look, module)),
-                torch_internals.cited(_function_of(self._model)),
+                tracing.cited(_function_of(self._model)),
                 warnings.catch_warnings(),
             ):
                 # Attributes are named by ours, with everything else.
@@ -129,7 +129,7 @@ def _function_of(model: Any) -> Any:
 @contextlib.contextmanager
 def _around_call(module: torch.nn.Module, look: Callable[[], Callable[[], None]]) -> Iterator[None]:
     """Run ``look`` before a call of the module, hooks included, and what it gives after it."""
-    if isinstance(module, torch_internals.UnhookedModule):
+    if isinstance(module, module_tables.UnhookedModule):
         own = module.forward
 
         @functools.wraps(own)

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from ... import torch_internals
 from ...errors import CaptureError
 from ...runtime.nests import flatten
+from ...torch_compat import surroundings
 from ...verification.check import cloned, leaves_of
 from ...verification.tolerance import Bounds, bounds_for, compare
 from .unharmed import keep, put_back, silent
@@ -43,7 +43,7 @@ def check_later_calls(
             values = _values(captured, module)
             expected = _results(lambda a, k: leaves_of(model(*a, **k))[0], args, kwargs)
             put_back(kept)
-            with torch_internals.without_autocast():
+            with surroundings.without_autocast():
                 found = _results(lambda a, k: _run(captured, values, a, k), args, kwargs)
     except Exception:  # noqa: BLE001 - whatever a model raises: nothing can be told of it
         return _UNKNOWN

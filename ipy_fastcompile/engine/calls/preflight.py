@@ -12,12 +12,12 @@ from typing import Any
 
 import torch
 
-from ... import torch_internals
 from ...errors import CaptureError
 from ...runtime import plain
 from ...runtime.containers import open_container
 from ...runtime.loaded import LoadedFunction
 from ...runtime.parameters import module_of
+from ...torch_compat import ops
 from ..code.sources import place, read_source
 from ..graph.randomness import all_nodes, is_training
 from ..reloadable import ReloadableModel
@@ -118,7 +118,7 @@ _NORMS: dict[Any, tuple[str, str]] = {
 
 
 def _argument(node: torch.fx.Node, name: str) -> Any:
-    names = [argument.name for argument in torch_internals.schema_arguments(node.target)]
+    names = [argument.name for argument in ops.schema_arguments(node.target)]
     position = names.index(name)
     return node.args[position] if position < len(node.args) else node.kwargs.get(name)
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from torch.fx import Node
 
-from ... import torch_internals
 from ...errors import CodegenError
+from ...torch_compat import ops
 from .sources import place, read_source
 
 Write = Callable[[Any], str]
@@ -56,9 +56,9 @@ def cannot_write(node: Node, what: str) -> CodegenError:
 
 def op_name(target: Any) -> str | None:
     """``aten::add.Tensor`` for a registered op, else None; the default overload has no suffix."""
-    if not (torch_internals.is_op(target) or torch_internals.is_op_packet(target)):
+    if not (ops.is_op(target) or ops.is_op_packet(target)):
         return None
-    name, overload = torch_internals.op_and_overload(target)
+    name, overload = ops.op_and_overload(target)
     return name if overload in ("", "default") else f"{name}.{overload}"
 
 
@@ -90,7 +90,7 @@ def _called(target: Any) -> str:
 def _op_path(node: Node) -> str | None:
     if op_name(node.target) is None:
         return None
-    qualified, overload = torch_internals.op_and_overload(node.target)
+    qualified, overload = ops.op_and_overload(node.target)
     namespace, _, name = qualified.partition("::")
     parts = [namespace, name, overload] if overload else [namespace, name]
     if not all(re.fullmatch(r"[A-Za-z_][0-9A-Za-z_]*", p) and not iskeyword(p) for p in parts):

@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from ... import torch_internals
 from ...errors import CodegenError
 from ...records import Source
+from ...torch_compat import symbols
 from ..graph.split import Submodule
 from ..kernels.lower import Lowered
 from .calls import where, write_call
@@ -258,9 +258,9 @@ class _Forward:
     def _known_size(self, node: Node) -> str | None:
         """The symbolic size that a node of size arithmetic is, if it is one itself."""
         value = node.meta.get("val")
-        if not torch_internals.is_symbolic_int(value):
+        if not symbols.is_symbolic_int(value):
             return None
-        return self.lowered.split.captured.names.get(torch_internals.symbolic_expression(value))
+        return self.lowered.split.captured.names.get(symbols.symbolic_expression(value))
 
     def _needed_sizes(self) -> set[Node]:
         """Size arithmetic that a call or the output needs, now that check_inputs found sizes."""

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from ... import torch_internals
 from ...errors import CodegenError
+from ...torch_compat import ops, symbols
 from ..calls.capture import Captured, InputSpec
 from ..sizes.conditions import Condition
 from ..sizes.expressions import size_text, solve_linear
@@ -80,10 +80,10 @@ class InputChecks:
 
     def _size(self, path: str, argument: str, dim: int, size: Any) -> Iterator[str]:
         found = f"{argument}.size({dim})"
-        if not torch_internals.is_symbolic_int(size):
+        if not symbols.is_symbolic_int(size):
             yield f"check.size({path}, {dim}, {found}, {int(size)})"
             return
-        expression = torch_internals.symbolic_expression(size)
+        expression = symbols.symbolic_expression(size)
         linear = solve_linear(expression)
         if linear is None or linear[0] in self._solved or linear[0] not in self._words:
             # It follows from other sizes, which may only be known after all inputs were seen.
@@ -114,9 +114,7 @@ class InputChecks:
         return f"check.condition({holds}, {refusal!a}, {said.words!a}, {sizes})"
 
     def _layouts(self) -> Iterator[str]:
-        mutates = any(
-            torch_internals.is_mutating(n.target) for n in self._captured.graph_module.graph.nodes
-        )
+        mutates = any(ops.is_mutating(n.target) for n in self._captured.graph_module.graph.nodes)
         strided: list[tuple[str, str]] = []
         for (spec, node), argument in zip(self._inputs, self.arguments, strict=True):
             value = node.meta.get("val")
@@ -136,10 +134,10 @@ class InputChecks:
             yield f"check.separate({paths}, {tensors}, {write_tuple(written)})"
 
     def _number(self, number: Any, spec: InputSpec) -> str:
-        if not torch_internals.is_symbolic_int(number):
+        if not symbols.is_symbolic_int(number):
             return str(int(number))
         try:
-            return size_text(torch_internals.symbolic_expression(number), self._words)
+            return size_text(symbols.symbolic_expression(number), self._words)
         except CodegenError as error:
             raise CodegenError(f"Argument {spec.path}: {error.what}", error.hint) from error
 

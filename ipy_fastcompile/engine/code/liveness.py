@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from ... import torch_internals
 from ...records import Size
+from ...torch_compat import symbols, tensor_kinds
 from ..kernels.lower import Lowered
 from ..sizes.expressions import example_of
 from .codegen import CodeLine, ExecutionCode
@@ -128,7 +128,7 @@ class _Book:
     ) -> Hashable:
         """Which storage an output lives in."""
         if memory is None or position >= len(memory.outputs):
-            return ("fake", torch_internals.storage_identity(self._values[name]))
+            return ("fake", tensor_kinds.storage_identity(self._values[name]))
         place = memory.outputs[position]
         if place is None or place >= 0:
             return (index, place)
@@ -154,9 +154,9 @@ class _Book:
         return number, number
 
     def _example(self, size: Any) -> int:
-        if not torch_internals.is_symbolic_int(size):
+        if not symbols.is_symbolic_int(size):
             return int(size)
-        return example_of(torch_internals.symbolic_expression(size), self._examples)
+        return example_of(symbols.symbolic_expression(size), self._examples)
 
     def free(self, names: Sequence[str]) -> int:
         """Let go of values; how many bytes that freed."""

@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
-from ... import torch_internals
 from ...runtime import bind
 from ...runtime.kernels import kernel_namespace
+from ...torch_compat import symbols as torch_symbols, tensor_kinds, tracing, trees
 from ..kernels.lower import Lowered
 from ..kernels.native import NativeKernel
 from ..sizes.expressions import example_of
@@ -77,7 +77,7 @@ def _measure(
 ) -> CallMemory | str:
     ledger = _Ledger()
     try:
-        with torch_internals.without_data(ledger.on_op):
+        with tracing.without_data(ledger.on_op):
             inputs = [_example(value, examples) for value in values]
             ledger.start(inputs)
             outputs = run(*inputs)
@@ -88,15 +88,15 @@ def _measure(
 
 def _example(value: Any, examples: Mapping[Any, int]) -> Any:
     def number(size: Any) -> int:
-        if not torch_internals.is_symbolic_int(size):
+        if not torch_symbols.is_symbolic_int(size):
             return int(size)
-        return example_of(torch_internals.symbolic_expression(size), examples)
+        return example_of(torch_symbols.symbolic_expression(size), examples)
 
     if isinstance(value, torch.Tensor):
         shape, stride = map(number, value.shape), map(number, value.stride())
         options = {"dtype": value.dtype, "device": value.device}
         return torch.empty_strided(tuple(shape), tuple(stride), **options)  # type: ignore[arg-type]
-    return number(value) if torch_internals.is_symbolic_int(value) else value
+    return number(value) if torch_symbols.is_symbolic_int(value) else value
 
 
 # --- what is alive -------------------------------------------------------------------------------
@@ -117,13 +117,13 @@ class _Ledger:
         """From here on storages are counted, but those of the inputs."""
         for position, value in enumerate(inputs):
             if isinstance(value, torch.Tensor):
-                self._inputs.setdefault(torch_internals.storage_identity(value), position)
+                self._inputs.setdefault(tensor_kinds.storage_identity(value), position)
         self._total = self._peak = 0
         self._bytes = dict.fromkeys(self._bytes, 0)
 
     def on_op(self, op: Any, args: Any, result: Any) -> None:
         """Note the storages of what an op yields, and what it needs while it runs."""
-        for leaf in torch_internals.flatten_tree(result)[0]:
+        for leaf in trees.flatten_tree(result)[0]:
             if isinstance(leaf, torch.Tensor):
                 self._hold(leaf)
         self._peak = max(self._peak, self._total + _workspace(str(op), args))
@@ -131,7 +131,7 @@ class _Ledger:
     def _hold(self, tensor: torch.Tensor) -> None:
         if id(tensor) in self._watched:
             return
-        storage = torch_internals.storage_identity(tensor)
+        storage = tensor_kinds.storage_identity(tensor)
         if storage in self._inputs:
             return
         if storage not in self._holders:
@@ -157,7 +157,7 @@ class _Ledger:
             if not isinstance(value, torch.Tensor):
                 places.append(None)
                 continue
-            storage = torch_internals.storage_identity(value)
+            storage = tensor_kinds.storage_identity(value)
             if storage in self._inputs:
                 places.append(-1 - self._inputs[storage])
             else:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ... import torch_internals
+from ...torch_compat import module_tables, symbols, tensor_kinds
 
 
 class Assigned:
@@ -44,7 +44,7 @@ class Assigned:
 
     def write(self, leaves: Sequence[Any]) -> list[Any]:
         """Write what was assigned, and return the leaves of the result as they were before that."""
-        written = {torch_internals.storage_identity(old) for old, _ in self._writes}
+        written = {tensor_kinds.storage_identity(old) for old, _ in self._writes}
         leaves = [_apart(leaf, written) for leaf in leaves]
         values = [_apart(new, written) for _, new in self._writes]
         for (old, _), value in zip(self._writes, values, strict=True):
@@ -56,29 +56,29 @@ class Assigned:
         """Whether a tensor of the same kind was assigned, and no other name has the old memory."""
         if not _is_plain(old) or not _is_plain(new) or isinstance(new, torch.nn.Parameter):
             return False
-        if any(map(torch_internals.is_symbolic_int, (*old.shape, *new.shape))):
+        if any(map(symbols.is_symbolic_int, (*old.shape, *new.shape))):
             return False
         if (old.shape, old.dtype, old.device) != (new.shape, new.dtype, new.device):
             return False
         held = [t for before in self._before for t in before.values()]
         held += [t for module in self._modules for t in _parameters_of(module).values()]
-        memory = [torch_internals.storage_identity(t) for t in held if _is_plain(t)]
-        return memory.count(torch_internals.storage_identity(old)) == 1
+        memory = [tensor_kinds.storage_identity(t) for t in held if _is_plain(t)]
+        return memory.count(tensor_kinds.storage_identity(old)) == 1
 
 
 def _parameters_of(module: torch.nn.Module) -> dict[str, Any]:
-    return torch_internals.tables_of(module)[0]
+    return module_tables.tables_of(module)[0]
 
 
 def _buffers_of(module: torch.nn.Module) -> dict[str, Any]:
-    return torch_internals.tables_of(module)[1]
+    return module_tables.tables_of(module)[1]
 
 
 def _is_plain(value: Any) -> bool:
     """Whether it is a tensor with memory of its own, or a fake one of such."""
     kinds = (torch.Tensor, torch.nn.Parameter)
     is_known = type(value) in kinds or (
-        isinstance(value, torch.Tensor) and torch_internals.is_fake(value)
+        isinstance(value, torch.Tensor) and tensor_kinds.is_fake(value)
     )
     return is_known and value.layout is torch.strided
 
@@ -87,4 +87,4 @@ def _apart(value: Any, written: set[int]) -> Any:
     """The value, copied where it is memory that is about to be written."""
     if not written or not _is_plain(value):
         return value
-    return value.clone() if torch_internals.storage_identity(value) in written else value
+    return value.clone() if tensor_kinds.storage_identity(value) in written else value

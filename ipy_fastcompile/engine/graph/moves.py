@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from ... import torch_internals
+from ...torch_compat import ops
 from .writes import roots_of, written_placeholders
 
 _COPY = torch.ops.aten.copy_.default
@@ -27,9 +27,9 @@ def spell_moves(graph_module: GraphModule) -> GraphModule:
         return graph_module
     roots = roots_of(graph_module)
     for node in list(graph_module.graph.nodes):
-        if not torch_internals.is_op(node.target):
+        if not ops.is_op(node.target):
             continue
-        if node.target is _COPY or torch_internals.op_and_overload(node.target)[0] == _SEVERAL:
+        if node.target is _COPY or ops.op_and_overload(node.target)[0] == _SEVERAL:
             _spell(graph_module, node)
         elif node.target in _COPIES and {n.name for n in roots.get(node.args[0], ())} & written:
             node.replace_all_uses_with(_product(graph_module, node, node.args[0]))

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from ... import torch_internals
 from ...errors import CaptureError
+from ...torch_compat import ops
 from ..calls.generators import numbers_near
 from ..code.sources import place, read_source
 
@@ -37,18 +37,18 @@ class Draw:
 def draws_of(graph_module: GraphModule) -> tuple[Draw, ...]:
     """Every call of a graph, of its branches and bodies too, whose numbers something uses."""
     return tuple(
-        Draw(torch_internals.op_and_overload(node.target)[0], _layer(node), _line(node))
+        Draw(ops.op_and_overload(node.target)[0], _layer(node), _line(node))
         for node in all_nodes(graph_module)
-        if _draws(node) and (node.users or torch_internals.is_mutating(node.target))
+        if _draws(node) and (node.users or ops.is_mutating(node.target))
     )
 
 
 def _draws(node: Node) -> bool:
     """Whether a call draws random numbers, as far as its op and its arguments tell."""
     target: Any = node.target
-    if node.op != "call_function" or not torch_internals.is_op(target):
+    if node.op != "call_function" or not ops.is_op(target):
         return False
-    arguments = torch_internals.schema_arguments(target)
+    arguments = ops.schema_arguments(target)
     generator = any("Generator" in str(argument.type) for argument in arguments)
     if not generator and torch.Tag.nondeterministic_seeded not in target.tags:
         return False

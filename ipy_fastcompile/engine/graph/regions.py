@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch.fx import Graph, GraphModule, Interpreter, Node
 
-from ... import torch_internals
 from ...errors import CaptureError
+from ...torch_compat import ops as torch_ops, tracing
 from ..code.sources import place, read_source
 
 _GRADIENT_MODE = "wrap_with_set_grad_enabled"
@@ -82,7 +82,7 @@ def _name(target: Any) -> str:
 
 
 def _higher_order(node: Node) -> str:
-    return _name(node.target) if torch_internals.is_higher_order(node.target) else ""
+    return _name(node.target) if torch_ops.is_higher_order(node.target) else ""
 
 
 def _under_autocast(inner: GraphModule, options: Sequence[Any]) -> Callable[..., Any]:
@@ -140,7 +140,7 @@ class _Runner(Interpreter):
             self._open.pop()
         result = super().call_function(target, args, kwargs)
         if step > 0:
-            self._open.append(torch_internals.end_of_transform(target))
+            self._open.append(tracing.end_of_transform(target))
         return result
 
 
@@ -152,7 +152,7 @@ def _autocast(device: str, dtype: Any, enabled: Any) -> Any:
 def _retrace(function: Callable[..., Any], arguments: Sequence[Any], at: Node) -> GraphModule:
     values = [a.meta["val"] if isinstance(a, Node) else a for a in arguments]
     try:
-        return torch_internals.retrace(function, values)
+        return tracing.retrace(function, values)
     except Exception as error:  # the ops of the model run: anything comes
         source = read_source(at.meta.get("stack_trace"))
         where = f" at {place(source)}" if source else ""
@@ -293,7 +293,7 @@ class _Spelled(_Runner):
     """Runs ops that take graphs by what PyTorch runs for them in eager mode."""
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
-        eager = torch_internals.eager_implementation(target)
+        eager = tracing.eager_implementation(target)
         return eager(*args, **kwargs) if eager else super().call_function(target, args, kwargs)
 
 
@@ -303,7 +303,7 @@ def spell_out(graph_module: GraphModule, names: Iterable[str]) -> tuple[str, ...
     nodes = [
         node
         for node in graph_module.graph.nodes
-        if node.name in wanted and torch_internals.eager_implementation(node.target)
+        if node.name in wanted and tracing.eager_implementation(node.target)
     ]
     for node in nodes:
         _flatten_transform(graph_module, [node], _Spelled)

@@ -8,9 +8,9 @@ from typing import Any
 from torch.fx import Graph, GraphModule, Node, map_arg
 from torch.nn import Module
 
-from ... import torch_internals
 from ...errors import CodegenError
 from ...interrupts import check_whole
+from ...torch_compat import stored_graphs, tracing
 from ..code.calls import where
 
 
@@ -21,7 +21,7 @@ def serialized(graph_module: GraphModule) -> bytes:
     """
     stripped = _without_traces(graph_module)
     try:
-        return torch_internals.serialize_graph(stripped)
+        return stored_graphs.serialize_graph(stripped)
     except Exception as error:  # the pickler calls what a graph holds: anything comes
         check_whole(error)
         place, why = _culprit(stripped) or ("The graph", f"{type(error).__name__}: {error}")
@@ -45,9 +45,9 @@ def _without_traces(graph_module: GraphModule) -> GraphModule:
         copies[node] = graph.node_copy(node, lambda n: copies[n])
         meta = node.meta
         copies[node].meta = (
-            {"val": torch_internals.without_base(meta["val"])} if "val" in meta else {}
+            {"val": stored_graphs.without_base(meta["val"])} if "val" in meta else {}
         )
-    return torch_internals.lazy_graph_module(root, graph, type(graph_module).__name__)
+    return tracing.lazy_graph_module(root, graph, type(graph_module).__name__)
 
 
 def _culprit(graph_module: GraphModule) -> tuple[str, str] | None:
@@ -58,7 +58,7 @@ def _culprit(graph_module: GraphModule) -> tuple[str, str] | None:
             return found
     for node in graph_module.graph.nodes:
         for part in _parts(node):
-            why = torch_internals.why_not_stored(part)
+            why = stored_graphs.why_not_stored(part)
             if why:
                 return where(node), why
     return None

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from ... import torch_internals
+from ...torch_compat import symbols as torch_symbols, tensor_kinds
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class _Normaliser:
         return f"%{self._nodes.setdefault(node, len(self._nodes))}"
 
     def number(self, value: Any) -> str:
-        if not torch_internals.is_symbolic_int(value):
+        if not torch_symbols.is_symbolic_int(value):
             return repr(value)
-        expression = torch_internals.symbolic_expression(value)
+        expression = torch_symbols.symbolic_expression(value)
         # A graph has few distinct sizes, and sympy prints slowly.
         key = (type(value), expression)
         if key not in self._written:
@@ -83,7 +83,7 @@ class _Normaliser:
         value = node.meta.get("val")
         if not isinstance(value, torch.Tensor) or value.layout is not torch.strided:
             return ""
-        storage = torch_internals.storage_identity(value)
+        storage = tensor_kinds.storage_identity(value)
         first = self._storages.setdefault(storage, self.node(node))
         return "" if first == self.node(node) else f"shares {first}"
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from ... import torch_internals
+from ...torch_compat import ops
 
 
 def written_placeholders(graph_module: GraphModule) -> frozenset[str]:
@@ -37,11 +37,11 @@ def _written(graph_module: GraphModule) -> tuple[set[Node], dict[Node, frozenset
         every = frozenset().union(*inputs)
         if node.op != "call_function":
             roots[node] = every
-        elif torch_internals.is_op(node.target):
+        elif ops.is_op(node.target):
             changed, viewed = _aliased_arguments(node)
             written |= _roots_of(changed, roots)
             roots[node] = _roots_of(viewed, roots)
-        elif torch_internals.is_higher_order(node.target):
+        elif ops.is_higher_order(node.target):
             roots[node] = every
             if any(_changes(graph_module, n) for n in node.all_input_nodes):
                 written |= every
@@ -53,7 +53,7 @@ def _written(graph_module: GraphModule) -> tuple[set[Node], dict[Node, frozenset
 def _aliased_arguments(node: Node) -> tuple[list[Any], list[Any]]:
     """The arguments that an op writes to, and those whose memory its results may be."""
     changed, viewed = [], []
-    for position, argument in enumerate(torch_internals.schema_arguments(node.target)):
+    for position, argument in enumerate(ops.schema_arguments(node.target)):
         if argument.alias_info is not None:
             given = node.args[position] if position < len(node.args) else None
             viewed.append(node.kwargs.get(argument.name, given))
@@ -84,7 +84,7 @@ def takes_default_dtype(graph_module: GraphModule) -> bool:
         for module in graph_module.modules()
         if isinstance(module, GraphModule)
         for node in module.graph.nodes
-        if node.op == "call_function" and torch_internals.is_op(node.target)
+        if node.op == "call_function" and ops.is_op(node.target)
     )
 
 

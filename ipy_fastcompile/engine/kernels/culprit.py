@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.fx import Graph, GraphModule, Node
 
-from ... import torch_internals
+from ...torch_compat import ops, tracing
 
 Attempt = Callable[[GraphModule], Any]
 
@@ -46,7 +46,7 @@ def refused_node(graph_module: GraphModule, error: Exception, attempt: Attempt) 
         return None
     named = set(_TARGET.findall(str(error)))
     likely = [n for n in nodes if str(n.target) in named]
-    branches = [n for n in nodes if torch_internals.is_higher_order(n.target)]
+    branches = [n for n in nodes if ops.is_higher_order(n.target)]
     for node in (*likely, *branches):
         if not _compiles(_piece(graph_module, [node]), attempt):
             return node
@@ -114,4 +114,4 @@ def _piece(graph_module: GraphModule, nodes: Sequence[Node]) -> GraphModule | No
     if not results:
         return None
     graph.output(tuple(copies[n] for n in results))
-    return torch_internals.lazy_graph_module(graph_module, graph, "piece")
+    return tracing.lazy_graph_module(graph_module, graph, "piece")

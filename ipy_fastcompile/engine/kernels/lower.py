@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from ... import torch_internals
 from ...errors import warn_user
 from ...interrupts import check_whole
+from ...torch_compat import compiled as torch_compiled, inductor, symbols as torch_symbols
 from ..graph.boundaries import REFUSED
 from ..graph.layout import settle_layouts, settle_outputs
 from ..graph.split import SplitGraph, Submodule
@@ -40,7 +40,7 @@ class Kernel:
     digest: str
     submodules: tuple[int, ...]
     data: bytes
-    parts: torch_internals.CompiledParts
+    parts: torch_compiled.CompiledParts
     native: NativeKernel | None
     why: str
     seconds: float
@@ -159,7 +159,7 @@ def said(error: BaseException) -> str:
 
 def _try(graph_module: GraphModule) -> None:
     inputs = [n.meta["val"] for n in graph_module.graph.nodes if n.op == "placeholder"]
-    torch_internals.compile_submodule(graph_module, inputs, describe(graph_module).digest)
+    inductor.compile_submodule(graph_module, inputs, describe(graph_module).digest)
 
 
 def _same_nodes(node: Node, subs: Sequence[Submodule], why: str) -> dict[str, str]:
@@ -182,11 +182,9 @@ def compile_kernel(
     """
     started = time.perf_counter()
     inputs = [n.meta["val"] for n in graph_module.graph.nodes if n.op == "placeholder"]
-    data = torch_internals.compile_submodule(graph_module, inputs, digest)
-    if settle_outputs(graph_module, torch_internals.output_strides(data)):
-        data = torch_internals.compile_submodule(
-            graph_module, inputs, describe(graph_module).digest
-        )
+    data = inductor.compile_submodule(graph_module, inputs, digest)
+    if settle_outputs(graph_module, torch_compiled.output_strides(data)):
+        data = inductor.compile_submodule(graph_module, inputs, describe(graph_module).digest)
     return _finish(
         data,
         lambda: list(map(at_size, inputs)),
@@ -209,7 +207,7 @@ def _finish(
     started: float,
     weights: frozenset[int],
 ) -> Kernel:
-    parts = torch_internals.open_compiled(data, inputs)
+    parts = torch_compiled.open_compiled(data, inputs)
     native, why = rewrite_kernel(parts, f"kernel_{index}", weights)
     seconds = time.perf_counter() - started
     return Kernel(index, digest, submodules, data, parts, native, why, seconds, near_twin, {})
@@ -311,7 +309,7 @@ def _compile_variant(
     inputs = [
         at_size(n.meta["val"], by_symbol) for n in graph_module.graph.nodes if n.op == "placeholder"
     ]
-    data = torch_internals.compile_at_size(graph_module, inputs, kernel.digest)
+    data = inductor.compile_at_size(graph_module, inputs, kernel.digest)
     suffix = "_".join(f"{name}{size}" for name, size in variant)
     return _finish(
         data,
@@ -329,11 +327,11 @@ def at_size(value: Any, by_symbol: Mapping[Any, int] | None = None) -> Any:
     """A fake value at fixed sizes, the example's by default: an int, or a tensor of zeros."""
 
     def number(n: Any) -> int:
-        if not torch_internals.is_symbolic_int(n):
+        if not torch_symbols.is_symbolic_int(n):
             return int(n)
         if by_symbol is None:
-            return torch_internals.symbolic_hint(n)
-        return int(torch_internals.symbolic_expression(n).subs(by_symbol))
+            return torch_symbols.symbolic_hint(n)
+        return int(torch_symbols.symbolic_expression(n).subs(by_symbol))
 
     if isinstance(value, torch.Tensor):
         return torch.empty_strided(
@@ -342,7 +340,7 @@ def at_size(value: Any, by_symbol: Mapping[Any, int] | None = None) -> Any:
             dtype=value.dtype,
             device=value.device,
         ).zero_()
-    return number(value) if torch_internals.is_symbolic_int(value) else value
+    return number(value) if torch_symbols.is_symbolic_int(value) else value
 
 
 def _with_sizes(kernel: Kernel, sizes: Mapping[tuple[tuple[str, int], ...], Kernel]) -> Kernel:

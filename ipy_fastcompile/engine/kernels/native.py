@@ -17,16 +17,20 @@ from typing import Any
 
 import torch
 
-from ... import torch_internals
 from ...errors import GrammarError
 from ...runtime.grammar import check_grammar
 from ...runtime.grammar_kernel import TORCH_FUNCTIONS
-from ...torch_internals import CudaLaunch
+from ...torch_compat import (
+    binaries as torch_binaries,
+    compiled as torch_compiled,
+    ops as torch_ops,
+)
+from ...torch_compat.compiled import CudaLaunch
 from ..code.annotate import annotate
 from ..code.sources import kernel_lines
 from .statements import plain_statement
 
-# Names of the output code that the runtime provides; torch_internals.output_code_functions.
+# Names of the output code that the runtime provides; torch_output_code.output_code_functions.
 RUNTIME_FUNCTIONS = frozenset(
     {
         "assert_size_stride",
@@ -90,7 +94,7 @@ class _Refused(Exception):
 
 
 def rewrite_kernel(
-    parts: torch_internals.CompiledParts, name: str, checked: Set[int] = frozenset()
+    parts: torch_compiled.CompiledParts, name: str, checked: Set[int] = frozenset()
 ) -> tuple[NativeKernel | None, str]:
     """The native form of a compiled submodule, or None and the reason.
 
@@ -106,7 +110,7 @@ def rewrite_kernel(
         return None, str(refusal)
 
 
-def _rewrite(parts: torch_internals.CompiledParts, name: str, checked: Set[int]) -> NativeKernel:
+def _rewrite(parts: torch_compiled.CompiledParts, name: str, checked: Set[int]) -> NativeKernel:
     tree = ast.parse(parts.output_code)
     call = _find_call(tree)
     cpp = dict(_cpp_kernels(tree))
@@ -195,7 +199,7 @@ def _cpp_kernels(tree: ast.Module) -> Iterator[tuple[str, tuple[list[str], str]]
 
 
 def _triton_kernels(
-    tree: ast.Module, parts: torch_internals.CompiledParts
+    tree: ast.Module, parts: torch_compiled.CompiledParts
 ) -> Iterator[tuple[str, CudaLaunch]]:
     for name, call in _async_compile_calls(tree, "triton"):
         launch = parts.launches.get(ast.literal_eval(call.args[0]))
@@ -215,11 +219,11 @@ def kernel_sources(output_code: str) -> list[tuple[str, str, str]]:
 
 
 def _built(types: list[str], source: str) -> bytes:
-    return Path(torch_internals.cpp_kernel_library(types, source)).read_bytes()
+    return Path(torch_binaries.cpp_kernel_library(types, source)).read_bytes()
 
 
 def _as_function(
-    call: ast.FunctionDef, name: str, parts: torch_internals.CompiledParts, checked: Set[int]
+    call: ast.FunctionDef, name: str, parts: torch_compiled.CompiledParts, checked: Set[int]
 ) -> ast.FunctionDef:
     """``call(self, args)``, which unpacks a list and clears it, as a function of its inputs."""
     names: list[str] = []
@@ -325,17 +329,17 @@ def _extern_twin(name: str) -> str:
     """The public function behind ``extern_kernels.NAME``, or the registered op of that name."""
     if name in _EXTERN_TWINS:
         return _EXTERN_TWINS[name]
-    function: Any = torch_internals.extern_kernel(name)
+    function: Any = torch_binaries.extern_kernel(name)
     public = getattr(function, "__name__", name)
     if function is not None and getattr(torch, public, None) is function:
         if public in TORCH_FUNCTIONS:
             return f"torch.{public}"
         if hasattr(torch.ops.aten, public):
             return f"torch.ops.aten.{public}"
-    if torch_internals.is_op(function):
+    if torch_ops.is_op(function):
         return f"torch.ops.{function}"
-    if torch_internals.is_op_packet(function):
-        return f"torch.ops.{torch_internals.op_and_overload(function)[0].replace('::', '.')}"
+    if torch_ops.is_op_packet(function):
+        return f"torch.ops.{torch_ops.op_and_overload(function)[0].replace('::', '.')}"
     raise _Refused(f"extern kernel {name} has no public twin")
 
 

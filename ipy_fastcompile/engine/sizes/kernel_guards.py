@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy
 
-from ... import torch_internals
+from ...torch_compat import guards as torch_guards, symbols as torch_symbols
 from ..graph.split import SplitGraph, Submodule, sizes_of
 from .conditions import Condition, reduce_conditions
 
@@ -21,7 +21,7 @@ class GuardsOfKernels:
 
     def __init__(self, split: SplitGraph) -> None:
         self._split = split
-        self._environment = torch_internals.shape_environment(split.captured.graph_module)
+        self._environment = torch_guards.shape_environment(split.captured.graph_module)
         self._of_twins: list[Any] = []
         self._known = len(self._recorded())
 
@@ -38,8 +38,8 @@ class GuardsOfKernels:
         if self._environment is None:
             return []
         return [
-            torch_internals.replaced_sizes(self._environment, guard)
-            for guard in torch_internals.recorded_guards(self._environment)
+            torch_symbols.replaced_sizes(self._environment, guard)
+            for guard in torch_guards.recorded_guards(self._environment)
             if guard not in self._split.captured.guards
         ]
 
@@ -63,7 +63,7 @@ class GuardsOfKernels:
         if self._environment is None:
             return ()
         known = set(self._split.captured.names)
-        asserted = dict.fromkeys(torch_internals.asserted_of_data(self._environment))
+        asserted = dict.fromkeys(torch_guards.asserted_of_data(self._environment))
         return tuple(Condition(a) for a in asserted if not a.free_symbols <= known)
 
 
@@ -76,9 +76,9 @@ def _correspondence(first: Submodule, twin: Submodule) -> dict[Any, Any]:
     for one, other in nodes:
         pairs = zip(sizes_of(one.meta.get("val")), sizes_of(other.meta.get("val")), strict=True)
         for mine, its in pairs:
-            symbol = torch_internals.symbolic_expression(mine)
+            symbol = torch_symbols.symbolic_expression(mine)
             if symbol.is_Symbol:
-                found.setdefault(symbol, torch_internals.symbolic_expression(its))
+                found.setdefault(symbol, torch_symbols.symbolic_expression(its))
     return found
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import sympy
 import torch
 
-from ... import torch_internals
 from ...records import Source, Symbol
-from ...torch_internals import Evaluation
+from ...torch_compat import guards, symbols as torch_symbols
+from ...torch_compat.guards import Evaluation
 from .conditions import Condition, reduce_conditions
 
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib")
@@ -27,7 +27,7 @@ class SizeBook:
         self._constants: set[int] = set()
 
     def note(self, evaluation: Evaluation) -> None:
-        """What `torch_internals.watched_sizes` calls."""
+        """What `guards.watched_sizes` calls."""
         if evaluation.guard is not None:
             self._sources.setdefault(evaluation.guard, _user_line(evaluation.frames))
         if evaluation.relied_on and not getattr(evaluation.expression, "free_symbols", ()):
@@ -60,13 +60,13 @@ class SizeBook:
 
         ``declared`` is what the user said of them and no trace knows.
         """
-        environment = torch_internals.shape_environment(graph_module)
+        environment = guards.shape_environment(graph_module)
         if environment is None:
             return ()
         found = [
             *(
-                Condition(torch_internals.replaced_sizes(environment, guard), self.source(guard))
-                for guard in torch_internals.recorded_guards(environment)
+                Condition(torch_symbols.replaced_sizes(environment, guard), self.source(guard))
+                for guard in guards.recorded_guards(environment)
             ),
             *(Condition(asserted) for asserted in asserted_sizes(graph_module)),
             *map(Condition, declared),
@@ -92,8 +92,8 @@ class SizeBook:
 
 def recorded_of(graph_module: torch.fx.GraphModule) -> frozenset[Any]:
     """The guards that torch holds of a graph's sizes by now, as it wrote them."""
-    environment = torch_internals.shape_environment(graph_module)
-    return frozenset(torch_internals.recorded_guards(environment) if environment else ())
+    environment = guards.shape_environment(graph_module)
+    return frozenset(guards.recorded_guards(environment) if environment else ())
 
 
 def asserted_sizes(graph_module: torch.fx.GraphModule) -> Iterator[Any]:
@@ -114,10 +114,10 @@ def assertions_of(node: torch.fx.Node) -> list[Any]:
     if not node.args or not isinstance(node.args[0], torch.fx.Node):
         return []
     value = node.args[0].meta.get("val")
-    if str(node.target) == _ASSERTION and torch_internals.is_symbolic_int(value):
-        return [torch_internals.symbolic_expression(value)]
-    if node.target in _RANGES and torch_internals.is_symbolic_int(value):
-        size = torch_internals.symbolic_expression(value)
+    if str(node.target) == _ASSERTION and torch_symbols.is_symbolic_int(value):
+        return [torch_symbols.symbolic_expression(value)]
+    if node.target in _RANGES and torch_symbols.is_symbolic_int(value):
+        size = torch_symbols.symbolic_expression(value)
         low, high = node.kwargs.get("min"), node.kwargs.get("max")
         found = [sympy.Ge(size, low)] if isinstance(low, int) else []
         return [*found, sympy.Le(size, high)] if isinstance(high, int) else found

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ... import torch_internals
+from ...torch_compat import guards as torch_guards, symbols, tracing, trees
 from .size_book import SizeBook
 
 Ranges = Mapping[Any, tuple[int, int | None]]
@@ -28,10 +28,10 @@ def least_sizes(
     """Symbol -> the least size that was asked for and that the graph is right for."""
     if not ranges:
         return {}
-    environment = torch_internals.shape_environment(program.graph_module)
+    environment = torch_guards.shape_environment(program.graph_module)
     least: dict[Any, int] = {}
     for symbol, (low, _) in ranges.items():
-        traced = torch_internals.symbol_range(environment, symbol) or (2, None)
+        traced = symbols.symbol_range(environment, symbol) or (2, None)
         least[symbol] = max(low, traced[0])
     for size in (1, 0):
         small = {s for s, (low, _) in ranges.items() if low <= size and least[s] == size + 1}
@@ -51,8 +51,7 @@ def _same_answers(
 ) -> set[Any]:
     """The symbols of which this size would have been traced the same way."""
     guards = {
-        torch_internals.replaced_sizes(environment, g)
-        for g in torch_internals.recorded_guards(environment)
+        symbols.replaced_sizes(environment, g) for g in torch_guards.recorded_guards(environment)
     }
     left = set(small)
     changed = bool(left)
@@ -60,11 +59,11 @@ def _same_answers(
         changed = False
         relaxed = {s: (size, ranges[s][1]) for s in left}
         for evaluation in book.relied_on(environment):
-            expression = torch_internals.replaced_sizes(environment, evaluation.expression)
+            expression = symbols.replaced_sizes(environment, evaluation.expression)
             about = expression.free_symbols & left
             if not about or evaluation.guard is not None or expression in guards:
                 continue  # a guard is a condition, which a small size must meet as any other
-            if torch_internals.known_answer(environment, expression, relaxed) != evaluation.answer:
+            if torch_guards.known_answer(environment, expression, relaxed) != evaluation.answer:
                 left -= about
                 changed = True
                 break
@@ -73,14 +72,14 @@ def _same_answers(
 
 def _same_shapes(graph_module: torch.fx.GraphModule, sizes: Mapping[Any, int]) -> bool:
     """Whether the ops of a graph yield the shapes that it says they have at these sizes."""
-    with torch_internals.fake_tensors():
+    with tracing.fake_tensors():
         inputs = [
             _at(node.meta.get("val"), sizes)
             for node in graph_module.graph.nodes
             if node.op == "placeholder"
         ]
         try:
-            with torch_internals.without_log_of_failure():
+            with tracing.without_log_of_failure():
                 _Comparison(graph_module, sizes).run(*inputs)
         except Exception:  # noqa: BLE001 - an op that refuses the size may raise anything
             return False
@@ -109,20 +108,20 @@ class _Comparison(torch.fx.Interpreter):
 
 
 def _leaves(value: Any) -> list[Any]:
-    return torch_internals.flatten_tree(value)[0]
+    return trees.flatten_tree(value)[0]
 
 
 def _number(size: Any, sizes: Mapping[Any, int]) -> int | None:
     """A size as a number; None where it is only known while running."""
-    if not torch_internals.is_symbolic_int(size):
+    if not symbols.is_symbolic_int(size):
         return int(size)
-    expression = torch_internals.symbolic_expression(size).subs(sizes)
+    expression = symbols.symbolic_expression(size).subs(sizes)
     return int(expression) if expression.is_number else None
 
 
 def _at(value: Any, sizes: Mapping[Any, int]) -> Any:
     if not isinstance(value, torch.Tensor):
-        return _number(value, sizes) if torch_internals.is_symbolic_int(value) else value
+        return _number(value, sizes) if symbols.is_symbolic_int(value) else value
     # The sizes of inputs are all known; what is not is left to torch to refuse.
     shape: list[Any] = [_number(n, sizes) for n in value.shape]
     if value.layout is not torch.strided:

@@ -252,7 +252,7 @@ import json, sys
 import torch
 from ipy_fastcompile.cache.store import Store
 from ipy_fastcompile.cache.cached import compile_cached
-from ipy_fastcompile.torch_internals import compiler_modules_loaded
+from ipy_fastcompile.torch_compat.inductor import compiler_modules_loaded
 from tests.tiny import TinyTransformer
 torch.manual_seed(0)
 model = TinyTransformer().eval()

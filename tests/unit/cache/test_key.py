@@ -23,12 +23,12 @@ import pytest
 import torch
 from torch import nn
 
-from ipy_fastcompile import torch_internals
 from ipy_fastcompile.cache.changes import Change, diff_components
 from ipy_fastcompile.cache.key import machine as key_machine, package as key_package
 from ipy_fastcompile.cache.key.call import make_key
 from ipy_fastcompile.cache.key.values import describe
 from ipy_fastcompile.cache.key.walk import Walk
+from ipy_fastcompile.torch_compat import process_flags
 from tests.unit.cache.key_project import Project, inputs, open_project, replaced
 
 Patch = pytest.MonkeyPatch
@@ -286,7 +286,7 @@ OF_THE_MACHINE = {"cpu capability", "cuda"}
 
 
 def test_every_flag_is_tried() -> None:
-    assert set(torch_internals.global_flags()) == set(FLAGS) | OF_THE_MACHINE
+    assert set(process_flags.global_flags()) == set(FLAGS) | OF_THE_MACHINE
 
 
 @pytest.mark.parametrize("flag", FLAGS)
@@ -714,10 +714,10 @@ def test_the_working_directory_is_no_part_of_the_key(tmp_path: Path) -> None:
     asked = (
         "import os, sys\n"
         "import torch._dynamo.config, torch._functorch.config, torch._inductor.config\n"
-        "from ipy_fastcompile import torch_internals\n"
+        "from ipy_fastcompile.torch_compat import process_flags\n"
         "os.chdir(sys.argv[1])\n"
         "for part in ('dynamo', 'functorch', 'inductor'):\n"
-        "    print(torch_internals.changed_configuration(f'torch._{part}.config'))\n"
+        "    print(process_flags.changed_configuration(f'torch._{part}.config'))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", asked, str(tmp_path)], capture_output=True, text=True

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from ipy_fastcompile.engine.code.calls.capture import Captured, capture
 
-from ipy_fastcompile import torch_internals
+from ipy_fastcompile.torch_compat import trees
 
 
 def result_of(
@@ -16,7 +16,7 @@ def result_of(
 ) -> list[Any]:
     """The leaves that the graph gives for this call, with the model's own weights."""
     owner = model if isinstance(model, torch.nn.Module) else getattr(model, "__self__", None)
-    leaves = torch_internals.flatten_tree((args, dict(kwargs or {})))[0]
+    leaves = trees.flatten_tree((args, dict(kwargs or {})))[0]
     given = dict(zip((spec.placeholder for spec in captured.inputs), leaves, strict=True))
     for spec in captured.parameters:
         stored = captured.constants.get(spec.name)
@@ -39,7 +39,7 @@ def assert_captures_right(
     captured = capture(call, args, kwargs)
     found = result_of(captured, call, args, kwargs)
     with torch.no_grad():
-        expected = torch_internals.flatten_tree(call(*args, **(kwargs or {})))[0]
+        expected = trees.flatten_tree(call(*args, **(kwargs or {})))[0]
     for a, b in zip(expected, found, strict=True):
         torch.testing.assert_close(b, a)
     return captured

@@ -15,8 +15,8 @@ from torch import nn
 from torch.export import Dim
 from torch.nn import functional
 
-from ipy_fastcompile import torch_internals
 from ipy_fastcompile.errors import CaptureError
+from ipy_fastcompile.torch_compat import guards as torch_guards
 
 AUTO = Dim.AUTO
 
@@ -138,9 +138,9 @@ def test_the_least_size_is_one_that_the_graph_is_right_for(function: Any, least:
 def test_an_answer_that_may_be_made_up_leaves_no_guard() -> None:
     """A sum over few elements would be written otherwise for many, and is right for both."""
     found = captured(lambda x: x.mean(1), (4, 3), dynamic={"x": {1: "n"}})
-    environment = torch_internals.shape_environment(found.graph_module)
-    before = len(torch_internals.recorded_guards(environment))
+    environment = torch_guards.shape_environment(found.graph_module)
+    before = len(torch_guards.recorded_guards(environment))
     symbol = next(iter(found.names))
-    with torch_internals.watched_sizes():
+    with torch_guards.watched_sizes():
         assert not environment.evaluate_expr(symbol > 4096, fallback_value=False)
-    assert len(torch_internals.recorded_guards(environment)) == before
+    assert len(torch_guards.recorded_guards(environment)) == before

@@ -16,7 +16,8 @@ from ipy_fastcompile.engine.code.calls.capture import capture
 from ipy_fastcompile.engine.code.calls.snapshot import changes_since, restore, take_snapshot
 from torch import Tensor, nn
 
-from ipy_fastcompile import errors, torch_internals
+from ipy_fastcompile import errors
+from ipy_fastcompile.torch_compat import tensor_kinds
 
 X = torch.ones(3, 4)
 CALLS = 0
@@ -83,7 +84,7 @@ def fakes_in(model: Any) -> list[str]:
         holder.name(key)
         for holder in found.holders
         for key, value in holder.held.items()
-        if isinstance(value, torch.Tensor) and torch_internals.is_fake(value)
+        if isinstance(value, torch.Tensor) and tensor_kinds.is_fake(value)
     ]
 
 
@@ -163,7 +164,7 @@ def remembered(size: int) -> Tensor:
 
 def test_a_memory_of_results_holds_no_fake_tensor() -> None:
     capture(lambda x: x @ remembered(4), (X,))
-    assert not torch_internals.is_fake(remembered(4))
+    assert not tensor_kinds.is_fake(remembered(4))
 
 
 def test_a_write_to_a_tensor_that_is_no_buffer_is_named() -> None:

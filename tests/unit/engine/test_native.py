@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from ipy_fastcompile import torch_internals
 from ipy_fastcompile.engine.kernels.native import kernel_sources, rewrite_kernel
 from ipy_fastcompile.errors import InputError
 from ipy_fastcompile.runtime.bind import compile_text, run_code
 from ipy_fastcompile.runtime.cuda import launch_text
 from ipy_fastcompile.runtime.kernels import kernel_namespace
-from ipy_fastcompile.torch_internals import CompiledParts, CudaLaunch
+from ipy_fastcompile.torch_compat import compiled, inductor as torch_inductor
+from ipy_fastcompile.torch_compat.compiled import CompiledParts, CudaLaunch
 
 # Recorded from torch 2.11.0+cu130 on an H100: a transformer layer of width 256.
 CUDA_OUTPUT_CODE = (Path(__file__).parent / "cuda_output_code.txt").read_text()
@@ -332,8 +332,8 @@ def test_the_choice_of_autotuning_is_that_of_the_module_at_the_kernels_own_path(
         PyCodeCache.modules += [module("b" * 52, "ours"), module("c" * 52, "theirs, too")]
         return lambda *inputs: inputs
 
-    monkeypatch.setattr(torch_internals, "deserialize_kernel", load)
+    monkeypatch.setattr(torch_inductor, "deserialize_kernel", load)
     for _ in range(2):
-        assert torch_internals._autotuned(b"", "b" * 52, ()) == {"triton_poi_fused_0": "ours"}
-        monkeypatch.setattr(torch_internals, "deserialize_kernel", lambda _: lambda *_: None)
-    assert torch_internals._autotuned(b"", "d" * 52, ()) == {}
+        assert compiled._autotuned(b"", "b" * 52, ()) == {"triton_poi_fused_0": "ours"}
+        monkeypatch.setattr(torch_inductor, "deserialize_kernel", lambda _: lambda *_: None)
+    assert compiled._autotuned(b"", "d" * 52, ()) == {}

@@ -13,9 +13,9 @@ from torch import nn
 from torch.nn import functional
 
 import ipy_fastcompile as fc
-from ipy_fastcompile import torch_internals
 from ipy_fastcompile.engine.graph.stored_graph import serialized
 from ipy_fastcompile.errors import CodegenError, InputError
+from ipy_fastcompile.torch_compat import tracing
 
 
 def attended(x: torch.Tensor) -> torch.Tensor:
@@ -135,6 +135,6 @@ def test_what_cannot_be_stored_of_a_graph_names_its_node() -> None:
     made = graph.call_function(torch.ops.aten.relu.default, (value,))
     made.meta["val"] = lambda: None
     graph.output((made,))
-    graph_module = torch_internals.lazy_graph_module(nn.Module(), graph, "Graph")
+    graph_module = tracing.lazy_graph_module(nn.Module(), graph, "Graph")
     with pytest.raises(CodegenError, match="Node relu_default holds what cannot be stored"):
         serialized(graph_module)

@@ -13,13 +13,13 @@ import torch
 from torch import nn
 
 import ipy_fastcompile as fc
-from ipy_fastcompile import torch_internals
 from ipy_fastcompile.engine.kernels import lower, native
 from ipy_fastcompile.engine.kernels.culprit import is_of_the_machine
 from ipy_fastcompile.errors import FastCompileWarning, KernelError
 from ipy_fastcompile.show.explorer import Explorer
 from ipy_fastcompile.show.html import render_html
 from ipy_fastcompile.show.text import render_text
+from ipy_fastcompile.torch_compat import inductor
 
 
 class Beginning(nn.Module):
@@ -44,7 +44,7 @@ def compiled_with_warnings(model: Any, args: Any) -> tuple[Any, list[str]]:
 
 def refuse_op(patch: pytest.MonkeyPatch, name: str) -> None:
     """Inductor refuses every graph with an op of this name, as one would that has a bug."""
-    real = torch_internals.compile_submodule
+    real = inductor.compile_submodule
 
     def compile_submodule(graph_module: Any, *rest: Any) -> bytes:
         calls = [n for n in graph_module.graph.nodes if n.op == "call_function"]
@@ -52,7 +52,7 @@ def refuse_op(patch: pytest.MonkeyPatch, name: str) -> None:
             raise RuntimeError(f"a pass of Inductor tripped\nover {name}")
         return real(graph_module, *rest)
 
-    patch.setattr(torch_internals, "compile_submodule", compile_submodule)
+    patch.setattr(inductor, "compile_submodule", compile_submodule)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_a_failure_of_the_machine_is_no_nodes_fault(monkeypatch: pytest.MonkeyPa
         attempts.append(1)
         raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found")
 
-    monkeypatch.setattr(torch_internals, "compile_submodule", no_compiler)
+    monkeypatch.setattr(inductor, "compile_submodule", no_compiler)
     compiled, said = compiled_with_warnings(
         nn.Sequential(nn.Linear(4, 4), nn.ReLU()).eval(), (torch.ones(2, 4),)
     )
@@ -153,7 +153,7 @@ def test_a_load_without_a_compiler_gives_advice_that_works(
     def no_compiler(_: bytes) -> Any:
         raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found")
 
-    monkeypatch.setattr(torch_internals, "deserialize_kernel", no_compiler)
+    monkeypatch.setattr(inductor, "deserialize_kernel", no_compiler)
     with pytest.raises(KernelError) as caught:
         fc.load(path, model)
     assert "it calls aten::made_up; so a C++ compiler has to build it here." in caught.value.hint

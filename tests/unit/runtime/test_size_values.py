@@ -86,12 +86,12 @@ def test_sizes_that_no_call_can_have_are_refused_before_anything_is_compiled() -
 def test_a_size_that_inductor_refuses_runs_the_kernels_for_all(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from ipy_fastcompile import torch_internals
+    from ipy_fastcompile.torch_compat import inductor
 
     def refuse(*args: object) -> bytes:
         raise ValueError("no such size")
 
-    monkeypatch.setattr(torch_internals, "compile_at_size", refuse)
+    monkeypatch.setattr(inductor, "compile_at_size", refuse)
     with pytest.warns(fc.errors.FastCompileWarning, match="no kernels of their own for rows=6"):
         compiled = fc.compile(
             Rows(), (torch.ones(8, 4),), dynamic={"x": {0: "rows"}}, sizes={"rows": [6]}

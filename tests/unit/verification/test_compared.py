@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import ipy_fastcompile as fc
-from ipy_fastcompile import errors, torch_internals
+from ipy_fastcompile import errors
 from ipy_fastcompile.cache.cached import compile_cached
 from ipy_fastcompile.show.text import render_text
+from ipy_fastcompile.torch_compat import inductor
 from ipy_fastcompile.verification.check import cloned
 from ipy_fastcompile.verification.compared import compare_with_eager
 from ipy_fastcompile.verification.tolerance import WHOLE, bounds_for, compare
@@ -90,7 +91,7 @@ def test_a_difference_is_not_cached_and_is_the_first_line(store: Any) -> None:
 
 
 def test_the_first_submodule_that_differs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = torch_internals.compile_submodule
+    real = inductor.compile_submodule
     relu, negative = torch.ops.aten.relu.default, torch.ops.aten.neg.default
 
     def wrong(graph: torch.fx.GraphModule, *args: Any, **kwargs: Any) -> bytes:
@@ -100,7 +101,7 @@ def test_the_first_submodule_that_differs_is_named(monkeypatch: pytest.MonkeyPat
         graph.recompile()
         return real(graph, *args, **kwargs)
 
-    monkeypatch.setattr(torch_internals, "compile_submodule", wrong)
+    monkeypatch.setattr(inductor, "compile_submodule", wrong)
     with pytest.raises(errors.DiffersFromEager, match="something else is submod_2"):
         fc.compile(Attends(F.relu), (X,), check=True)
 

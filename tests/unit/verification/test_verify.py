@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ipy_fastcompile import __main__ as command_line, torch_internals
+from ipy_fastcompile import __main__ as command_line
 from ipy_fastcompile.artifact.squeeze import squeeze, unsqueeze
 from ipy_fastcompile.errors import (
     ArtifactNotFound,
@@ -21,6 +21,7 @@ from ipy_fastcompile.errors import (
     InputError,
     VerifyError,
 )
+from ipy_fastcompile.torch_compat import stored_graphs
 from ipy_fastcompile.verification.report import SizeVerdict, SubmoduleVerdict, VerifyReport
 from ipy_fastcompile.verification.tolerance import compare
 from ipy_fastcompile.verification.verify import read_sizes, verify
@@ -34,7 +35,7 @@ def rewrite_graph(name: str, old: Any, new: Any) -> Callable[[Any, Any], None]:
 
     def change(manifest: dict[str, Any], members: dict[str, bytes]) -> None:
         fx = manifest["program"]["fx"]
-        graph = torch_internals.deserialize_graph(unsqueeze(members.pop(fx), fx))
+        graph = stored_graphs.deserialize_graph(unsqueeze(members.pop(fx), fx))
         submodule = getattr(graph, name)
         nodes = [node for node in submodule.graph.nodes if node.target is old]
         assert nodes, [str(node.target) for node in submodule.graph.nodes]
@@ -42,7 +43,7 @@ def rewrite_graph(name: str, old: Any, new: Any) -> Callable[[Any, Any], None]:
             node.target = new
             node.kwargs = {}
         submodule.recompile()
-        data = squeeze(torch_internals.serialize_graph(graph))
+        data = squeeze(stored_graphs.serialize_graph(graph))
         from ipy_fastcompile.artifact import blob_name
 
         manifest["program"]["fx"] = blob_name(data)

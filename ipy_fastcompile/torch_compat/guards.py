@@ -1,0 +1,187 @@
+"""what a trace asks about sizes -> each question, its answer, and who asked.
+
+ShapeEnv; seen on 2.13.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import symbols
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A question about sizes that a capture asked, and its answer.
+
+    ``relied_on`` is whether the other answer might have made another graph: questions that an op
+    asks about its own result are none of these. Where the answer became
+    a guard, ``guard`` is that, and ``frames`` are the (file, line, function) it was asked from, the
+    innermost first, without torch's and ours.
+    """
+
+    environment: Any
+    expression: Any
+    answer: Any
+    relied_on: bool
+    guard: Any = None
+    frames: tuple[tuple[str, int, str], ...] = ()
+
+
+def shape_environment(graph_module: torch.fx.GraphModule) -> Any:
+    """What knows the symbolic sizes of a graph: a ShapeEnv; None where all are fixed."""
+    for node in graph_module.graph.nodes:
+        value = node.meta.get("val")
+        for size in (*value.shape, value) if isinstance(value, torch.Tensor) else (value,):
+            if symbols.is_symbolic_int(size):
+                return size.node.shape_env
+    return None
+
+
+@contextlib.contextmanager
+def watched_sizes(seen: Callable[[Evaluation], None] | None = None) -> Iterator[None]:
+    """Tell of every question about sizes that is asked meanwhile, those answered by ranges too.
+
+    A question that may be answered either way (`guard_or_false` and the like) leaves no guard where
+    its answer is the one that is right whatever the truth is.
+    """
+    from torch.fx.experimental.symbolic_shapes import ShapeEnv
+
+    original = ShapeEnv.evaluate_expr
+
+    def evaluate_expr(
+        self: Any,
+        orig_expr: Any,
+        hint: Any = None,
+        fx_node: Any = None,
+        size_oblivious: bool = False,
+        fallback_value: bool | None = None,
+        **options: Any,
+    ) -> Any:
+        choice = _free_choice(self, orig_expr, fallback_value)
+        if choice is not None:
+            return choice
+        before = len(self.guards)
+        answer = original(self, orig_expr, hint, fx_node, size_oblivious, fallback_value, **options)
+        if seen is not None and not isinstance(orig_expr, bool):
+            # `guard_or_false` asks with a fallback, which is right whatever the truth is.
+            relied_on = fallback_value is None or bool(answer) is not fallback_value
+            relied_on = relied_on and not _asked_by_an_op()
+            guard: Any = None
+            frames: tuple[tuple[str, int, str], ...] = ()
+            if len(self.guards) > before:
+                guard, frames = self.guards[before].expr, tuple(_frames())
+            seen(Evaluation(self, orig_expr, answer, relied_on, guard, frames))
+        return answer
+
+    ShapeEnv.evaluate_expr = evaluate_expr  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ShapeEnv.evaluate_expr = original  # type: ignore[method-assign]
+
+
+def _free_choice(environment: Any, expression: Any, fallback: bool | None) -> bool | None:
+    """The answer to a question whose answer may be made up, where that needs no guard; else None.
+
+    Such are those with a fallback, which is right for all sizes, when the example agrees with it;
+    and which backend a convolution takes: each run decides that again, by its own sizes.
+    """
+    symbols = getattr(expression, "free_symbols", None)
+    hints = getattr(environment, "backed_var_to_val", None)
+    hints = environment.var_to_val if hints is None else hints  # 2.11 has only this
+    if not symbols or not symbols <= hints.keys() or not symbols.is_short(expression):
+        return None  # a guard on a long expression is what keeps the next ones shorter
+    if fallback is None and not _asked_by_convolution():
+        return None
+    if environment._maybe_evaluate_static(expression) is not None:
+        return None
+    answer = environment.replace(expression).xreplace(hints)
+    if str(answer) not in ("True", "False"):
+        return None
+    answer = str(answer) == "True"
+    return answer if fallback is None or answer is fallback else None
+
+
+def _asked_by_convolution() -> bool:
+    frame: Any = sys._getframe(3)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if "fx/experimental/" not in file and not file.endswith("torch/__init__.py"):
+            return bool(frame.f_code.co_name == "conv" and file.endswith("fake_impls.py"))
+        frame = frame.f_back
+    return False
+
+
+_ASKERS = ("fx/experimental/", "__init__.py", "utils/_", "_logging/", "_guards.py", "_compile.py")
+_OPS = ("_ops.py", "_subclasses/", "_refs/", "_prims", "_meta_registrations.py", "_decomp/",
+        "_library/", "_higher_order_ops/", "_export/", "export/", "_tensor.py")  # fmt: skip
+
+
+def _asked_by_an_op() -> bool:
+    """Whether a question about sizes is one of torch's Python implementations of ops."""
+    torch_directory = str(Path(torch.__file__).parent) + os.sep
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(torch_directory):
+            return False
+        inside = file[len(torch_directory) :]
+        if not inside.startswith(_ASKERS):
+            return inside.startswith(_OPS)
+        frame = frame.f_back
+    return False
+
+
+def _frames() -> Iterator[tuple[str, int, str]]:
+    """(file, line, function) of the frames above ours that are not torch's, innermost first."""
+    torch_directory = str(Path(torch.__file__).parent) + os.sep
+    own_directory = str(Path(__file__).parents[1]) + os.sep
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(own_directory):
+            return
+        if not file.startswith(torch_directory):
+            yield file, frame.f_lineno, frame.f_code.co_name
+        frame = frame.f_back
+
+
+def recorded_guards(environment: Any) -> list[Any]:
+    """Every condition on sizes that a ShapeEnv holds: guards, and deferred runtime assertions."""
+    deferred = environment.deferred_runtime_asserts.values()
+    return [
+        *(guard.expr for guard in environment.guards),
+        *(asserted.expr for group in deferred for asserted in group),
+    ]
+
+
+def assertion_op() -> Any:
+    """The op that raises its text where a number is 0 (seen on 2.11 and 2.13)."""
+    return torch.ops.aten._assert_scalar.default
+
+
+def asserted_of_data(environment: Any) -> list[Any]:
+    """What is asserted, while a graph runs, of sizes that depend on values (seen on 2.13)."""
+    return [a.expr for found in environment.deferred_runtime_asserts.values() for a in found]
+
+
+def known_answer(
+    environment: Any, expression: Any, ranges: Mapping[Any, tuple[int, int | None]]
+) -> Any:
+    """What a condition is for all sizes in these ranges and all that was recorded, else None."""
+    from torch.utils._sympy.numbers import int_oo
+    from torch.utils._sympy.value_ranges import ValueRanges
+
+    known = dict(environment.var_to_range)
+    for symbol, (low, high) in ranges.items():
+        known[symbol] = ValueRanges(low, int_oo if high is None else high)
+    return environment._maybe_evaluate_static(expression, var_to_range=tuple(known.items()))

@@ -1,0 +1,55 @@
+"""module -> where it keeps what it has, and how it is called.
+
+torch.nn.Module; seen on 2.11 and 2.13.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+
+class UnhookedModule(torch.nn.Module):
+    """A module whose call is its forward and nothing else: no hook runs, no global one either.
+
+    ``_call_impl`` is what a module's call ends in (seen on 2.11 and 2.13).
+    """
+
+    def _call_impl(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def call_replaced(module: torch.nn.Module, call: Callable[..., Any]) -> Iterator[None]:
+    """While this lasts ``module(...)`` is ``call(own, ...)``, and ``own`` is its usual call.
+
+    ``_compiled_call_impl`` is what `torch.nn.Module.compile` sets (seen on 2.11 and 2.13).
+    """
+    before = module.__dict__.get("_compiled_call_impl", None)
+    # Not by assignment: a module may have its own idea of that.
+    module.__dict__["_compiled_call_impl"] = functools.partial(call, module._call_impl)
+    try:
+        yield
+    finally:
+        module.__dict__.pop("_compiled_call_impl", None)
+        if before is not None:
+            module.__dict__["_compiled_call_impl"] = before
+
+
+def tables_of(
+    module: torch.nn.Module,
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The dicts in which a module itself keeps parameters, buffers and submodules.
+
+    Values may be None.
+    """
+    return module._parameters, module._buffers, module._modules
+
+
+def has_pre_hooks(module: torch.nn.Module) -> bool:
+    """Whether hooks of its own run before the module's forward."""
+    return bool(module._forward_pre_hooks)
