@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from .. import __version__
 from ..errors import ArtifactIncompatible, ArtifactTooLarge, ManifestCorrupt, SaveError
+from ..version import __version__
 from . import limits
 
 COMMON = ("format", "package", "created", "members")

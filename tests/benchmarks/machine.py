@@ -94,7 +94,7 @@ def _version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        from ipy_fastcompile import __version__
+        from ipy_fastcompile.version import __version__
 
         return __version__ if package == "ipy_fastcompile" else ""
 

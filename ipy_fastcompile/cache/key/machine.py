@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ... import __version__
 from ...artifact import limits
 from ...runtime.machine import machine_stamp
 from ...torch_compat import process_flags
+from ...version import __version__
 from .values import Walker, describe
 
 # Environment variables that torch, Inductor, Triton, OpenMP and the C++ compiler listen to ...
