@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from ipy_fastcompile.engine.code.calls.capture import Captured
-from ipy_fastcompile.engine.sizes.expressions.kernel_guards import symbol_ranges
 
+from ipy_fastcompile.engine.calls.capture import Captured
 from ipy_fastcompile.engine.code.codegen import ExecutionCode, generate_execution_code
 from ipy_fastcompile.engine.graph.split import SplitGraph
 from ipy_fastcompile.engine.graph.twins import describe
 from ipy_fastcompile.engine.kernels.lower import Kernel, Lowered
+from ipy_fastcompile.engine.sizes.kernel_guards import symbol_ranges
 from ipy_fastcompile.runtime.bind import compile_execution_fn
 from ipy_fastcompile.torch_compat.compiled import CompiledParts
 

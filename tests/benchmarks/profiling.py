@@ -34,8 +34,7 @@ def measure(run: Run, stage: str, layers: int) -> None:
 
 def profile_stage(request: Mapping[str, Any]) -> dict[str, Any]:
     """Run the stages up to the one asked for, that one under the profiler."""
-    from ipy_fastcompile.engine.code.calls.capture import capture
-
+    from ipy_fastcompile.engine.calls.capture import capture
     from ipy_fastcompile.engine.code.codegen import generate_execution_code
     from ipy_fastcompile.engine.graph.split import split
     from ipy_fastcompile.engine.kernels.lower import lower

@@ -16,9 +16,9 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from ipy_fastcompile.engine.code.calls.capture import Captured, capture
 from torch import nn
 
+from ipy_fastcompile.engine.calls.capture import Captured, capture
 from ipy_fastcompile.engine.code.codegen import generate_execution_code
 from ipy_fastcompile.engine.graph.split import SplitGraph, split
 from ipy_fastcompile.runtime.bind import compile_execution_fn

@@ -15,8 +15,6 @@ from random import Random
 from typing import Any
 
 import torch
-from ipy_fastcompile.engine.code.calls.capture import Captured, InputSpec, ParameterSpec
-from ipy_fastcompile.engine.sizes.expressions.expressions import solve_linear
 from torch._subclasses import FakeTensorMode
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.symbolic_shapes import (
@@ -26,6 +24,8 @@ from torch.fx.experimental.symbolic_shapes import (
 )
 from torch.utils import _pytree as pytree
 
+from ipy_fastcompile.engine.calls.capture import Captured, InputSpec, ParameterSpec
+from ipy_fastcompile.engine.sizes.expressions import solve_linear
 from ipy_fastcompile.records import Symbol
 from ipy_fastcompile.runtime.nests import flatten
 

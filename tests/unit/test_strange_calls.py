@@ -360,21 +360,21 @@ def test_a_keyword_that_does_not_exist_is_pythons_own_error(made: Made) -> None:
     ],
 )
 def test_dynamic_may_be_written_in_several_forms(dynamic: Any) -> None:
-    from ipy_fastcompile.engine.code.calls.capture import capture
+    from ipy_fastcompile.engine.calls.capture import capture
 
     assert [s.name for s in capture(LINEAR, (X,), dynamic=dynamic).symbols] == ["b"]
 
 
 @pytest.mark.parametrize("name", ["input", "class", "E", "None", "weight", "x_1"])
 def test_a_dimension_may_have_any_name(name: str) -> None:
-    from ipy_fastcompile.engine.code.calls.capture import capture
+    from ipy_fastcompile.engine.calls.capture import capture
 
     captured = capture(LINEAR, (X,), dynamic={"input": {0: name}})
     assert captured.symbols[0].name.startswith(name)
 
 
 def test_a_function_of_c_without_a_signature_is_captured() -> None:
-    from ipy_fastcompile.engine.code.calls.capture import capture
+    from ipy_fastcompile.engine.calls.capture import capture
 
     assert [i.path for i in capture(torch.relu, (X,)).inputs] == ["args[0]"]
 

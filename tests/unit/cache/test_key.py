@@ -735,7 +735,7 @@ found = {}
 for name in json.loads(sys.argv[1]):
     case = BUILDERS[name]()
     if sys.argv[2] == "used":
-        from ipy_fastcompile.engine.code.calls.capture import capture
+        from ipy_fastcompile.engine.calls.capture import capture
         with torch.no_grad():
             case.model(*case.args, **case.kwargs)
         capture(case.model, case.args, case.kwargs, dynamic=case.dynamic)

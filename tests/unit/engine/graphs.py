@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from ipy_fastcompile.engine.code.calls.capture import Captured, capture
 
+from ipy_fastcompile.engine.calls.capture import Captured, capture
 from ipy_fastcompile.torch_compat import trees
 
 

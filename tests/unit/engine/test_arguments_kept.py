@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from ipy_fastcompile.engine.code.calls.capture import capture
 from torch import Tensor, nn
 
 from ipy_fastcompile import errors
+from ipy_fastcompile.engine.calls.capture import capture
 from tests.unit.engine.graphs import assert_captures_right, result_of
 
 X = torch.ones(3, 4)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from ipy_fastcompile.engine.code.calls.capture import capture
 from torch import Tensor, nn
 
 import ipy_fastcompile as fc
 from ipy_fastcompile import errors
+from ipy_fastcompile.engine.calls.capture import capture
 from tests.unit.engine.graphs import result_of
 
 X = torch.linspace(-1, 1, 12).reshape(3, 4)

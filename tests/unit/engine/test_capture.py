@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from ipy_fastcompile.engine.code.calls.capture import capture
 from torch import nn
 
 from ipy_fastcompile import errors
+from ipy_fastcompile.engine.calls.capture import capture
 
 
 class Branches(nn.Module):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from ipy_fastcompile.engine.code.calls.capture import capture
 from torch import nn
 
 from ipy_fastcompile import errors
+from ipy_fastcompile.engine.calls.capture import capture
 
 
 class Talks(nn.Module):

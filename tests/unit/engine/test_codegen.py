@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from ipy_fastcompile.engine.code.calls.capture import capture
 from torch import nn
 from torch.fx import Graph, GraphModule
 
+from ipy_fastcompile.engine.calls.capture import capture
 from ipy_fastcompile.engine.code.codegen import generate_execution_code_with_name
 from ipy_fastcompile.engine.code.inline import Functions
 from ipy_fastcompile.engine.graph.boundaries import SplitReason

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from ipy_fastcompile.engine.code.calls.capture import capture
 
+from ipy_fastcompile.engine.calls.capture import capture
 from ipy_fastcompile.engine.code.codegen import generate_execution_code
 from ipy_fastcompile.engine.graph.split import split
 from ipy_fastcompile.runtime.grammar import check_grammar

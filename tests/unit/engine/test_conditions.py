@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import sympy
 import torch
-from ipy_fastcompile.engine.code.calls.capture import Captured, capture
-from ipy_fastcompile.engine.sizes.expressions.conditions import Condition, reduce_conditions
-from ipy_fastcompile.engine.sizes.expressions.phrases import condition_records
 from torch import nn
 from torch.export import Dim
 from torch.nn import functional
 
+from ipy_fastcompile.engine.calls.capture import Captured, capture
+from ipy_fastcompile.engine.sizes.conditions import Condition, reduce_conditions
+from ipy_fastcompile.engine.sizes.phrases import condition_records
 from ipy_fastcompile.errors import CaptureError
 from ipy_fastcompile.torch_compat import guards as torch_guards
 

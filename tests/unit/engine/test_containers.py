@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 import torch
-from ipy_fastcompile.engine.code.calls.capture import capture
 from torch.utils import _pytree
 
 import ipy_fastcompile as fc
 from ipy_fastcompile import errors
 from ipy_fastcompile.cache.key.call import make_key
+from ipy_fastcompile.engine.calls.capture import capture
 from ipy_fastcompile.runtime.fresh import child_environment
 from ipy_fastcompile.verification.check import largest_difference
 

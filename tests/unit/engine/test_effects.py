@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from ipy_fastcompile.engine.code.calls.capture import capture
-from ipy_fastcompile.engine.code.calls.snapshot import changes_since, restore, take_snapshot
 from torch import Tensor, nn
 
 from ipy_fastcompile import errors
+from ipy_fastcompile.engine.calls.capture import capture
+from ipy_fastcompile.engine.calls.snapshot import changes_since, restore, take_snapshot
 from ipy_fastcompile.torch_compat import tensor_kinds
 
 X = torch.ones(3, 4)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from ipy_fastcompile.engine.code.calls.capture import capture
-from ipy_fastcompile.engine.sizes.expressions.constraints import explain_constraints
 from torch import nn
 
+from ipy_fastcompile.engine.calls.capture import capture
+from ipy_fastcompile.engine.sizes.constraints import explain_constraints
 from ipy_fastcompile.errors import CallError, CaptureError
 
 X = torch.ones(3, 4)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import torch
-from ipy_fastcompile.engine.code.calls.capture import capture
-from ipy_fastcompile.engine.code.calls.snapshot import changes_since, take_snapshot
 from torch import Tensor, nn
 
 from ipy_fastcompile import errors
+from ipy_fastcompile.engine.calls.capture import capture
+from ipy_fastcompile.engine.calls.snapshot import changes_since, take_snapshot
 
 X = torch.ones(2, 3)
 SEEN: dict[str, Any] = {"calls": 0}

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from ipy_fastcompile.engine.code.calls.capture import capture
 from torch import Tensor, nn
 
 from ipy_fastcompile import errors
+from ipy_fastcompile.engine.calls.capture import capture
 from tests.unit.engine.graphs import result_of
 
 X = torch.ones(2, 3, 8)

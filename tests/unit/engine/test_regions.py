@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from ipy_fastcompile.engine.code.calls.capture import capture
 from torch import nn
 from torch.nn import functional
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from torch.utils.checkpoint import checkpoint
 
 import ipy_fastcompile as fc
+from ipy_fastcompile.engine.calls.capture import capture
 from ipy_fastcompile.errors import CaptureError
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import sympy
-from ipy_fastcompile.engine.sizes.expressions.expressions import size_text, solve_linear
 from torch.utils._sympy import functions as f
 
+from ipy_fastcompile.engine.sizes.expressions import size_text, solve_linear
 from ipy_fastcompile.errors import CodegenError
 
 a, b = sympy.symbols("s0 s1", integer=True, positive=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from ipy_fastcompile.engine.code.calls.capture import capture
 from torch import Tensor, nn
 
 from ipy_fastcompile import errors
+from ipy_fastcompile.engine.calls.capture import capture
 
 X = torch.ones(2, 4)
 LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from ipy_fastcompile.engine.code.calls.capture import capture
 from torch import nn
 
 from ipy_fastcompile import errors
+from ipy_fastcompile.engine.calls.capture import capture
 from ipy_fastcompile.engine.graph.boundaries import SplitReason, op_name
 from ipy_fastcompile.engine.graph.split import split
 from ipy_fastcompile.engine.graph.twins import describe, explain_difference
