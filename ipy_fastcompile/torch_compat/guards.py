@@ -95,10 +95,10 @@ def _free_choice(environment: Any, expression: Any, fallback: bool | None) -> bo
     Such are those with a fallback, which is right for all sizes, when the example agrees with it;
     and which backend a convolution takes: each run decides that again, by its own sizes.
     """
-    symbols = getattr(expression, "free_symbols", None)
+    free = getattr(expression, "free_symbols", None)
     hints = getattr(environment, "backed_var_to_val", None)
     hints = environment.var_to_val if hints is None else hints  # 2.11 has only this
-    if not symbols or not symbols <= hints.keys() or not symbols.is_short(expression):
+    if not free or not free <= hints.keys() or not symbols.is_short(expression):
         return None  # a guard on a long expression is what keeps the next ones shorter
     if fallback is None and not _asked_by_convolution():
         return None

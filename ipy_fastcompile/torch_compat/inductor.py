@@ -203,15 +203,15 @@ def _cacheable_branches(graph_module: torch.fx.GraphModule, digest: str) -> Iter
     if not branches or not digest:
         yield
         return
-    ops: list[Any] = [getattr(torch.ops.higher_order, name) for name in _BRANCHES]
-    before = [op._cacheable for op in ops]
-    for op in ops:
+    branching: list[Any] = [getattr(torch.ops.higher_order, name) for name in _BRANCHES]
+    before = [op._cacheable for op in branching]
+    for op in branching:
         op._cacheable = True
     try:
         with torch.compiler.config.patch(cache_key_tag=digest):
             yield
     finally:
-        for op, cacheable in zip(ops, before, strict=True):
+        for op, cacheable in zip(branching, before, strict=True):
             op._cacheable = cacheable
 
 
