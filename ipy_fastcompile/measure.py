@@ -64,8 +64,8 @@ def measure(
     progress:
         Called with the stages "check" and "reload".
     check, reload:
-        Stand-ins for `engine.compared.compared`, which is not asked where the report says already
-        how far the model is from eager, and for `measure_reloads`.
+        Stand-ins for `verification.compared.compared`, which is not asked where the report says
+        already how far the model is from eager, and for `measure_reloads`.
 
     Returns
     -------

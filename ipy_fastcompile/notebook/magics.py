@@ -1,6 +1,6 @@
 """Magic -> one call of the public API, its result shown.
 
-``%%fastcompile`` is `engine.cached.compile_cached`, ``%fastcompile_load`` is `load`,
+``%%fastcompile`` is `cache.cached.compile_cached`, ``%fastcompile_load`` is `load`,
 ``%fastcompile_inspect`` is `inspect`. torch is imported when the first of them needs it.
 """
 
@@ -73,14 +73,14 @@ class Api:
     """The calls that the magics make; torch is imported by the first of them that needs it."""
 
     def compile(self, *args: Any, **kwargs: Any) -> Any:
-        """`engine.cached.compile_cached`: the model, from the cache if it is there."""
-        import_whole(f"{ipy_fastcompile.__name__}.engine.cached")
+        """`cache.cached.compile_cached`: the model, from the cache if it is there."""
+        import_whole(f"{ipy_fastcompile.__name__}.cache.cached")
         from ..cache.cached import compile_cached
 
         return compile_cached(*args, **kwargs).model
 
     def compared(self, *args: Any, **kwargs: Any) -> Report:
-        """`engine.compared.compared`: the report with how far the model is from eager."""
+        """`verification.compared.compared`: the report with how far the model is from eager."""
         from ..verification.compared import compared
 
         return compared(*args, **kwargs)
