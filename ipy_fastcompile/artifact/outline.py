@@ -1,6 +1,6 @@
 """A manifest -> what a summary says of it, whatever shape it has.
 
-`runtime/program.py` reads the same manifest to run it and refuses what does not fit; a summary
+`schema/read.py` reads the same manifest to run it and refuses what does not fit; a summary
 must also show what would be refused, so here everything that is not there is just left out.
 """
 

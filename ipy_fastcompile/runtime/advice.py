@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .program import KernelEntry
+from ..artifact.schema import KernelEntry
 
 
 def what_helps(entry: KernelEntry, error: Exception) -> str:

@@ -31,10 +31,10 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     from importlib import import_module
 
     from ..artifact import open_artifact
+    from ..artifact.schema import read_program
     from .inputs import example_inputs
     from .load import load_parts
     from .parameters import tensors_for
-    from .program import read_program
 
     step("import package")
     for name in request["modules"]:

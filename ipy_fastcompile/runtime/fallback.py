@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from ..artifact.schema import KernelEntry
 from ..torch_compat import inductor
-from .program import KernelEntry
 
 
 def recompile(graph_module: torch.fx.GraphModule, entry: KernelEntry) -> Callable[..., Any]:

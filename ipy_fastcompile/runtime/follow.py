@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
+from ..artifact.schema import Program
 from ..errors import ParameterError
 from .attributes import with_attributes
 from .bind import ExecutionParts
 from .parameters import Found, Lookup, Source, find_parameters, module_of
-from .program import Program
 from .sharing import Apart, check_apart, find_ties
 from .watch import Watch
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from ..artifact.schema import Program
 from ..errors import InputError
-from .program import Program
 from .size_values import size_value
 
 

@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import load as load_tensors
 
 from ..artifact import open_artifact
+from ..artifact.schema import KernelEntry, Program, read_program
 from ..artifact.squeeze import unsqueeze
 from ..artifact.stamp import CPU_FLAGS, VECTOR_ISA, compare_stamps, explain
 from ..errors import (
@@ -41,7 +42,6 @@ from .kernels import kernel_namespace, load_libraries
 from .loaded import LoadedFunction
 from .machine import machine_stamp
 from .parameters import Source, find_parameters
-from .program import KernelEntry, Program, read_program
 from .signature import CallTree
 
 PATHS = ("native", "torch", "fx")

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .program import Program
+from ..artifact.schema import Program
 
 
 class _KernelModule(torch.nn.Module):

@@ -12,12 +12,12 @@ from typing import Any
 
 import torch
 
+from ..artifact.schema import read_program
 from ..artifact.squeeze import unsqueeze
 from ..engine.calls.fastpath import takes_fast_path
 from ..engine.calls.unharmed import Kept, put_back
 from ..engine.graph.randomness import draws_of
 from ..runtime.load import load_parts
-from ..runtime.program import read_program
 from ..torch_compat import stored_graphs
 from .check import cloned
 from .recording import record_call

@@ -15,12 +15,12 @@ import torch
 from safetensors.torch import load as load_tensors
 
 from ..artifact import OpenArtifact, open_artifact
+from ..artifact.schema import Program, read_program
 from ..runtime import bind
 from ..runtime.child import answer
 from ..runtime.inputs import example_inputs
 from ..runtime.load import Parts, load_parts
 from ..runtime.parameters import Source, find_parameters, tensors_for
-from ..runtime.program import Program, read_program
 from ..runtime.sharing import part_of
 from ..torch_compat import inductor
 

@@ -14,9 +14,9 @@ import torch
 from torch.fx import GraphModule, Interpreter, Node
 
 from ..artifact import open_artifact
+from ..artifact.schema import Program, read_program
 from ..artifact.squeeze import unsqueeze
 from ..runtime.child import answer
-from ..runtime.program import Program, read_program
 from ..torch_compat import stored_graphs
 from .recording import copied, made_up_inputs, made_up_parameters
 from .tolerance import END_TO_END, compare

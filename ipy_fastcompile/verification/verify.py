@@ -22,9 +22,9 @@ from safetensors.torch import save_file
 
 from ..artifact import OpenArtifact, open_artifact
 from ..artifact.inspect import ArtifactInfo
+from ..artifact.schema import Program, read_program
 from ..errors import ArtifactStale, InputError, VerifyError
 from ..records import Report, Size
-from ..runtime.program import Program, read_program
 from ..runtime.size_values import size_value
 from .process import Attempts, Run
 from .report import SizeVerdict, SubmoduleVerdict, VerifyReport, size_label

@@ -28,7 +28,7 @@ from ipy_fastcompile.artifact import open_artifact
 from ipy_fastcompile.runtime.inputs import example_inputs
 from ipy_fastcompile.runtime.load import load_parts
 from ipy_fastcompile.runtime.parameters import tensors_for
-from ipy_fastcompile.runtime.program import read_program
+from ipy_fastcompile.artifact.schema import read_program
 parts = open_artifact(json.loads(sys.argv[1])["path"])
 program = read_program(parts.manifest, parts.path)
 function = load_parts(parts, tensors_for(program.parameters), with_tree=False)

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import ipy_fastcompile as fc
+from ipy_fastcompile.artifact.schema import read_program
 from ipy_fastcompile.errors import InputError
 from ipy_fastcompile.runtime.inputs import example_inputs
-from ipy_fastcompile.runtime.program import read_program
 from ipy_fastcompile.runtime.size_values import size_value
 from ipy_fastcompile.runtime.unfit import unfit_data
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ArtifactCorrupt
+from ...errors import ArtifactCorrupt
 
 
 @dataclass(frozen=True)
