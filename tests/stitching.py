@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ipy_fastcompile.engine.calls.capture import Captured
+from ipy_fastcompile.engine.calls.captured import Captured
 from ipy_fastcompile.engine.code.codegen import ExecutionCode, generate_execution_code
 from ipy_fastcompile.engine.graph.split import SplitGraph
 from ipy_fastcompile.engine.graph.twins import describe

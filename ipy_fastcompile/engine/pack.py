@@ -22,7 +22,7 @@ from ..runtime.nests import named_types, read_nest
 from ..runtime.signature import describe_call
 from ..runtime.type_names import is_importable
 from ..torch_compat import binaries, ops as torch_ops, symbols as torch_symbols
-from .calls.capture import Captured, ParameterSpec
+from .calls.captured import Captured, ParameterSpec
 from .code.codegen import ExecutionCode
 from .graph.stored_graph import serialized
 from .kernels.lower import Kernel, Lowered

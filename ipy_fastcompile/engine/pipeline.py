@@ -22,7 +22,8 @@ from ..runtime.modes import set_aside
 from ..torch_compat import inductor
 from ..verification.compared import check_difference, compared
 from .calls.asked import asked_runs, asked_sizes, check_asked
-from .calls.capture import Captured, capture
+from .calls.capture import capture
+from .calls.captured import Captured
 from .code.codegen import ExecutionCode, generate_execution_code
 from .graph.boundaries import SplitFunction
 from .graph.regions import spell_out

@@ -18,7 +18,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ipy_fastcompile.engine.calls.capture import Captured, capture
+from ipy_fastcompile.engine.calls.capture import capture
+from ipy_fastcompile.engine.calls.captured import Captured
 from ipy_fastcompile.engine.code.codegen import generate_execution_code
 from ipy_fastcompile.engine.graph.split import SplitGraph, split
 from ipy_fastcompile.runtime.bind import compile_execution_fn

@@ -24,7 +24,7 @@ from torch.fx.experimental.symbolic_shapes import (
 )
 from torch.utils import _pytree as pytree
 
-from ipy_fastcompile.engine.calls.capture import Captured, InputSpec, ParameterSpec
+from ipy_fastcompile.engine.calls.captured import Captured, InputSpec, ParameterSpec
 from ipy_fastcompile.engine.sizes.expressions import solve_linear
 from ipy_fastcompile.records import Symbol
 from ipy_fastcompile.runtime.nests import flatten

@@ -13,7 +13,7 @@ from torch.fx import Node
 
 from ...errors import CodegenError
 from ...torch_compat import ops, symbols
-from ..calls.capture import Captured, InputSpec
+from ..calls.captured import Captured, InputSpec
 from ..sizes.conditions import Condition
 from ..sizes.expressions import size_text, solve_linear
 from ..sizes.phrases import phrase

@@ -17,7 +17,7 @@ from torch.fx import Graph, GraphModule, Node
 
 from ...errors import SplitError
 from ...torch_compat import symbols as torch_symbols, tracing
-from ..calls.capture import Captured
+from ..calls.captured import Captured
 from ..sizes.expressions import solve_linear
 from .boundaries import (
     REFUSED,

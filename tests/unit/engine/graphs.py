@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from ipy_fastcompile.engine.calls.capture import Captured, capture
+from ipy_fastcompile.engine.calls.capture import capture
+from ipy_fastcompile.engine.calls.captured import Captured
 from ipy_fastcompile.torch_compat import trees
 
 

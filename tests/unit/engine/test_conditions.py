@@ -12,7 +12,8 @@ from torch import nn
 from torch.export import Dim
 from torch.nn import functional
 
-from ipy_fastcompile.engine.calls.capture import Captured, capture
+from ipy_fastcompile.engine.calls.capture import capture
+from ipy_fastcompile.engine.calls.captured import Captured
 from ipy_fastcompile.engine.sizes.conditions import Condition, reduce_conditions
 from ipy_fastcompile.engine.sizes.phrases import condition_records
 from ipy_fastcompile.errors import CaptureError
