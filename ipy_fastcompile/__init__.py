@@ -27,15 +27,16 @@ __all__ = [
 if TYPE_CHECKING:
     from . import errors
     from .cache.cached import compile_cached
+    from .engine.compiled import CompiledModel
     from .engine.graph.boundaries import SplitReason
-    from .engine.pipeline import CompiledModel, compile
+    from .engine.pipeline import compile
     from .foreign.inspect import inspect
     from .runtime.load import load
     from .verification.verify import verify
 
 # Where each public name lives: imported on first use, so that `%load_ext` needs no torch.
 _HOMES = {
-    "CompiledModel": "engine.pipeline",
+    "CompiledModel": "engine.compiled",
     "SplitReason": "engine.graph.boundaries",
     "compile": "engine.pipeline",
     "compile_cached": "cache.cached",

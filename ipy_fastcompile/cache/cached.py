@@ -19,9 +19,11 @@ from ..artifact.inspect import REPORT, ArtifactInfo
 from ..artifact.save import savable_path
 from ..artifact.squeeze import squeeze
 from ..engine.calls.preflight import check_kind
+from ..engine.compiled import CompiledModel
 from ..engine.pack import check_result_types
-from ..engine.pipeline import CompiledModel, OnProgress, compile
+from ..engine.pipeline import compile
 from ..engine.reloadable import ReloadableModel
+from ..engine.stages import OnProgress
 from ..errors import ArtifactError, CacheMiss, CallError, FastCompileError, KeyFileError, warn_user
 from ..records import Report
 from ..runtime.load import load_parts

@@ -6,9 +6,7 @@ holds what was reported, and looks for an artifact when its button is pressed.
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from ..artifact import open_artifact
 from ..cache.store import Store
@@ -16,20 +14,20 @@ from ..errors import ArtifactError, ModelGone
 from ..records import ReloadRecord, Report
 from ..runtime.fresh import measure_reloads
 
-if TYPE_CHECKING:
-    from .reloadable import ReloadableModel
+TimeReloads = Callable[..., tuple[ReloadRecord, ...]]
 
 
 def time_again(
-    model: weakref.ref[ReloadableModel], report: Report, shipped: bool
+    own: Callable[[], TimeReloads | None], report: Report, shipped: bool
 ) -> tuple[ReloadRecord, ...]:
-    """`ReloadableModel.time_reloads`, or the same of the file it was saved to, or of its entry.
+    """What a model times itself, or the same of the file it was saved to, or of its entry.
 
-    Raises ModelGone when none of them is left.
+    ``own`` is a weak reference to the model's `ReloadableModel.time_reloads`. Raises ModelGone when
+    neither model nor artifact is left.
     """
-    compiled = model()
-    if compiled is not None:
-        return compiled.time_reloads(shipped=shipped)
+    time_reloads = own()
+    if time_reloads is not None:
+        return time_reloads(shipped=shipped)
     for path in _files(report):
         return measure_reloads(path, shipped=shipped)
     raise ModelGone(

@@ -20,6 +20,7 @@ from ..runtime.fresh import measure_reloads
 from ..runtime.load import Parts, load_parts
 from ..runtime.loaded import LoadedFunction
 from ..torch_compat import surroundings
+from .again import time_again
 
 
 class ReloadableModel(ABC):
@@ -100,9 +101,9 @@ class ReloadableModel(ABC):
         The widget does not keep the model or this object alive; see `engine.again`.
         """
         from ..show.explorer import Explorer
-        from .again import time_again
 
-        return Explorer(self.report, functools.partial(time_again, weakref.ref(self), self.report))
+        own = weakref.WeakMethod(self.time_reloads)
+        return Explorer(self.report, functools.partial(time_again, own, self.report))
 
     def __str__(self) -> str:
         from ..show.text import render_text

@@ -20,8 +20,8 @@ from ipy_fastcompile.cache import cached
 from ipy_fastcompile.cache.cached import CachedModel, CachedResult, compile_cached
 from ipy_fastcompile.cache.key.components import KEY_MEMBER
 from ipy_fastcompile.cache.store import Store
+from ipy_fastcompile.engine.compiled import CompiledModel
 from ipy_fastcompile.engine.kernels import lower
-from ipy_fastcompile.engine.pipeline import CompiledModel
 from ipy_fastcompile.errors import CacheMiss, CallError, FastCompileWarning, OpMissing
 from ipy_fastcompile.records import Report
 from ipy_fastcompile.verification.check import largest_difference

@@ -1,0 +1,39 @@
+"""the stages of a compile -> how long each took, and word of how far they are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ..records import Progress, StageRecord
+
+OnProgress = Callable[[Progress], None]
+
+
+class Stages:
+    """Times the stages and tells how far they are."""
+
+    def __init__(self, progress: OnProgress | None) -> None:
+        self.records: list[StageRecord] = []
+        self._progress = progress
+        self._detail = ""
+
+    def _tell(self, stage: str, done: int, total: int, detail: str = "") -> None:
+        if self._progress is not None:
+            self._progress(Progress(stage, done, total, detail))
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """While this lasts, the stage of this name goes on."""
+        self._tell(name, 0, 1)
+        self._detail = ""
+        started = time.perf_counter()
+        yield
+        self.records.append(StageRecord(name, time.perf_counter() - started, self._detail))
+        self._tell(name, 1, 1)
+
+    def on_kernel(self, done: int, total: int, name: str) -> None:
+        """Tell that so many kernels of the lowering are done."""
+        self._detail = f"{total} distinct kernels"
+        self._tell("lower", done, total, name)
