@@ -6,15 +6,14 @@ ShapeEnv; seen on 2.13.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from .. import directories
 from . import symbols
 
 
@@ -128,13 +127,12 @@ _OPS = ("_ops.py", "_subclasses/", "_refs/", "_prims", "_meta_registrations.py",
 
 def _asked_by_an_op() -> bool:
     """Whether a question about sizes is one of torch's Python implementations of ops."""
-    torch_directory = str(Path(torch.__file__).parent) + os.sep
     frame: Any = sys._getframe(2)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith(torch_directory):
+        if not file.startswith(directories.TORCH):
             return False
-        inside = file[len(torch_directory) :]
+        inside = file.removeprefix(directories.TORCH)
         if not inside.startswith(_ASKERS):
             return inside.startswith(_OPS)
         frame = frame.f_back
@@ -143,14 +141,12 @@ def _asked_by_an_op() -> bool:
 
 def _frames() -> Iterator[tuple[str, int, str]]:
     """(file, line, function) of the frames above ours that are not torch's, innermost first."""
-    torch_directory = str(Path(torch.__file__).parent) + os.sep
-    own_directory = str(Path(__file__).parents[1]) + os.sep
     frame: Any = sys._getframe(2)
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith(own_directory):
+        if file.startswith(directories.OWN):
             return
-        if not file.startswith(torch_directory):
+        if not file.startswith(directories.TORCH):
             yield file, frame.f_lineno, frame.f_code.co_name
         frame = frame.f_back
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-import torch
+from ... import directories
 
 USER = "user"
 PACKAGE = "package"
@@ -40,6 +40,7 @@ class Home:
     file: str = ""
 
 
+_LAYERS = f"{directories.TORCH}nn{os.sep}"
 _TORCH = Home(LIBRARY, "torch")
 _PYTHON = Home(LIBRARY, "python")
 _OWN = Home(LIBRARY, "ipy_fastcompile")
@@ -80,12 +81,7 @@ def home_of_file(file: str, module: str) -> Home:
 
 def is_layer_file(file: str) -> bool:
     """Whether a file holds layers of torch: thin code around ops, where patches are looked for."""
-    return file.startswith(_layers()) and ("modules" in file or file.endswith("functional.py"))
-
-
-@functools.cache
-def _layers() -> str:
-    return str(Path(torch.__file__).parent / "nn" / "_")[:-1]
+    return file.startswith(_LAYERS) and ("modules" in file or file.endswith("functional.py"))
 
 
 def top_level(name: str) -> str:
@@ -102,8 +98,8 @@ def _roots() -> tuple[tuple[str, Home | None], ...]:
     paths = sysconfig.get_paths()
     packages = {*site.getsitepackages(), site.getusersitepackages()}
     found: dict[str, Home | None] = dict.fromkeys({*packages, paths["purelib"], paths["platlib"]})
-    found[str(Path(torch.__file__).parent)] = _TORCH
-    found[str(Path(__file__).parent.parent.parent)] = _OWN
+    found[directories.TORCH.rstrip(os.sep)] = _TORCH
+    found[directories.OWN.rstrip(os.sep)] = _OWN
     for name in ("stdlib", "platstdlib"):
         found.setdefault(paths[name], _PYTHON)
     resolved = {str(Path(directory).resolve()): home for directory, home in found.items()}

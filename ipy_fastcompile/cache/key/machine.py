@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ... import directories
 from ...artifact import limits
 from ...runtime.machine import machine_stamp
 from ...torch_compat import process_flags
@@ -76,7 +77,7 @@ _OWN_FOLDERS = ("artifact", "cache", "engine", "runtime", "torch_compat", "verif
 
 def package_text() -> str:
     """This package: version, format, and a digest of its source, which changes between versions."""
-    own = Path(__file__).parent.parent.parent
+    own = Path(directories.OWN)
     files = [file for folder in _OWN_FOLDERS for file in (own / folder).rglob("*.py")]
     digest = sha256()
     for file in sorted([*files, *own.glob("*.py")]):

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import traceback
-from pathlib import Path
 
-import torch
-
+from ... import directories
 from ...errors import CaptureError, FastCompileError
 from .reasons import Failure, reason_of
 
-_TORCH_DIRECTORY = str(Path(torch.__file__).parent) + os.sep
-_OWN_DIRECTORY = str(Path(__file__).resolve().parents[2]) + os.sep
 # Standard library that only passes a call on.
 _BETWEEN = tuple(os.sep + name for name in ("contextlib.py", "functools.py"))
 
@@ -27,7 +23,7 @@ def user_frame(error: BaseException) -> traceback.FrameSummary | None:
 
 def _is_users(frame: traceback.FrameSummary) -> bool:
     name = frame.filename
-    if name.startswith((_TORCH_DIRECTORY, _OWN_DIRECTORY)) or name.endswith(_BETWEEN):
+    if name.startswith((directories.TORCH, directories.OWN)) or name.endswith(_BETWEEN):
         return False
     # What is typed into IPython or Python has such a name; generated code has, too.
     return not name.startswith("<") or name.startswith(("<ipython", "<stdin"))

@@ -12,9 +12,11 @@ from typing import Any
 
 import torch
 
+from ... import directories
+
 _PATHS = ("stdlib", "platstdlib", "purelib", "platlib")
 _DIRECTORIES = [Path(sysconfig.get_path(name)) for name in _PATHS]
-_DIRECTORIES += [Path(torch.__file__).parent, Path(__file__).parents[2]]
+_DIRECTORIES += [Path(directories.TORCH), Path(directories.OWN)]
 _LIBRARIES = tuple({str(directory.resolve()) + os.sep for directory in _DIRECTORIES})
 _PACKAGE = __name__.partition(".")[0]
 # What Python and torch.fx call code that is in no file, and is not the user's.

@@ -8,13 +8,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
+from ... import directories
 from ...records import Source
 
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)')
-_TORCH_DIRECTORY = str(Path(torch.__file__).parent) + "/"
-_ENGINE_DIRECTORY = str(Path(__file__).parents[1]) + "/"
 _FX_TEXT = "<eval_with_key>"  # code that FX generated while tracing
 _COMMENT_WIDTH = 140
 
@@ -23,17 +20,17 @@ def read_source(trace: str | None) -> Source | None:
     """The innermost line of the user's model in a stack trace.
 
     Lines of torch itself, ``F.linear(input, self.weight)`` for instance, are not the user's; they
-    count only where there is no other. Those of the engine, which calls the model, never do.
+    count only where there is no other. Those of this package, which calls the model, never do.
     """
     found: list[Source] = []
     lines = (trace or "").splitlines()
     for position, line in enumerate(lines):
         frame = _FRAME.search(line)
-        if frame and not frame["file"].startswith(_ENGINE_DIRECTORY):
+        if frame and not frame["file"].startswith(directories.OWN):
             text = lines[position + 1].strip() if position + 1 < len(lines) else ""
             text = "" if _FRAME.search(text) else text
             found.append(Source(frame["file"], int(frame["line"]), frame["function"], text))
-    users = [s for s in found if not s.file.startswith((_TORCH_DIRECTORY, _FX_TEXT))]
+    users = [s for s in found if not s.file.startswith((directories.TORCH, _FX_TEXT))]
     found = users or found
     return found[-1] if found else None
 

@@ -8,7 +8,7 @@ to the very number that the expression has; `torch.utils._sympy.functions` says 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ...errors import CodegenError
@@ -180,6 +180,3 @@ def example_of(expression: Any, examples: Mapping[Any, int]) -> int:
     """The number that a size has for these sizes of its symbols; 0 where one is unknown."""
     number = expression.subs(examples)
     return int(number) if number.is_number else 0
-
-
-SizeText = Callable[[Any], str]
