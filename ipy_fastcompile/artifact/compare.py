@@ -12,7 +12,8 @@ from .inert import inert, inert_lines
 from .inspect import REPORT, ArtifactInfo, inspect
 from .kinds import KINDS, TEXT
 from .limits import MAX_MANIFEST_DEPTH
-from .summary import format_bytes, plain
+from .summary import plain
+from .units import format_bytes
 
 # Written anew with every save, and the members have parts of their own.
 _NEVER_EQUAL = ("created", "members")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .inert import inert
 from .kinds import TEXT
+from .units import format_bytes
 
 if TYPE_CHECKING:
     from .inspect import ArtifactInfo
@@ -50,16 +51,6 @@ def summary_lines(info: ArtifactInfo) -> list[str]:
     rows += [("unpickling", line) for line in _pickle_lines(info)]
     title = f"{inert(info.path)} · {format_bytes(info.size)} · {len(info.names)} members"
     return [title, *(f"  {head:<11} {text}" for head, text in rows)]
-
-
-def format_bytes(size: int) -> str:
-    """``1.5 MB``: decimal units, three digits."""
-    value = float(size)
-    for unit in ("B", "kB", "MB"):
-        if abs(value) < 999.5:
-            return f"{size} B" if unit == "B" else f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:.3g} GB"
 
 
 def plain(value: Any) -> str:

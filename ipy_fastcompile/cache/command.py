@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from ..artifact.inert import inert
-from ..artifact.summary import format_bytes
+from ..artifact.units import format_bytes
 from ..errors import CacheError
 from .entries import Entry
 from .store import Store

@@ -16,7 +16,7 @@ from pathlib import Path
 from ..artifact.compare import ArtifactComparison, compare as compare_own
 from ..artifact.inert import inert, inert_lines
 from ..artifact.inspect import ArtifactInfo
-from ..artifact.summary import format_bytes
+from ..artifact.units import format_bytes
 from .inspect import inspect
 from .ours import as_foreign
 from .records import EXECUTION, OUTPUT, ForeignArtifact, ForeignKernel, to_data

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..artifact.inert import inert, inert_lines
-from ..artifact.summary import format_bytes
+from ..artifact.units import format_bytes
 from .dangers import RANKS
 
 if TYPE_CHECKING:

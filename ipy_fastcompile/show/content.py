@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..artifact.inert import inert, inert_lines
+from ..artifact.units import format_bytes
 from ..records import GraphRecord, KernelRecord, Source, SubmoduleRecord, Value
 from .draw import (
     DRAW_LIMIT,
@@ -25,7 +26,7 @@ from .draw import (
 )
 from .layout import has_graphviz
 from .tokens import Line, tokenise
-from .units import format_bytes, format_count, format_value
+from .units import format_count, format_value
 from .view import View, code_lines, most_bytes, output_bytes
 
 Content = dict[str, Any]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..artifact.units import format_bytes
 from ..records import GraphRecord, NodeRecord
 from .fold import Item
 from .layout import lay_out
 from .palette import STROKE
 from .svg import BOX, Box, draw_svg
-from .units import TIMES, format_bytes, format_count, format_value
+from .units import TIMES, format_count, format_value
 from .view import View, item_label, op_name, output_bytes
 
 # Nodes of one drawing: above, the explorer opens with the table and offers to draw anyway, up to

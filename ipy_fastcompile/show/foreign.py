@@ -11,11 +11,12 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from ..artifact.inert import inert
+from ..artifact.units import format_bytes
 from .html import _FINE, _PRE, _details, _table, _text, highlight
 from .palette import Badge, kernel_badge
 from .tables import Cell, CodeLine, Table, cap_rows
 from .tokens import tokenise
-from .units import TIMES, format_bytes, format_count, shorten
+from .units import TIMES, format_count, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..artifact.inert import inert
+from ..artifact.units import format_bytes
 from ..records import NOT_COMPILED, KernelRecord, ReloadRecord
 from .content import WINDOW, Contents
 from .palette import kernel_badge
 from .tables import own_note, stage_colors, stage_table
-from .units import format_bytes
 from .view import (
     WEIGHTS_NOTE,
     View,

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from ..artifact.inert import inert
+from ..artifact.units import format_bytes
 from ..records import KernelRecord, LineRecord, ReloadRecord
 from .palette import STAGE_FILLS, Badge, kernel_badge
 from .tokens import Runs, tokenise
-from .units import TIMES, format_bytes, format_count, format_ratio, format_seconds, shorten
+from .units import TIMES, format_count, format_ratio, format_seconds, shorten
 from .view import Row, View, code_lines, folded_rows, item_label, output_bytes, reload_seconds
 
 # Rows of a table, and lines of code, that a report shows at most; the explorer shows all.

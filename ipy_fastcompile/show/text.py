@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from ..artifact.inert import inert
+from ..artifact.units import format_bytes
 from ..records import Report
 from .tables import (
     Cell,
@@ -17,7 +18,7 @@ from .tables import (
     stage_table,
     submodule_table,
 )
-from .units import block_bar, format_bytes, format_count, format_seconds, shorten
+from .units import block_bar, format_count, format_seconds, shorten
 from .view import (
     WEIGHTS_NOTE,
     View,

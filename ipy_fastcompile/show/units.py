@@ -1,8 +1,9 @@
-"""numbers -> short text with its unit: bytes, seconds, counts, values."""
+"""numbers -> short text with its unit: seconds, counts, values."""
 
 from __future__ import annotations
 
 from ..artifact.inert import inert
+from ..artifact.units import three_digits
 from ..records import Value
 
 TIMES = "\u00d7"  # the multiplication sign
@@ -31,29 +32,14 @@ def shorten(text: str, length: int) -> str:
     return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"
 
 
-def _digits(number: float) -> str:
-    """Three significant digits, none of them after the point from 100 on."""
-    return f"{number:.0f}" if number >= 99.95 else f"{number:.3g}"
-
-
-def format_bytes(size: int) -> str:
-    """``0 B``, ``812 kB``, ``1.21 GB``: decimal units, three digits."""
-    number, units = float(size), ("B", "kB", "MB", "GB", "TB")
-    for unit in units:
-        if abs(number) < 999.5 or unit == units[-1]:
-            return f"{_digits(number)} {unit}"
-        number /= 1000
-    raise AssertionError
-
-
 def format_seconds(seconds: float | None) -> str:
     """``31 µs``, ``2.9 ms``, ``12.6 s``, ``254 s``; nothing for None."""
     if seconds is None:
         return ""
     for factor, unit in ((1e6, "µs"), (1e3, "ms")):
         if abs(seconds) * factor < 999.5:
-            return f"{_digits(seconds * factor)} {unit}"
-    return f"{_digits(seconds)} s"
+            return f"{three_digits(seconds * factor)} {unit}"
+    return f"{three_digits(seconds)} s"
 
 
 def format_count(number: int, singular: str = "", plural: str = "") -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from ..artifact.inert import inert
+from ..artifact.units import format_bytes
 from ..records import (
     ConditionRecord,
     GraphRecord,
@@ -26,7 +27,7 @@ from ..records import (
 )
 from .fold import Item, fold_repeats
 from .palette import Badge, kernel_badge
-from .units import TIMES, format_bytes, format_count, format_ratio, format_seconds
+from .units import TIMES, format_count, format_ratio, format_seconds
 
 WEIGHTS_NOTE = (
     "Fresh processes: each gets tensors made from the artifact's parameter specifications, not the "

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipy_fastcompile.artifact.inert import inert
-from ipy_fastcompile.show.units import format_bytes, format_seconds
+from ipy_fastcompile.artifact.units import format_bytes
+from ipy_fastcompile.show.units import format_seconds
 
 # What a cell shows where nothing was measured.
 NOTHING = "-"

@@ -14,7 +14,7 @@ from ipy_fastcompile.artifact.compare import compare
 from ipy_fastcompile.artifact.inspect import REPORT, inspect
 from ipy_fastcompile.artifact.pickles import list_imports
 from ipy_fastcompile.artifact.squeeze import squeeze
-from ipy_fastcompile.artifact.summary import format_bytes
+from ipy_fastcompile.artifact.units import format_bytes
 from ipy_fastcompile.errors import ArtifactCorrupt, MemberCorrupt
 from ipy_fastcompile.records import Report
 from tests.faults.parts import run_child
@@ -245,11 +245,3 @@ def test_what_differs(tmp_path: Path) -> None:
         "more.txt: only in b",
     ):
         assert line in text.splitlines()
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (1_500_000, "1.5 MB"), (10**10, "10 GB")],
-)
-def test_sizes_are_readable(size: int, text: str) -> None:
-    assert format_bytes(size) == text

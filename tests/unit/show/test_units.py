@@ -5,22 +5,12 @@ import pytest
 from ipy_fastcompile.records import Value
 from ipy_fastcompile.show.units import (
     block_bar,
-    format_bytes,
     format_count,
     format_ratio,
     format_seconds,
     format_value,
     shorten,
 )
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (812_544, "813 kB"), (999_600, "1 MB"),
-     (1_210_000_000, "1.21 GB"), (5 * 10**15, "5000 TB"), (-3, "-3 B")],
-)  # fmt: skip
-def test_bytes(size: int, text: str) -> None:
-    assert format_bytes(size) == text
 
 
 @pytest.mark.parametrize(
