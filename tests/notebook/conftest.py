@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO, capture_output
 from traitlets.config import Config
 
-from ipy_fastcompile.notebook.magics import FastCompileMagics, register, unregister
+from ipy_fastcompile.notebook.compile_magic import FastCompileMagics, register, unregister
 from ipy_fastcompile.records import Progress
 from tests.unit.show.sample import sample_report
 

@@ -13,7 +13,7 @@ from ipy_fastcompile import errors
 from ipy_fastcompile.artifact import save_artifact
 from ipy_fastcompile.cache.key.components import Key
 from ipy_fastcompile.cache.store import Store
-from ipy_fastcompile.notebook.magics import Api
+from ipy_fastcompile.notebook.compile_magic import Api
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_an_exception_is_shown_once_with_the_line_of_the_cell(cells: list[Any]) 
     assert re.search(r"Cell In\[5\], line 3\b", traceback)
     assert re.search(r"--+> 3 1 / zero", traceback)
     assert "notebook/cell.py" not in traceback
-    assert "notebook/magics.py" not in traceback
+    assert "notebook/compile_magic.py" not in traceback
 
 
 def test_bad_input_is_one_line_and_fails_the_cell(cells: list[Any]) -> None:

@@ -5,7 +5,7 @@ import sys
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from ipy_fastcompile.notebook.magics import FastCompileMagics
+from ipy_fastcompile.notebook.compile_magic import FastCompileMagics
 
 LOAD = """
 import sys

@@ -16,7 +16,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from ipy_fastcompile import errors
-from ipy_fastcompile.notebook.magics import BAD_INPUT, FastCompileMagics
+from ipy_fastcompile.notebook.compile_magic import BAD_INPUT, FastCompileMagics
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
