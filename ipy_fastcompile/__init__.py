@@ -68,13 +68,13 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(ipython: Any) -> None:
     """What ``%load_ext ipy_fastcompile`` calls."""
-    from .notebook.compile_magic import register
+    from .notebook.magics import register
 
     register(ipython)
 
 
 def unload_ipython_extension(ipython: Any) -> None:
     """What ``%unload_ext ipy_fastcompile`` calls."""
-    from .notebook.compile_magic import unregister
+    from .notebook.magics import unregister
 
     unregister(ipython)

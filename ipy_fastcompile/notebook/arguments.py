@@ -14,6 +14,7 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from .options import COMPILE_OPTIONS, Option, flags_of
+from .outputs import show_text
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,15 @@ def read_words(line: str, options: Sequence[Option], magic: str) -> list[str]:
         if word.startswith("-"):
             _check_flag(word.partition("=")[0], known, magic)
     return words
+
+
+def read_line(magic: Any, line: str, options: Sequence[Option]) -> argparse.Namespace | None:
+    """What the line of ``magic``, which holds no code, asks for; None if that is the usage."""
+    found: argparse.Namespace = magic.parser.parse_args(read_words(line, options, magic.__name__))
+    if found.help:
+        show_text(magic.__doc__)
+        return None
+    return found
 
 
 def _check_flag(flag: str, known: Mapping[str, Option], magic: str) -> None:

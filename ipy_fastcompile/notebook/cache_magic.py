@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.display import display
 
 from ..errors import ArtifactError, CacheError, KeyFileError
 from .arguments import read_words
 from .options import CACHE_OPTIONS, takes
+from .outputs import show_text
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -47,4 +47,4 @@ class CacheMagics(Magics):
                 text = "\n".join(answer_words(words or ["ls"]))
             except (ArtifactError, CacheError, KeyFileError) as error:
                 raise UsageError(str(error)) from error
-        display({"text/plain": text}, raw=True)
+        show_text(text)

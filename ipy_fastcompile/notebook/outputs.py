@@ -1,9 +1,8 @@
-"""Result -> the outputs of a cell: the static report, and the explorer where a page shows it."""
+"""Result -> the outputs of a cell: text, the static report, the explorer where a page shows it."""
 
 from __future__ import annotations
 
 import hashlib
-import traceback
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
@@ -19,6 +18,19 @@ if TYPE_CHECKING:
 def has_frontend(shell: InteractiveShell) -> bool:
     """Whether a kernel runs the shell, so that somebody can show HTML and widgets."""
     return getattr(shell, "kernel", None) is not None
+
+
+def show_text(text: str) -> None:
+    """Show ``text`` as an output, which a saved notebook keeps."""
+    display({"text/plain": text}, raw=True)
+
+
+def give(shell: InteractiveShell, result: Any, name: str | None) -> Any:
+    """``result`` as the value of a line, or None once it is stored under ``name``."""
+    if name is None:
+        return result
+    shell.push({name: result})
+    return None
 
 
 def report_bundle(report: Report) -> dict[str, str]:
@@ -39,26 +51,6 @@ def show_explorer(widget: Any, cell: str, shown: MutableMapping[str, Any]) -> No
         previous.close()
     shown[cell] = widget
     display(widget)
-
-
-def forget_frames(error: BaseException) -> BaseException:
-    """``error`` without the frames behind it and behind its causes, whose lines become notes.
-
-    IPython keeps the last error. One that is shown as a sentence would keep the model and the
-    inputs of the call with it, unseen.
-    """
-    seen: list[BaseException] = []
-    found: list[BaseException | None] = [error]
-    while found:
-        one = found.pop()
-        if one is None or any(one is other for other in seen):
-            continue
-        seen.append(one)
-        found += [one.__cause__, one.__context__]
-        if one is not error and one.__traceback__ is not None and hasattr(one, "add_note"):
-            one.add_note("".join(traceback.format_tb(one.__traceback__)))  # from Python 3.11
-        one.__traceback__ = None
-    return error
 
 
 def cell_key(shell: InteractiveShell, source: str) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.display import display
 
 from ..errors import FastCompileError
-from .arguments import check_name, read_words
+from .arguments import check_name, read_line
 from .options import VERIFY_OPTIONS, takes
+from .outputs import give, show_text
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -36,11 +36,8 @@ class VerifyMagics(Magics):
             %fastcompile_verify llama.fastcompile
             %fastcompile_verify llama.fastcompile --sizes seq=2,64 -o report
         """
-        words = read_words(line, VERIFY_OPTIONS, "fastcompile_verify")
-        magic: Any = type(self).fastcompile_verify
-        found = magic.parser.parse_args(words)
-        if found.help:
-            display({"text/plain": magic.__doc__}, raw=True)
+        found = read_line(type(self).fastcompile_verify, line, VERIFY_OPTIONS)
+        if found is None:
             return
         if found.path is None:
             raise UsageError("The path of an artifact is needed: %fastcompile_verify PATH.")
@@ -57,8 +54,8 @@ class VerifyMagics(Magics):
             )
         except FastCompileError as error:
             raise UsageError(str(error)) from error
-        display({"text/plain": str(report)}, raw=True)
+        show_text(str(report))
         if output is not None:
-            self.shell.push({output: report})
+            give(self.shell, report, output)
         if not report.passed:
             raise UsageError(f"{found.path} failed the verification above.")

@@ -1,4 +1,4 @@
-"""An IPython shell without history, and magics whose compiler is a recorder."""
+"""An IPython shell without history, and magics whose compiler a test may have replaced."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,14 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO, capture_output
 from traitlets.config import Config
 
-from ipy_fastcompile.notebook.compile_magic import FastCompileMagics, register, unregister
+from ipy_fastcompile.cache import cached
+from ipy_fastcompile.foreign import compare, inspect
+from ipy_fastcompile.notebook import compile_magic
+from ipy_fastcompile.notebook.compile_magic import FastCompileMagics
+from ipy_fastcompile.notebook.magics import register, unregister
 from ipy_fastcompile.records import Progress
+from ipy_fastcompile.runtime import load
+from ipy_fastcompile.verification import compared
 from tests.unit.show.sample import sample_report
 
 
@@ -61,8 +68,8 @@ class FakeCompiled:
 
 
 @dataclass
-class FakeApi:
-    """Records what the magics ask for; compiles nothing."""
+class Recorder:
+    """Stands for the functions that the magics call: records what is asked, compiles nothing."""
 
     compiled: list[tuple[Any, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = field(
         default_factory=list
@@ -77,7 +84,7 @@ class FakeApi:
     hit: bool = False
     asked: int = 0  # comparisons beside that of the compile
 
-    def compile(self, model: Any, args: Any, kwargs: Any, **options: Any) -> FakeCompiled:
+    def compile(self, model: Any, args: Any, kwargs: Any, **options: Any) -> SimpleNamespace:
         progress = options.pop("progress")
         self.cache.append((options.pop("force"), options.pop("assert_warm")))
         progress(Progress("capture", 0, 1))
@@ -88,7 +95,7 @@ class FakeApi:
         self.results.append(FakeCompiled(model, save_error=self.save_error))
         told = {"cache": "hit"} if self.hit else {"difference": self.difference}
         self.results[-1].report = replace(self.results[-1].report, **told)
-        return self.results[-1]
+        return SimpleNamespace(model=self.results[-1])
 
     def compared(self, compiled: FakeCompiled, *_: Any) -> Any:
         self.asked += 1
@@ -116,15 +123,24 @@ class FakeApi:
 
 @pytest.fixture
 def magics(shell: InteractiveShell) -> Iterator[FastCompileMagics]:
-    magics = register(shell)
-    magics.api = FakeApi()
-    yield magics
+    yield register(shell)
     unregister(shell)
 
 
 @pytest.fixture
-def api(magics: FastCompileMagics) -> FakeApi:
-    return magics.api
+def api(magics: FastCompileMagics, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """A recorder in the place of each function that the magics call."""
+    recorder = Recorder()
+    for module, name, stand_in in (
+        (cached, "compile_cached", recorder.compile),
+        (compared, "compared", recorder.compared),
+        (compile_magic, "measure", recorder.measure),
+        (load, "load", recorder.load),
+        (inspect, "inspect", recorder.inspect),
+        (compare, "compare", recorder.compare),
+    ):
+        monkeypatch.setattr(module, name, stand_in)
+    return recorder
 
 
 @dataclass

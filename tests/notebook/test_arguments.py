@@ -15,7 +15,8 @@ from ipy_fastcompile.notebook.arguments import (
     read_words,
     split_line,
 )
-from ipy_fastcompile.notebook.compile_magic import OTHER_MAGICS, FastCompileMagics
+from ipy_fastcompile.notebook.compile_magic import FastCompileMagics
+from ipy_fastcompile.notebook.magics import OTHER_MAGICS
 from ipy_fastcompile.notebook.options import COMPILE_OPTIONS, LOAD_OPTIONS, OPTIONS
 
 PARSER = FastCompileMagics.fastcompile.parser

@@ -39,7 +39,7 @@ SURE = [(text, value) for text, value in CELLS if not text.startswith("out =")]
 
 
 @pytest.fixture(params=["in a loop", "alone"])
-def run_cell(request: Any, shell: InteractiveShell, magics: Any, run: Any) -> Any:
+def run_cell(request: Any, shell: InteractiveShell, api: Any, run: Any) -> Any:
     """Run a cell as a kernel does, in a loop that runs, or as a terminal."""
 
     def run_in_loop(text: str) -> Cell:
@@ -67,7 +67,7 @@ def test_a_cell_awaits(run_cell: Any, api: Any, magic: str, text: str, value: An
     assert len(api.results) == 1
 
 
-def test_a_result_is_stored(run_cell: Any, shell: InteractiveShell, magics: Any) -> None:
+def test_a_result_is_stored(run_cell: Any, shell: InteractiveShell) -> None:
     assert run_cell("%%fastcompile -q -o kept\nout = model(await get(4))").error is None
     assert shell.user_ns["out"] == (4,)
     assert shell.user_ns["kept"].report is not None

@@ -13,7 +13,6 @@ from ipy_fastcompile import errors
 from ipy_fastcompile.artifact import save_artifact
 from ipy_fastcompile.cache.key.components import Key
 from ipy_fastcompile.cache.store import Store
-from ipy_fastcompile.notebook.compile_magic import Api
 
 
 @pytest.fixture
@@ -128,7 +127,6 @@ def test_help(store: Store, run: Any) -> None:
 @pytest.fixture
 def real(magics: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    magics.api = Api()
 
 
 CELL = """\

@@ -6,8 +6,8 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-from ipy_fastcompile.notebook.compile_magic import register, unregister
 from ipy_fastcompile.notebook.completion import complete_option
+from ipy_fastcompile.notebook.magics import register, unregister
 from ipy_fastcompile.notebook.options import OPTIONS
 
 

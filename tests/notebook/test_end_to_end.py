@@ -12,7 +12,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from ipy_fastcompile.errors import CaptureError, InputError
-from ipy_fastcompile.notebook.compile_magic import register, unregister
+from ipy_fastcompile.notebook.magics import register, unregister
 
 pytestmark = pytest.mark.slow
 

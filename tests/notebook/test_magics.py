@@ -16,7 +16,9 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from ipy_fastcompile import errors
-from ipy_fastcompile.notebook.compile_magic import BAD_INPUT, FastCompileMagics
+from ipy_fastcompile.cache import cached
+from ipy_fastcompile.notebook.compile_magic import FastCompileMagics
+from ipy_fastcompile.notebook.mistakes import BAD_INPUT
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -242,7 +244,7 @@ def test_bad_input_is_one_sentence(
 
 
 def test_an_error_in_one_sentence_keeps_no_model(
-    shell: InteractiveShell, magics: FastCompileMagics, run: Any
+    shell: InteractiveShell, magics: Any, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Model:
         def __call__(self, x: int) -> int:
@@ -257,7 +259,7 @@ def test_an_error_in_one_sentence_keeps_no_model(
         except errors.CaptureError as error:
             raise errors.CaptureError("The model has a branch.") from error
 
-    magics.api = SimpleNamespace(compile=compile)
+    monkeypatch.setattr(cached, "compile_cached", compile)
     shell.user_ns["model"] = Model()
     model = weakref.ref(shell.user_ns["model"])
     cell = run("%%fastcompile\nmodel(4)")

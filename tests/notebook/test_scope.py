@@ -12,7 +12,7 @@ HEAD = "seen = []\ndef model(*a): seen.append(a); return a\nouter = 1\n"
 
 
 @pytest.fixture
-def space(shell: InteractiveShell, magics: Any, run: Any) -> dict[str, Any]:
+def space(shell: InteractiveShell, api: Any, run: Any) -> dict[str, Any]:
     assert run(HEAD).error is None
     return shell.user_ns
 
