@@ -10,12 +10,9 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import SaveError
-
-if TYPE_CHECKING:
-    from .records import ForeignArtifact
+from .records import ForeignArtifact
 
 _SUFFIXES = {"python": ".py", "cpp": ".cpp"}
 _LONGEST = 80

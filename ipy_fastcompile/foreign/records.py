@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
+
+from ..plain import to_data
+from ..views import view_of
 
 # What a text is, in the order in which texts are shown.
 GRAPH = "graph"
@@ -147,41 +148,23 @@ class ForeignArtifact:
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write the record as one HTML file that needs no network and has no script."""
-        from ..show.foreign import foreign_page
-
-        Path(path).write_text(foreign_page(self), encoding="utf-8")
+        view_of("ForeignArtifact.to_html")(self, path)
 
     def explore(self) -> Any:
         """The explorer widget, for a notebook: its pieces, their twins, graphs and kernels."""
-        from ..show.explorer import Explorer
-        from ..show.foreign_report import as_report
-
-        return Explorer(as_report(self))
+        return view_of("ForeignArtifact.explore")(self)
 
     def to_folder(self, path: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write its texts and kernel sources, byte for byte, as a folder; see `export.export`."""
-        from .export import export
-
-        return export(self, path)
+        names: tuple[str, ...] = view_of("ForeignArtifact.to_folder")(self, path)
+        return names
 
     def __str__(self) -> str:
-        from .text import lines
-
-        return "\n".join(lines(self))
+        return str(view_of("ForeignArtifact.__str__")(self))
 
     def __repr__(self) -> str:
         return f"ForeignArtifact({self.path!r}, {self.format!r}, {self.size} bytes)"
 
-    def _repr_mimebundle_(self, **_: object) -> Mapping[str, str]:
-        from ..show.foreign import foreign_html
-
-        return {"text/plain": str(self), "text/html": foreign_html(self)}
-
-
-def to_data(record: Any) -> Any:
-    """A record as dicts, lists and scalars, ready for `json.dumps`."""
-    if is_dataclass(record):
-        return {part.name: to_data(getattr(record, part.name)) for part in fields(record)}
-    if isinstance(record, (tuple, list)):
-        return [to_data(part) for part in record]
-    return record
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        bundle: dict[str, str] = view_of("ForeignArtifact._repr_mimebundle_")(self)
+        return bundle

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from ..artifact.inert import inert, inert_lines
 from ..artifact.units import format_bytes
 from .dangers import RANKS
-
-if TYPE_CHECKING:
-    from .records import ForeignArtifact
+from .records import ForeignArtifact
 
 TIMES = "\u00d7"  # the multiplication sign
 _SHOWN = 40
@@ -19,8 +16,12 @@ _SHOWN_LINE = 150
 _SHOWN_CELL = 300
 
 
-def lines(artifact: ForeignArtifact) -> Iterator[str]:
-    """What it is, what loading it would do, and what is in it."""
+def render_text(artifact: ForeignArtifact) -> str:
+    """What it is, what loading it would do, and what is in it; no newline at its end."""
+    return "\n".join(_lines(artifact))
+
+
+def _lines(artifact: ForeignArtifact) -> Iterator[str]:
     digest = f" · sha256:{artifact.sha256}" if artifact.sha256 else ""
     yield f"{inert(artifact.path)} · {format_bytes(artifact.size)}{digest}"
     version = f", {inert(artifact.version, limit=_SHOWN_CELL)}" if artifact.version else ""
@@ -32,8 +33,8 @@ def lines(artifact: ForeignArtifact) -> Iterator[str]:
     yield from _globals(artifact)
     rows = [(f"{v.kind} {v.name}", v.detail) for v in artifact.values]
     yield from _pairs("values", rows)
-    yield from _section("guards", artifact.guards)
-    yield from _pairs("kernels", list(kernel_rows(artifact)))
+    yield from section("guards", artifact.guards)
+    yield from _pairs("kernels", list(_kernel_rows(artifact)))
     rows = [
         (b.name, f"{b.kind}, {format_bytes(b.size)} {b.sha256[:16]}") for b in artifact.binaries
     ]
@@ -43,10 +44,10 @@ def lines(artifact: ForeignArtifact) -> Iterator[str]:
     yield from _pairs("not read", [(u.where, u.why) for u in artifact.unread])
     for text in artifact.texts[:2]:
         yield f"{inert(text.name)} ({text.role})"
-        yield from code_lines(text.text)
+        yield from _code_lines(text.text)
 
 
-def kernel_rows(artifact: ForeignArtifact) -> Iterator[tuple[str, str]]:
+def _kernel_rows(artifact: ForeignArtifact) -> Iterator[tuple[str, str]]:
     """Name of every kernel, and language, length, digest and twins of it."""
     for kernel in artifact.kernels:
         twins = f", {kernel.twins} twins" if kernel.twins > 1 else ""
@@ -54,14 +55,14 @@ def kernel_rows(artifact: ForeignArtifact) -> Iterator[tuple[str, str]]:
         yield kernel.name, f"{kernel.language}, {count} lines, {kernel.digest[:12]}{twins}"
 
 
-def code_lines(text: str, most: int = _SHOWN_CODE) -> Iterator[str]:
+def _code_lines(text: str) -> Iterator[str]:
     """The first lines of a text, numbered and inert."""
     split = inert_lines(text).split("\n")
-    for number, line in enumerate(split[:most], 1):
+    for number, line in enumerate(split[:_SHOWN_CODE], 1):
         cut = f"{line[:_SHOWN_LINE]}…" if len(line) > _SHOWN_LINE else line
         yield f"  {number:>5} {cut}".rstrip()
-    if len(split) > most:
-        yield f"        and {len(split) - most} more lines"
+    if len(split) > _SHOWN_CODE:
+        yield f"        and {len(split) - _SHOWN_CODE} more lines"
 
 
 def _globals(artifact: ForeignArtifact) -> Iterator[str]:
@@ -79,11 +80,12 @@ def _globals(artifact: ForeignArtifact) -> Iterator[str]:
         yield f"  and {len(artifact.globals) - _SHOWN} more"
 
 
-def _pairs(title: str, rows: list[tuple[str, str]] | tuple[tuple[str, str], ...]) -> Iterator[str]:
-    yield from _section(title, [f"{name}: {text}" if text else name for name, text in rows])
+def _pairs(title: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    yield from section(title, [f"{name}: {text}" if text else name for name, text in rows])
 
 
-def _section(title: str, rows: list[str] | tuple[str, ...]) -> Iterator[str]:
+def section(title: str, rows: Sequence[str]) -> Iterator[str]:
+    """The first of some rows below their title, and how many more there are."""
     if rows:
         yield title
     yield from (f"  {inert(row, limit=_SHOWN_CELL)}" for row in rows[:_SHOWN])

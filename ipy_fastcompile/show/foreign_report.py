@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..foreign.compare import main_code
-from ..foreign.records import GRAPH, KERNEL, OUTPUT
+from ..foreign.main_code import main_code
+from ..foreign.records import GRAPH, KERNEL, OUTPUT, ForeignArtifact, ForeignKernel, ForeignText
 from ..records import (
     ArtifactRecord,
     BinaryRecord,
@@ -23,11 +23,18 @@ from ..records import (
 )
 
 if TYPE_CHECKING:
-    from ..foreign.records import ForeignArtifact, ForeignKernel, ForeignText
+    from .explorer import Explorer
 
 _OUTPUT_END = "output code"
 _MOST_PIECES = 1_000
 _MOST_UNREAD = 20
+
+
+def explore(artifact: ForeignArtifact) -> Explorer:
+    """The explorer widget on it."""
+    from .explorer import Explorer  # not for whoever has no notebook
+
+    return Explorer(as_report(artifact))
 
 
 def as_report(artifact: ForeignArtifact) -> Report:

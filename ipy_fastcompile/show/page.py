@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from html import escape
+import os
 from pathlib import Path
 from typing import Any
 
-from ..artifact.inert import inert
 from ..records import Report
 from .content import Contents
+from .document import html_document
 from .frontend import script_source, style_source
 from .html import render_html
 from .overview import overview, reloads_data
@@ -18,35 +18,20 @@ from .view import make_view
 # The page stays below 5 MB: content past this is left out, and the page says so when asked for it.
 EMBEDDED_LIMIT = 4_400_000
 
-# Nothing may be fetched; scripts and styles are those of the file itself.
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+# Beside styles, scripts and images of the file itself; nothing may be fetched.
+_POLICY = "script-src 'unsafe-inline'; img-src data:"
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ margin: 0; padding: 12px; background: Canvas; color: CanvasText;
-  font-family: system-ui, sans-serif; }}
-@media (min-width: 1100px) {{ main .fc-panes {{ height: max(440px, calc(100vh - 190px)); }} }}
-{style}
-</style>
-</head>
-<body>
-<main></main>
+# As high as the window, where it is wide enough for the panes to lie side by side.
+_PANES = (
+    "@media (min-width: 1100px) { main .fc-panes { height: max(440px, calc(100vh - 190px)); } }\n"
+)
+_BODY = """<main></main>
 <noscript>{static}</noscript>
 <script type="application/json" class="fc-data">{data}</script>
 <script type="module">
 {script}
 {boot}
-</script>
-</body>
-</html>
-"""
+</script>"""
 
 # A model that answers from the page, with the few methods of AFM's that the front end uses.
 _BOOT = """
@@ -80,18 +65,16 @@ def render_page(report: Report) -> str:
         "stale": "",
     }
     missing = "This part was too large for the page; the explorer in the notebook has it."
-    return _PAGE.format(
-        policy=escape(_POLICY, quote=True),
-        title=escape(f"{inert(report.model)} - ipy_fastcompile"),
-        style=style_source(),
+    body = _BODY.format(
         static=render_html(report),
         data=_script_json({"state": state, "contents": embedded, "missing": missing}),
         script=script_source(),
         boot=_BOOT,
     )
+    return html_document(report.model, body, policy=_POLICY, style=_PANES + style_source())
 
 
-def write_page(report: Report, path: str | Path) -> None:
+def write_page(report: Report, path: str | os.PathLike[str]) -> None:
     """Write the page to ``path``; what was there before is replaced."""
     Path(path).write_text(render_page(report), "utf-8")
 

@@ -58,42 +58,54 @@ RULES = (
     # A reader of strangers' files imports nothing that a stranger could have a say in.
     Rule(
         ("foreign/",),
-        only=tuple(f"{PACKAGE}.{part}" for part in ("foreign", "artifact", "errors")),
+        only=tuple(
+            f"{PACKAGE}.{part}" for part in ("foreign", "artifact", "errors", "plain", "views")
+        ),
     ),
     Rule(
         ("foreign/",),
         ("pickle", "marshal", "shelve", "importlib", "runpy", "code", "ctypes", "subprocess"),
     ),
-    Rule(("records.py", "errors.py", "version.py"), only=()),
+    Rule(("errors.py", "plain.py", "version.py", "views.py"), only=()),
+    Rule(("records.py",), only=(f"{PACKAGE}.plain", f"{PACKAGE}.views")),
     Rule(
         ("show/",), ("torch", *(f"{PACKAGE}.{part}" for part in ("engine", "runtime", "notebook")))
     ),
 )
-# Public objects offer a view of themselves as a method (`compiled.explore()`, `report.to_html()`).
-# Only inside that method, so that nobody who does not ask for a view loads one.
+# A compiled model shows itself (`compiled.explore()`, `print(compiled)`), and only inside these
+# methods, so that nobody who does not ask for a view loads one. Records ask `views.py` by name.
 DOORS = {
     "engine/reloadable.py": (
         f"{PACKAGE}.show.explorer.Explorer",
         f"{PACKAGE}.show.text.render_text",
     ),
-    "records.py": (f"{PACKAGE}.show.html.render_page",),
-    "foreign/records.py": (
-        f"{PACKAGE}.show.foreign.foreign_html",
-        f"{PACKAGE}.show.foreign.foreign_page",
-        f"{PACKAGE}.show.foreign_report.as_report",
-        f"{PACKAGE}.show.explorer.Explorer",
-    ),
-    "foreign/compare.py": (
-        f"{PACKAGE}.show.foreign.comparison_html",
-        f"{PACKAGE}.show.foreign.comparison_page",
-    ),
 }
+# Who imports by a name that is computed: the tables of public names, commands and views, and those
+# who import what a user's model or an interrupted import was made of.
+BY_NAME = (
+    "__init__.py",
+    "__main__.py",
+    "views.py",
+    "interrupts.py",
+    "runtime/child.py",
+    "verification/recording.py",
+    "verification/reference.py",
+)
+# Files that import each other in a circle, until they are taken apart.
+KNOWN_CIRCLES = (
+    {"__init__.py", "notebook/magics.py"},
+    {"artifact/inspect.py", "artifact/summary.py"},
+    {"engine/again.py", "engine/reloadable.py"},
+    {"runtime/again.py", "runtime/load.py", "runtime/loaded.py"},
+)
 # The one room that knows private names of torch ...
 TORCH_COMPAT = "torch_compat/"
 # ... and what it may import only inside a function, so that the runtime can use the rest.
 HEAVY = ("torch._dynamo", "torch._inductor", "torch._functorch", "triton")
 # Where text becomes code: generated code in one place, and the user's own cell in the other.
 MAY_EXECUTE = ("runtime/bind.py", "notebook/scope.py")
+# In the place of a module's name that is not written in the source.
+COMPUTED = "a computed name"
 
 
 def imports(tree: ast.AST, name: str) -> list[tuple[int, str]]:
@@ -112,8 +124,9 @@ def imports(tree: ast.AST, name: str) -> list[tuple[int, str]]:
             called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
             called = node.func.id if isinstance(node.func, ast.Name) else called
             target = node.args[0]
-            if called in {"import_module", "__import__"} and isinstance(target, ast.Constant):
-                found.append((node.lineno, str(target.value)))
+            if called in {"import_module", "__import__"}:
+                is_written = isinstance(target, ast.Constant)
+                found.append((node.lineno, str(target.value) if is_written else COMPUTED))
     return found
 
 
@@ -159,7 +172,10 @@ def crossings(file: str, source: str) -> list[str]:
     at_the_top = {name for _, name in imports(ast.Module(top_level(tree), []), module)}
     for line, name in imports(tree, module):
         is_door = name in DOORS.get(file, ()) and name not in at_the_top
-        if not is_door and any(is_broken(rule, file, name) for rule in RULES):
+        if name == COMPUTED:
+            if file not in BY_NAME:
+                report(line, f"imports {name}")
+        elif not is_door and any(is_broken(rule, file, name) for rule in RULES):
             report(line, f"imports {name}")
         if not file.startswith(TORCH_COMPAT) and is_private_torch(name):
             report(line, f"imports {name}, private to torch")
@@ -177,6 +193,43 @@ def crossings(file: str, source: str) -> list[str]:
             if called in {"exec", "eval", "compile"} and called not in own:
                 report(node.lineno, f"calls {called}")
     return sorted(set(found))
+
+
+def home_of(name: str, known: frozenset[str]) -> str:
+    """The file that ``name``, a module or something in one, is of; empty for another package's."""
+    parts = name.split(".")
+    if parts[0] != PACKAGE:
+        return ""
+    for stop in range(len(parts), 0, -1):
+        path = "/".join(parts[1:stop])
+        for file in (f"{path}.py", f"{path}/__init__.py".lstrip("/")):
+            if file in known:
+                return file
+    return ""
+
+
+def circles(sources: dict[str, str]) -> list[set[str]]:
+    """The groups of files, of which each leads to each by imports; ``sources`` are their texts."""
+    known = frozenset(sources)
+    leads_to: dict[str, set[str]] = {}
+    for file, source in sources.items():
+        module = ".".join([PACKAGE, *file.removesuffix(".py").split("/")])
+        found = {home_of(name, known) for _, name in imports(ast.parse(source), module)}
+        leads_to[file] = found - {"", file}
+    reached = {file: reach(file, leads_to) for file in sources}
+    groups = [{b for b in reached[a] if a in reached[b]} for a in sources if a in reached[a]]
+    return [group for n, group in enumerate(groups) if group not in groups[:n]]
+
+
+def reach(start: str, leads_to: dict[str, set[str]]) -> set[str]:
+    """Every file at the end of one import or several, ``start`` itself only around a circle."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        new = leads_to[waiting.pop()] - found
+        found |= new
+        waiting += new
+    return found
 
 
 def top_level(tree: ast.Module) -> list[ast.stmt]:
@@ -227,6 +280,27 @@ def test_every_part_of_the_package_is_walked() -> None:
     }
 
 
+def test_no_files_import_each_other_in_a_circle() -> None:
+    sources = {file: (ROOT / file).read_text(encoding="utf-8") for file in files()}
+    assert [group for group in circles(sources) if group not in KNOWN_CIRCLES] == []
+
+
+def test_a_planted_circle_is_found() -> None:
+    sources = {
+        "__init__.py": "def f():\n    from .a import b",
+        "a.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .room.c import C",
+        "room/__init__.py": "",
+        "room/c.py": "def f():\n    from .. import a",
+        "room/d.py": "from ipy_fastcompile.room.c import C\nfrom . import e",
+        "room/e.py": "import torch\nimport ipy_fastcompile.room.f",
+        "room/f.py": "import importlib\nimportlib.import_module('ipy_fastcompile.room.d')",
+    }
+    assert circles(sources) == [
+        {"a.py", "room/c.py"},
+        {"room/d.py", "room/e.py", "room/f.py"},
+    ]
+
+
 PLANTED = [
     ("engine/calls/capture.py", "import IPython"),
     ("engine/calls/capture.py", "def f():\n    from IPython.display import display"),
@@ -252,7 +326,11 @@ PLANTED = [
     ("engine/pipeline.py", "from ..show.explorer import Explorer"),
     ("engine/pipeline.py", "def f():\n    from ..show.view import make_view"),
     ("records.py", "import torch"),
-    ("records.py", "from .show.html import render_page"),
+    ("records.py", "from .show.page import write_page"),
+    ("records.py", "def f():\n    from .show.page import write_page"),
+    ("plain.py", "from .records import Report"),
+    ("views.py", "from .show import page"),
+    ("cache/store.py", "from importlib import import_module\nimport_module(name)"),
     ("errors.py", "from .artifact import container"),
     ("show/view.py", "import torch"),
     ("show/view.py", "if True:\n    from ipy_fastcompile.engine import pipeline"),

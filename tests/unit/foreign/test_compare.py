@@ -9,7 +9,9 @@ import pytest
 
 import ipy_fastcompile as fc
 from ipy_fastcompile.artifact.compare import ArtifactComparison
-from ipy_fastcompile.foreign.compare import ForeignComparison, beside, compare
+from ipy_fastcompile.foreign.compare import compare
+from ipy_fastcompile.foreign.comparison import ForeignComparison
+from ipy_fastcompile.foreign.comparison_text import beside
 from ipy_fastcompile.foreign.ours import as_foreign
 
 pytestmark = pytest.mark.slow  # the samples are compiled

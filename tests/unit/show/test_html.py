@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from ipy_fastcompile.records import Report
-from ipy_fastcompile.show.html import ReportView, render_html
+from ipy_fastcompile.show.html import render_html
 from tests.unit.show.golden import check_golden
 from tests.unit.show.sample import sample_report
 
@@ -127,9 +127,3 @@ def test_size_does_not_grow_with_the_layers() -> None:
     small, large = (len(render_html(sample_report(n)).encode()) for n in (80, 320))
     assert small < 100_000
     assert large < 1.2 * small
-
-
-def test_a_view_has_both_forms(report: Report) -> None:
-    bundle = ReportView(report)._repr_mimebundle_(include=None, exclude=None)
-    assert set(bundle) == {"text/html", "text/plain"}
-    assert bundle["text/plain"] == str(ReportView(report))

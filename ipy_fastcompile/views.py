@@ -1,0 +1,31 @@
+"""A view that a public object offers of itself -> the function that draws it, found by name.
+
+Those who draw import the records; so a record that imported them would close a circle, and whoever
+reads a record would load a renderer. A method that shows its object asks here, when it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+# The method -> its function in this package; the object is the first argument.
+VIEWS = {
+    "Report.to_html": "show.page.write_page",
+    "ForeignArtifact.__str__": "foreign.text.render_text",
+    "ForeignArtifact.to_folder": "foreign.export.export",
+    "ForeignArtifact.to_html": "show.foreign.write_page",
+    "ForeignArtifact.explore": "show.foreign_report.explore",
+    "ForeignArtifact._repr_mimebundle_": "show.foreign.mime_bundle",
+    "ForeignComparison.__str__": "foreign.comparison_text.render_text",
+    "ForeignComparison.to_html": "show.foreign_comparison.write_page",
+    "ForeignComparison._repr_mimebundle_": "show.foreign_comparison.mime_bundle",
+}
+
+
+def view_of(method: str) -> Callable[..., Any]:
+    """The function behind ``method``, one of `VIEWS`; its file is imported now."""
+    home, _, name = VIEWS[method].rpartition(".")
+    function: Callable[..., Any] = getattr(import_module(f".{home}", __package__), name)
+    return function
