@@ -10,7 +10,7 @@ import json
 import os
 from dataclasses import dataclass
 
-from .plain import from_data, to_data
+from .data import from_data, to_data
 from .views import view_of
 
 # A size: an int, or an expression over symbolic sizes such as "seq" or "64*seq".

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 
-from ..plain import to_data
+from ..data import to_data
 from ..views import view_of
 from .records import ForeignArtifact
 

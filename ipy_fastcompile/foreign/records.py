@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from ..plain import to_data
+from ..data import to_data
 from ..views import view_of
 
 # What a text is, in the order in which texts are shown.

@@ -59,15 +59,15 @@ RULES = (
     Rule(
         ("foreign/",),
         only=tuple(
-            f"{PACKAGE}.{part}" for part in ("foreign", "artifact", "errors", "plain", "views")
+            f"{PACKAGE}.{part}" for part in ("foreign", "artifact", "errors", "data", "views")
         ),
     ),
     Rule(
         ("foreign/",),
         ("pickle", "marshal", "shelve", "importlib", "runpy", "code", "ctypes", "subprocess"),
     ),
-    Rule(("errors.py", "plain.py", "version.py", "views.py"), only=()),
-    Rule(("records.py",), only=(f"{PACKAGE}.plain", f"{PACKAGE}.views")),
+    Rule(("errors.py", "data.py", "version.py", "views.py"), only=()),
+    Rule(("records.py",), only=(f"{PACKAGE}.data", f"{PACKAGE}.views")),
     Rule(
         ("show/",), ("torch", *(f"{PACKAGE}.{part}" for part in ("engine", "runtime", "notebook")))
     ),
@@ -328,7 +328,7 @@ PLANTED = [
     ("records.py", "import torch"),
     ("records.py", "from .show.page import write_page"),
     ("records.py", "def f():\n    from .show.page import write_page"),
-    ("plain.py", "from .records import Report"),
+    ("data.py", "from .records import Report"),
     ("views.py", "from .show import page"),
     ("cache/store.py", "from importlib import import_module\nimport_module(name)"),
     ("errors.py", "from .artifact import container"),
