@@ -12,24 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .records import Progress, ReloadRecord, Report
+from .records import Progress, Report
 
 PATHS = ("native", "torch", "fx")
-
-CheckAgainstEager = Callable[..., Report]
-MeasureReloads = Callable[..., tuple[ReloadRecord, ...]]
-
-
-def _check_against_eager(*args: Any, **kwargs: Any) -> Report:
-    from .verification.compared import compared
-
-    return compared(*args, **kwargs)
-
-
-def _measure_reloads(*args: Any, **kwargs: Any) -> tuple[ReloadRecord, ...]:
-    from .runtime.fresh import measure_reloads
-
-    return measure_reloads(*args, **kwargs)
 
 
 def is_compared(report: Report) -> bool:
@@ -46,8 +31,6 @@ def measure(
     path: Path | None = None,
     runs: int = 3,
     progress: Callable[[Progress], None] | None = None,
-    check: CheckAgainstEager = _check_against_eager,
-    reload: MeasureReloads = _measure_reloads,
 ) -> Report:
     """Compare a compiled model with eager, and time its reload along every path.
 
@@ -63,14 +46,13 @@ def measure(
         Fresh processes for each reload path; the report holds medians.
     progress:
         Called with the stages "check" and "reload".
-    check, reload:
-        Stand-ins for `verification.compared.compared`, which is not asked where the report says
-        already how far the model is from eager, and for `measure_reloads`.
 
     Returns
     -------
     The report of ``compiled`` with ``max_error``, ``tolerance``, ``difference`` and ``reloads``.
     """
+    from .runtime.fresh import measure_reloads
+    from .verification.compared import compared
 
     def tell(stage: str, done: int, total: int, detail: str) -> None:
         if progress is not None:
@@ -83,11 +65,11 @@ def measure(
             compiled.save(measured)
         tell("check", 0, 1, "against eager")
         if not is_compared(compiled.report):
-            compiled.report = check(compiled, model, tuple(args), dict(kwargs or {}))
+            compiled.report = compared(compiled, model, tuple(args), dict(kwargs or {}))
         # One call, not one a path: it alternates the paths, so that a machine that gets slower or
         # faster meanwhile does it to all of them.
         tell("reload", 0, 1, f"{runs * len(PATHS)} fresh processes")
-        reloads = reload(measured, paths=PATHS, runs=runs)
+        reloads = measure_reloads(measured, paths=PATHS, runs=runs)
     report: Report = compiled.report
     artifact = report.artifact
     if path is None and artifact is not None:

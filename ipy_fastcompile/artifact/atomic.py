@@ -1,7 +1,7 @@
 """Bytes -> a file that is either the old one or the new one, never a third thing.
 
 Temporary file beside the target, fsync, rename over it, fsync of the directory (the recipe of
-git's and SQLite's journals). ``system`` is the seam through which a test replays a power loss.
+git's and SQLite's journals).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from ..errors import FastCompileError, SaveError, warn_user
 
@@ -25,27 +24,27 @@ def is_temporary(name: str) -> bool:
     return name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX)
 
 
-def write_atomically(path: str, data: bytes | memoryview, *, system: Any = os) -> None:
+def write_atomically(path: str, data: bytes | memoryview) -> None:
     """Put ``data`` at ``path`` in one step, readable by this user alone.
 
     Raises `SaveError` for every way the operating system can refuse; what was at ``path`` is then
     untouched. A directory that cannot be flushed only warns: the new file is in place and whole,
     though a power loss may still bring back the old one.
     """
-    with temporary_beside(path, system=system) as temporary:
-        descriptor = system.open(temporary, _CREATE | _BINARY, 0o600)
+    with temporary_beside(path) as temporary:
+        descriptor = os.open(temporary, _CREATE | _BINARY, 0o600)
         try:
             rest = memoryview(data)
             while rest:
-                rest = rest[system.write(descriptor, rest) :]
-            system.fsync(descriptor)
+                rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
         finally:
-            system.close(descriptor)
-    _flush_directory(path, system)
+            os.close(descriptor)
+    _flush_directory(path)
 
 
 @contextmanager
-def temporary_beside(path: str, *, system: Any = os) -> Iterator[str]:
+def temporary_beside(path: str) -> Iterator[str]:
     """A path to write a new file to, which then takes the place of ``path``.
 
     Nothing stays behind when the body or the rename fails or is interrupted. Raises `SaveError`
@@ -61,9 +60,9 @@ def temporary_beside(path: str, *, system: Any = os) -> Iterator[str]:
         # is removed by name whatever happened; the name is random, it can be no other file.
         try:
             yield temporary
-            system.replace(temporary, path)
+            os.replace(temporary, path)
         except BaseException:
-            _remove(temporary, system)
+            _remove(temporary)
             raise
     except FastCompileError:
         raise  # some are OSErrors themselves
@@ -74,15 +73,15 @@ def temporary_beside(path: str, *, system: Any = os) -> Iterator[str]:
         ) from error
 
 
-def _flush_directory(path: str, system: Any) -> None:
+def _flush_directory(path: str) -> None:
     if os.name != "posix":
         return  # directories cannot be opened there, and the rename is already durable
     try:
-        descriptor = system.open(os.path.split(path)[0] or os.curdir, os.O_RDONLY)
+        descriptor = os.open(os.path.split(path)[0] or os.curdir, os.O_RDONLY)
         try:
-            system.fsync(descriptor)
+            os.fsync(descriptor)
         finally:
-            system.close(descriptor)
+            os.close(descriptor)
     except OSError as error:
         warn_user(
             f"{path} is saved, but its directory could not be flushed to disk "
@@ -90,9 +89,9 @@ def _flush_directory(path: str, system: Any) -> None:
         )
 
 
-def _remove(temporary: str, system: Any) -> None:
+def _remove(temporary: str) -> None:
     try:
-        system.unlink(temporary)
+        os.unlink(temporary)
     except FileNotFoundError:
         pass  # the failure came before it was created, or after it was renamed
     except OSError as error:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ipy_fastcompile.artifact import atomic
 from ipy_fastcompile.artifact.atomic import write_atomically
 from ipy_fastcompile.errors import SaveError
 
@@ -21,10 +22,13 @@ TARGET = "/disk/a.fastcompile"
 
 
 class Disk:
-    """Stands in for `os`; remembers after every operation what a power loss could leave."""
+    """Stands in for `os`; remembers after every operation what a power loss could leave.
 
-    def __init__(self, *, flushes: bool = True) -> None:
-        self.flushes = flushes
+    What touches no disk is that of `os` itself.
+    """
+
+    def __init__(self) -> None:
+        self.flushes = True
         self.data: dict[int, bytes] = {0: OLD}  # inode -> content as programs see it
         self.safe: dict[int, bytes] = {0: OLD}  # inode -> content that was flushed
         self.names: dict[str, int] = {TARGET: 0}
@@ -32,6 +36,10 @@ class Disk:
         self.safe_names: dict[str, int] = {TARGET: 0}
         self.open_files: dict[int, int | str] = {}
         self.crashes: list[bytes | None] = []
+
+    def __getattr__(self, name: str) -> object:
+        assert name in {"O_RDONLY", "curdir", "fsencode", "name", "path", "sep", "urandom"}, name
+        return getattr(os, name)
 
     def open(self, path: str, flags: int, mode: int = 0) -> int:
         descriptor = len(self.open_files) + 3
@@ -99,31 +107,35 @@ class Disk:
             yield self.data[inode][: len(self.safe[inode]) + 1]
 
 
-def test_after_a_power_loss_the_target_is_the_old_or_the_new_one() -> None:
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     disk = Disk()
-    write_atomically(TARGET, NEW, system=disk)
+    monkeypatch.setattr(atomic, "os", disk)
+    return disk
+
+
+def test_after_a_power_loss_the_target_is_the_old_or_the_new_one(disk: Disk) -> None:
+    write_atomically(TARGET, NEW)
     assert set(disk.crashes) == {OLD, NEW}
     assert list(disk._left_behind()) == [NEW] * 3  # once it returns, the new one for good
     assert set(disk.names) == {TARGET}
 
 
-def test_without_flushes_the_model_sees_a_third_thing() -> None:
-    disk = Disk(flushes=False)
-    write_atomically(TARGET, NEW, system=disk)
+def test_without_flushes_the_model_sees_a_third_thing(disk: Disk) -> None:
+    disk.flushes = False
+    write_atomically(TARGET, NEW)
     assert b"" in disk.crashes
 
 
 @pytest.mark.parametrize("operation", ["open", "write", "fsync", "close", "replace"])
 def test_a_refusal_leaves_the_old_one_in_every_state(
-    operation: str, monkeypatch: pytest.MonkeyPatch
+    operation: str, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk = Disk()
-
     def refuse(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(disk, operation, refuse)
     with pytest.raises(SaveError, match="Input/output error"):
-        write_atomically(TARGET, NEW, system=disk)
+        write_atomically(TARGET, NEW)
     assert set(disk.crashes) <= {OLD}
     assert set(disk.names) == {TARGET}

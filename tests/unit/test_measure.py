@@ -8,6 +8,8 @@ import pytest
 
 from ipy_fastcompile.measure import PATHS, measure
 from ipy_fastcompile.records import ArtifactRecord, Progress, ReloadRecord, Report
+from ipy_fastcompile.runtime import fresh
+from ipy_fastcompile.verification import compared
 from tests.unit.show.sample import sample_report
 
 
@@ -31,8 +33,10 @@ def asked() -> dict[str, Any]:
     return {}
 
 
-@pytest.fixture
-def fakes(asked: dict[str, Any]) -> dict[str, Any]:
+@pytest.fixture(autouse=True)
+def _quick(asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is called in eager, and no process is started."""
+
     def check(compiled: Any, model: Any, args: Any, kwargs: Any) -> Report:
         asked["check"] = (model, args, kwargs)
         return replace(compiled.report, max_error=2.5e-7, tolerance="1e-3")
@@ -42,16 +46,15 @@ def fakes(asked: dict[str, Any]) -> dict[str, Any]:
         asked["file"] = path
         return RELOADS
 
-    return {"check": check, "reload": reload}
+    monkeypatch.setattr(compared, "compared", check)
+    monkeypatch.setattr(fresh, "measure_reloads", reload)
 
 
-def test_the_report_gets_the_error_and_the_reloads(
-    asked: dict[str, Any], fakes: dict[str, Any], tmp_path: Path
-) -> None:
+def test_the_report_gets_the_error_and_the_reloads(asked: dict[str, Any], tmp_path: Path) -> None:
     compiled = Compiled()
     path = tmp_path / "a.fastcompile"
     compiled.save(path)
-    report = measure(compiled, "model", [1], {"y": 2}, path=path, runs=2, **fakes)
+    report = measure(compiled, "model", [1], {"y": 2}, path=path, runs=2)
     assert (report.max_error, report.reloads) == (2.5e-7, RELOADS)
     assert asked["check"] == ("model", (1,), {"y": 2})
     assert asked["reload"] == (b"artifact", ("native", "torch", "fx"), 2)
@@ -59,27 +62,26 @@ def test_the_report_gets_the_error_and_the_reloads(
     assert path.exists()
 
 
-def test_without_a_path_a_copy_is_measured_and_removed(
-    asked: dict[str, Any], fakes: dict[str, Any]
-) -> None:
-    report = measure(Compiled(), "model", **fakes)
+def test_without_a_path_a_copy_is_measured_and_removed(asked: dict[str, Any]) -> None:
+    report = measure(Compiled(), "model")
     assert not asked["file"].parent.exists()
     assert report.artifact is not None
     assert (report.artifact.path, report.artifact.size) == ("(not saved)", 8)
 
 
-def test_progress_is_told(fakes: dict[str, Any]) -> None:
+def test_progress_is_told() -> None:
     told: list[Progress] = []
-    measure(Compiled(), "model", runs=2, progress=told.append, **fakes)
+    measure(Compiled(), "model", runs=2, progress=told.append)
     assert [(p.stage, p.detail) for p in told] == [
         ("check", "against eager"),
         ("reload", "6 fresh processes"),
     ]
 
 
-def test_an_error_of_the_check_is_not_swallowed(fakes: dict[str, Any]) -> None:
-    def check(*args: Any, **kwargs: Any) -> float:
+def test_an_error_of_the_check_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(*args: Any) -> Report:
         raise ZeroDivisionError
 
+    monkeypatch.setattr(compared, "compared", check)
     with pytest.raises(ZeroDivisionError):
-        measure(Compiled(), "model", check=check, reload=fakes["reload"])
+        measure(Compiled(), "model")
