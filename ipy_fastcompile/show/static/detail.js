@@ -59,7 +59,7 @@ export function makeDetail(ctx) {
     }
     if (tab === "fx") return makeCode(ctx, { document: `fx:${graph}`, label: "FX graph", note: twinNote(submodule, graph) });
     if (tab === "io") return makeValues(ctx, submodule);
-    if (tab === "source") return makeSource(ctx, submodule, graph);
+    if (tab === "source") return makeSource(ctx, graph);
     if (kernel < 0) {
       const lines = button("Show its lines", () => store.change({ tab: "code" }));
       const refused = data.submodules.refused[submodule];
@@ -204,11 +204,10 @@ function makeValues(ctx, submodule) {
 /**
  * The user's lines that this submodule was made from.
  * @param {import("./explorer.js").Context} ctx
- * @param {number} submodule
  * @param {number} graph
  * @returns {Part}
  */
-function makeSource(ctx, submodule, graph) {
+function makeSource(ctx, graph) {
   const slot = makeSlot(ctx, "source lines");
   /** @type {Map<number, HTMLElement>} */
   let lines = new Map();

@@ -203,7 +203,7 @@ export function makeMiddle(ctx) {
   function mark() {
     const { view, submodule, node, source } = store.get();
     if (view === "split") {
-      const at = items?.first.findLast?.((first) => first <= submodule) ?? -1;
+      const at = items?.first.filter((first) => first <= submodule).at(-1) ?? -1;
       picture?.mark(submodule < 0 ? -1 : at, (first) => ctx.isEcho(first));
     } else {
       const graph = ctx.host.peek(`graph:${graphOf()}`);
