@@ -161,6 +161,17 @@ class HalfImported(FastCompileError, ImportError):
     """A library is in this process only in part, since something interrupted its import."""
 
 
+# --- processes -----------------------------------------------------------------------------------
+
+
+class ChildError(FastCompileError, RuntimeError):
+    """A process that was asked something ended without an answer, or could not be started."""
+
+
+class ChildTimeout(ChildError, TimeoutError):
+    """A process that was asked something was not done in time, and was ended."""
+
+
 # --- bench ---------------------------------------------------------------------------------------
 
 

@@ -7,11 +7,11 @@ that register ops are imported because the parent names them, not on the artifac
 from __future__ import annotations
 
 import gc
-import json
 import sys
-from collections.abc import Callable
 from time import perf_counter
 from typing import Any
+
+from ..children.answer import answer
 
 
 def main(request: dict[str, Any]) -> dict[str, Any]:
@@ -87,15 +87,6 @@ def _steady_call(function: Any, leaves: Any, torch: Any) -> float:
         _wait(torch)
         seconds.append(perf_counter() - started)
     return statistics.median(seconds)
-
-
-def answer(main: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Print what ``main`` makes of the request in ``argv``, or its error, as a line of JSON."""
-    try:
-        result = main(json.loads(sys.argv[1]))
-    except Exception as error:  # noqa: BLE001 - the parent shows it, whatever it is
-        result = {"error": f"{type(error).__name__}: {str(error).strip()[:600]}"}
-    sys.stdout.write(f"{json.dumps(result)}\n")
 
 
 if __name__ == "__main__":

@@ -6,16 +6,16 @@ neither the model's class nor its weights; numbers are checked elsewhere, with t
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..artifact import open_artifact
+from ..children.ask import ask
+from ..children.environment import child_environment
+from ..errors import ChildError
 from ..records import ReloadRecord
 
 NOTE = "in fresh processes, with tensors made from the manifest's parameter specifications"
@@ -73,42 +73,15 @@ def run_child(
     """One fresh process: the steps of its load in seconds, or ``{"error": ...}``."""
     request = {"path": os.fspath(path), "via": via, "trust": trust, "modules": list(modules)}
     with tempfile.TemporaryDirectory(prefix="ipy_fastcompile_") as empty:
-        environment = child_environment(empty if shipped else None)
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "ipy_fastcompile.runtime.child", json.dumps(request)],
-                capture_output=True,
-                text=True,
-                env=environment,
+            return ask(
+                ["-m", "ipy_fastcompile.runtime.child"],
+                request,
+                environment=child_environment(empty if shipped else None),
                 timeout=_TIMEOUT_SECONDS,
-                check=False,
             )
-        except subprocess.TimeoutExpired:
-            return {"error": f"The process was not done after {_TIMEOUT_SECONDS:g} s."}
-        except OSError as error:
-            return {"error": f"No process could be started: {error}."}
-    for line in reversed(done.stdout.splitlines()):
-        if line.startswith("{"):
-            result: dict[str, Any] = json.loads(line)
-            return result
-    said = done.stderr.strip().splitlines()
-    return {"error": said[-1] if said else f"The process ended with code {done.returncode}."}
-
-
-def child_environment(empty_directory: str | None) -> dict[str, str]:
-    """This process's environment, with our package importable; bare when a directory is given."""
-    environment = dict(os.environ)
-    package_root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    environment["PYTHONPATH"] = os.pathsep.join(
-        [package_root, *filter(None, [environment.get("PYTHONPATH", "")])]
-    )
-    if empty_directory is not None:
-        environment |= {
-            "PATH": "",
-            "CXX": "/nonexistent",
-            "TORCHINDUCTOR_CACHE_DIR": empty_directory,
-        }
-    return environment
+        except ChildError as error:
+            return {"error": f"The process {error.brief}"}
 
 
 def _record(

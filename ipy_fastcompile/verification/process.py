@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +9,9 @@ from typing import Any
 
 import torch
 
-from ..runtime.fresh import child_environment
+from ..children.ask import ask
+from ..children.environment import child_environment
+from ..errors import ChildError, ChildTimeout
 
 
 @dataclass(frozen=True)
@@ -82,22 +81,11 @@ class Attempts:
         self._count += 1
         empty = Path(self._folder) / f"empty_{self._count}"
         empty.mkdir()
+        # Threads that wait for work by spinning make every call crawl on a busy machine.
+        environment = {"OMP_WAIT_POLICY": "passive", **child_environment(str(empty))}
+        request = {**self._request, "runs": runs}
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", module, json.dumps({**self._request, "runs": runs})],
-                capture_output=True,
-                text=True,
-                # Threads that wait for work by spinning make every call crawl on a busy machine.
-                env={"OMP_WAIT_POLICY": "passive", **child_environment(str(empty))},
-                timeout=self._timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return {"error": f"it was not done after {self._timeout:g} s"}
-        for line in reversed(done.stdout.splitlines()):
-            if line.startswith("{"):
-                answer: dict[str, Any] = json.loads(line)
-                return answer
-        self.crashed = True
-        said = done.stderr.strip().splitlines()
-        return {"error": said[-1] if said else f"the process ended with code {done.returncode}"}
+            return ask(["-m", module], request, environment=environment, timeout=self._timeout)
+        except ChildError as error:
+            self.crashed |= not isinstance(error, ChildTimeout)
+            return {"error": f"the process {error.brief}"}

@@ -16,8 +16,8 @@ from safetensors.torch import load as load_tensors
 
 from ..artifact import OpenArtifact, open_artifact
 from ..artifact.schema import Program, read_program
+from ..children.answer import answer
 from ..runtime import bind
-from ..runtime.child import answer
 from ..runtime.inputs import example_inputs
 from ..runtime.load import Parts, load_parts
 from ..runtime.parameters import Source, find_parameters, tensors_for

@@ -16,7 +16,7 @@ from torch.fx import GraphModule, Interpreter, Node
 from ..artifact import open_artifact
 from ..artifact.schema import Program, read_program
 from ..artifact.squeeze import unsqueeze
-from ..runtime.child import answer
+from ..children.answer import answer
 from ..torch_compat import stored_graphs
 from .recording import copied, made_up_inputs, made_up_parameters
 from .tolerance import END_TO_END, compare

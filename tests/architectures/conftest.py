@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ipy_fastcompile.runtime.fresh import child_environment
+from ipy_fastcompile.children.environment import child_environment
 from tests.architectures.zoo import BUILDERS
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
-from tests.benchmarks.children import error_text
+from ipy_fastcompile.children.answer import error_text
 from tests.benchmarks.families import Spec, build
 
 

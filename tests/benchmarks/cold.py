@@ -11,7 +11,7 @@ import sys
 from time import perf_counter
 from typing import Any
 
-from tests.benchmarks.children import error_text
+from ipy_fastcompile.children.answer import error_text
 from tests.benchmarks.families import Case, Spec, build
 
 

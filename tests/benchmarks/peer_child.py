@@ -13,8 +13,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from ipy_fastcompile.children.answer import error_text
 from tests.benchmarks.calls import steady, wait
-from tests.benchmarks.children import error_text
 from tests.benchmarks.families import Case, Spec, build
 
 Call = Callable[[Any], Any]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.children import error_text
+from ipy_fastcompile.children.answer import error_text
 from tests.benchmarks.families import Spec, build
 from tests.benchmarks.run import Run
 from tests.benchmarks.table import Sayings, Table, seconds

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import ipy_fastcompile as fc
-from ipy_fastcompile.runtime.fresh import child_environment
+from ipy_fastcompile.children.environment import child_environment
 from tests.property.tensor_changes import CHANGES, MADE, Mixed
 
 pytestmark = pytest.mark.slow

@@ -55,6 +55,11 @@ RULES = (
         ("artifact/",),
         only=tuple(f"{PACKAGE}.{part}" for part in ("artifact", "records", "errors", "version")),
     ),
+    # Who waits for a process keeps none of what it may load.
+    Rule(
+        ("children/",),
+        only=tuple(f"{PACKAGE}.{part}" for part in ("children", "errors", "interrupts")),
+    ),
     # A reader of strangers' files imports nothing that a stranger could have a say in.
     Rule(
         ("foreign/",),
@@ -270,6 +275,7 @@ def test_every_part_of_the_package_is_walked() -> None:
     assert {name.split("/")[0] for name in files() if "/" in name} == {
         "artifact",
         "cache",
+        "children",
         "engine",
         "foreign",
         "notebook",
@@ -316,6 +322,8 @@ PLANTED = [
     ("artifact/container.py", "import torch"),
     ("artifact/container.py", "import numpy as np"),
     ("artifact/container.py", "from ..runtime.load import load"),
+    ("children/ask.py", "import torch"),
+    ("children/ask.py", "from ..runtime.fresh import run_child"),
     ("foreign/unpickle.py", "import torch"),
     ("foreign/unpickle.py", "def f():\n    import numpy"),
     ("foreign/unpickle.py", "from ..records import Report"),

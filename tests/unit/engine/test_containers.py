@@ -18,8 +18,8 @@ from torch.utils import _pytree
 import ipy_fastcompile as fc
 from ipy_fastcompile import errors
 from ipy_fastcompile.cache.key.call import make_key
+from ipy_fastcompile.children.environment import child_environment
 from ipy_fastcompile.engine.calls.capture import capture
-from ipy_fastcompile.runtime.fresh import child_environment
 from ipy_fastcompile.verification.check import largest_difference
 
 from . import nested_types

@@ -1,0 +1,1 @@
+"""A request -> a process of its own -> its answer; nothing that it started is left over."""
