@@ -28,7 +28,7 @@ from .machine import (
     stamp_text,
 )
 from .structure import describe_tree, name_tensors, named_tensors
-from .values import describe, tensor_text
+from .tensors import tensor_text
 from .walk import Walk
 
 UNCOVERED = "uncovered"
@@ -74,17 +74,17 @@ def make_key(
         with walk.component("structure"):
             describe_tree(walk, tree)
     with walk.component("call"):
-        describe(walk, "the model", model)
+        walk.describe("the model", model)
     with walk.component("inputs"):
         _describe_inputs(walk, tuple(args), kwargs)
     with walk.component("dynamic"):
         for name, wanted in sorted((dynamic or {}).items()):
-            describe(walk, name, wanted)
+            walk.describe(name, wanted)
     with walk.component("split_at"):
-        describe(walk, "split_at", split_at)
+        walk.describe("split_at", split_at)
     with walk.component("sizes"):
         for name, values in sorted((sizes or {}).items()):
-            describe(walk, name, list(values))
+            walk.describe(name, list(values))
     with walk.component("flags"):
         describe_flags(walk)
     with walk.component("inductor config"):
@@ -132,7 +132,7 @@ def _describe_inputs(walk: Walk, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     for path, leaf in zip(found.paths, found.leaves, strict=True):
         name = f"args{path[3:]}" if path.startswith("[0]") else f"kwargs{path[3:]}"
         if not isinstance(leaf, torch.Tensor):
-            describe(walk, name, leaf)
+            walk.describe(name, leaf)
             continue
         if type(leaf) not in (torch.Tensor, torch.nn.Parameter):
             walk.miss(name, f"it is a tensor of class {type(leaf).__name__}")

@@ -19,7 +19,7 @@ from ...artifact import limits
 from ...runtime.machine import machine_stamp
 from ...torch_compat import process_flags
 from ...version import __version__
-from .values import Walker, describe
+from .walker import Walker
 
 # Environment variables that torch, Inductor, Triton, OpenMP and the C++ compiler listen to ...
 _PREFIXES = (
@@ -105,7 +105,7 @@ def environment_text(names: Iterable[str] = ()) -> str:
 def describe_flags(walker: Walker) -> None:
     """What `torch.set_...` and its kind change for the whole process."""
     for name, value in process_flags.global_flags().items():
-        describe(walker, name, value)
+        walker.describe(name, value)
     context = decimal.getcontext()
     numbers = (context.prec, context.rounding, context.Emin, context.Emax, context.clamp)
     traps = sorted(kind.__name__ for kind, is_on in context.traps.items() if is_on)
@@ -120,7 +120,7 @@ def describe_configuration(walker: Walker, modules: Iterable[str]) -> None:
     """What these configuration modules say other than by default, in this environment."""
     for module in modules:
         for name, value in sorted(process_flags.changed_configuration(module).items()):
-            describe(walker, f"{module.removeprefix('torch.')}.{name}", value)
+            walker.describe(f"{module.removeprefix('torch.')}.{name}", value)
 
 
 def _version(distribution: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins
 import sys
 import types
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -16,7 +16,7 @@ from ...torch_compat import ops
 from . import home, judge, pure
 from .chains import Chain, Uses, nested, read_uses
 from .environment import ENVIRONMENT, variables
-from .values import Walker
+from .walker import Follower
 
 ABSENT = object()
 _FIXED = (int, float, complex, bool, str, bytes, type(None), torch.dtype)
@@ -24,33 +24,6 @@ _SHOWS = frozenset({"write", "flush", "writelines"})
 # What a `__hash__` may use: nothing but a dict or a set asks it, and the order of sets is not
 # covered. Whoever asks it by name is not covered either.
 _HASHES = (hash, id)
-
-
-class Follower(Walker, Protocol):
-    """What this needs of the walk."""
-
-    environment: set[str]
-
-    def take(self, module: types.ModuleType, name: str, value: Any) -> None:
-        """Describe what a module of the user's or of a package has under a name."""
-
-    def take_foreign(self, path: str, value: Any) -> None:
-        """Describe what somebody put into a library, or data of a library."""
-
-    def use(self, names: Chain) -> None:
-        """The user's code takes these attributes of an object."""
-
-    def count(self, module: types.ModuleType) -> None:
-        """Put the version of the package of a module into the key."""
-
-    def hold(self, module: types.ModuleType) -> None:
-        """A module is used as a value: any of its names may be meant."""
-
-    def ask(self, name: str, function: Any) -> None:
-        """Put the answer of a function into the key."""
-
-    def absent(self, module: str, path: str, *, is_user: bool) -> None:
-        """A module that is not imported is mentioned."""
 
 
 def look_at(

@@ -13,7 +13,9 @@ import torch
 from torch import nn
 
 from ...torch_compat import inductor, tensor_kinds
-from .values import Walker, class_name, describe, tensor_text
+from .names import class_name
+from .tensors import tensor_text
+from .walker import Walker
 from .words import word_set
 
 # What `nn.Module` keeps in every instance: children and tensors are described apart, and hooks by
@@ -49,10 +51,10 @@ def describe_tree(walker: Walker, root: nn.Module, path: str = "model") -> None:
         for attribute, value in sorted(vars(module).items()):
             if attribute in _HOOKS:
                 if value:
-                    describe(walker, f"{name}.{attribute}", list(value.values()))
+                    walker.describe(f"{name}.{attribute}", list(value.values()))
             elif attribute not in _LEFT_OUT and not (attribute == _ALWAYS_NONE and value is None):
                 with walker.attribute(attribute):
-                    describe(walker, f"{name}.{attribute}", value)
+                    walker.describe(f"{name}.{attribute}", value)
         children = vars(module)["_modules"]
         order = [
             child if value is not None else f"{child} (none)" for child, value in children.items()
@@ -81,7 +83,7 @@ def name_tensors(walker: Walker, root: nn.Module, path: str = "model") -> None:
         walker.line(name, f"{kind} {tensor_text(tensor)}{note}")
         for attribute, value in sorted(vars(tensor).items()):
             if attribute not in inductor.MARKS_OF_TORCH_COMPILE:
-                describe(walker, f"{name}.{attribute}", value)
+                walker.describe(f"{name}.{attribute}", value)
 
 
 def describe_module(walker: Walker, path: str, module: nn.Module, depth: int) -> None:
@@ -91,7 +93,7 @@ def describe_module(walker: Walker, path: str, module: nn.Module, depth: int) ->
         if tensor is None:
             walker.line(name, f"{kind} None")
         else:
-            describe(walker, name, tensor, depth + 1)
+            walker.describe(name, tensor, depth + 1)
 
 
 def named_modules(root: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:

@@ -17,7 +17,7 @@ from .chains import Chain, read_uses
 from .environment import ENVIRONMENT
 from .judge import is_pure, is_whole, not_known
 from .pure import TELLTALE
-from .values import Walker
+from .walker import Walker
 
 
 def describe_unimported(walker: Walker, name: str, path: str) -> None:

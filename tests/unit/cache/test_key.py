@@ -26,7 +26,6 @@ from torch import nn
 from ipy_fastcompile.cache.changes import Change, diff_components
 from ipy_fastcompile.cache.key import machine as key_machine, package as key_package
 from ipy_fastcompile.cache.key.call import make_key
-from ipy_fastcompile.cache.key.values import describe
 from ipy_fastcompile.cache.key.walk import Walk
 from ipy_fastcompile.torch_compat import process_flags
 from tests.unit.cache.key_project import Project, inputs, open_project, replaced
@@ -611,7 +610,7 @@ def test_an_object_that_can_be_a_key_of_a_dict_is_covered(kind: Any) -> None:
 def _in_a_package(table: dict[str, Any]) -> dict[str, str]:
     walk = Walk()
     with walk.component("package:some"), walk.binding("TABLE"):
-        describe(walk, "some.TABLE", table)
+        walk.describe("some.TABLE", table)
     return walk.components()
 
 
