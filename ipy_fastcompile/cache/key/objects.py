@@ -12,9 +12,13 @@ from .home import LIBRARY, USER, home_of_class
 from .judge import identity, is_judged
 from .names import class_name
 from .walker import Walker
+from .words import word_set
 
-# What libraries leave on objects that is of this process alone: addresses, and hashes of them.
-VOLATILE = frozenset({"__dynamo_disable", "_original_object_hash", "_torchdynamo_wrapper_id"})
+# What libraries leave on objects that is of this process alone: addresses, hashes of them, what
+# `torch.compile` notes when what it wraps is called, and what it derives from its options.
+VOLATILE = word_set(
+    "__dynamo_disable _box _original_object_hash _torchdynamo_wrapper_id enter_exit_hooks"
+)
 _TEXTS = ("__repr__", "__str__", "__format__")
 
 

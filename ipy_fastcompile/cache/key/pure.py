@@ -15,6 +15,7 @@ BUILTINS = word_set(
     issubclass iter len list locals map max min next object oct ord pow print property range
     reversed round set setattr slice sorted staticmethod str sum super tuple type vars zip
     Ellipsis False None NotImplemented True __build_class__ __debug__ __name__ __doc__
+    NoneType NotImplementedType builtin_function_or_method ellipsis mappingproxy
     """
 )
 
@@ -124,7 +125,7 @@ TORCH_NAMES = word_set(
     is_autocast_enabled get_autocast_dtype is_autocast_cache_enabled is_autocast_cpu_enabled
     get_autocast_gpu_dtype get_autocast_cpu_dtype is_deterministic_algorithms_warn_only_enabled
     are_deterministic_algorithms_enabled get_default_dtype get_default_device get_num_threads
-    get_float32_matmul_precision get_deterministic_debug_mode
+    get_float32_matmul_precision get_deterministic_debug_mode get_compiler_config
     _get_privateuse1_backend_name parse_schema _unwrap_if_dead classproperty
     RecursiveScriptModule ScriptModule ScriptFunction
     StreamObjType _LinAlgError

@@ -14,6 +14,7 @@ from torch import nn
 
 from ...torch_compat import inductor, tensor_kinds
 from .names import class_name
+from .objects import VOLATILE
 from .tensors import tensor_text
 from .walker import Walker
 from .words import word_set
@@ -22,7 +23,7 @@ from .words import word_set
 # their values, since their keys count the hooks of the whole process.
 _CHILDREN = frozenset({"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"})
 # A model stays what it is when `torch.compile` has run it, for comparison.
-_LEFT_OUT = _CHILDREN | inductor.MARKS_OF_TORCH_COMPILE
+_LEFT_OUT = _CHILDREN | inductor.MARKS_OF_TORCH_COMPILE | VOLATILE
 _HOOKS = word_set(
     """
     _backward_pre_hooks _backward_hooks _forward_hooks _forward_hooks_with_kwargs
