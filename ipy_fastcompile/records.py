@@ -153,7 +153,7 @@ class LineRecord:
     """What one line of the execution code does. Bytes are at the example sizes."""
 
     line: int  # from 1
-    kind: str  # "call" | "del" | "return" | "check" | "inline" | "other"
+    kind: str  # "call" | "del" | "return" | "check" | "inline" | "size" | "rest" | "other"
     submodule: int | None = None
     node: str = ""
     source: Source | None = None

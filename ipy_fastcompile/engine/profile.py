@@ -41,7 +41,7 @@ def profile_call(
         if kind == "buffer"
     ]
     sizes = _sizes(lowered, function, leaves)
-    marked = [line.line for line in code.lines if _is_timed(line, code.text)]
+    marked = [line.line for line in code.lines if _is_timed(line)]
     try:
         times = measure_lines(code.text, marked, function.parts, leaves, runs=runs)
         cuda = any(isinstance(x, torch.Tensor) and x.is_cuda for x in leaves)
@@ -67,12 +67,9 @@ def _sizes(lowered: Lowered, function: LoadedFunction, leaves: Sequence[Any]) ->
     return {symbol.name: int(size) for symbol, size in zip(symbols, found, strict=True)}
 
 
-def _is_timed(line: CodeLine, text: str) -> bool:
+def _is_timed(line: CodeLine) -> bool:
     """Single statements of functions; not a loop's head, nor what only returns."""
-    if line.kind not in ("call", "del", "check", "inline") and not line.node:
-        return False
-    statement = text.splitlines()[line.line - 1].partition("  # ")[0]
-    return not statement.endswith(":")
+    return line.kind in ("call", "del", "check", "inline", "size")
 
 
 def _with_times(

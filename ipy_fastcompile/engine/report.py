@@ -265,10 +265,11 @@ def _lines(code: ExecutionCode, alive: Liveness) -> tuple[LineRecord, ...]:
 
 
 def _spans(lines: Sequence[LineRecord]) -> dict[int, tuple[int, int]]:
-    """First and last line of each submodule's call."""
+    """First and last line of each submodule's call; lines of the function it calls are none."""
     spans: dict[int, tuple[int, int]] = {}
     for line in lines:
-        if line.submodule is not None and line.kind in ("call", "del"):
-            first, _ = spans.get(line.submodule, (line.line, line.line))
-            spans[line.submodule] = (first, line.line)
+        if line.submodule is not None and line.kind == "call":
+            spans[line.submodule] = (line.line, line.line)
+        elif line.submodule in spans and line.kind in ("rest", "del"):
+            spans[line.submodule] = (spans[line.submodule][0], line.line)
     return spans

@@ -43,8 +43,11 @@ def _generated_frames(error: BaseException) -> Iterator[tuple[str, int]]:
 
 def _submodule(filename: str, line: int) -> str:
     """``, in submod_2: model.layers.0 (start)``: the comment above a call says it."""
-    above = linecache.getline(filename, line - 1).strip()
-    return f", in {above[2:]}" if above.startswith("# submod_") else ""
+    above = ""
+    while line > 1 and not above.startswith(("# submod_", "def ")):
+        line -= 1
+        above = linecache.getline(filename, line).strip()
+    return f", in {above[2:]}" if above.startswith("#") else ""
 
 
 def _user_line(filename: str, line: int) -> str:

@@ -7,6 +7,7 @@ itself: how much is measured in the same process, and subtracted.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import itertools
 import json
@@ -58,7 +59,7 @@ def measure_lines(
     text:
         The execution code.
     marked:
-        The numbers of the lines to time, from 1: single statements inside functions.
+        The lines to time, from 1: the first ones of single statements inside functions.
     parts:
         What it is bound to.
     leaves:
@@ -84,20 +85,22 @@ def measure_lines(
 
 
 def add_marks(text: str, marked: Sequence[int]) -> str:
-    """The text with ``mark(line)`` after each of these lines, and at the start of each function."""
+    """The text with ``mark(line)`` after the statement at each line, and first in each function."""
     wanted = set(marked)
+    before: dict[int, str] = {}  # line -> the mark that goes above it
+    after: dict[int, str] = {}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and node.name != "bind":
+            has_docstring = ast.get_docstring(node, clean=False) is not None
+            first = node.body[1 if has_docstring else 0]
+            before[first.lineno] = f"{' ' * first.col_offset}mark({node.lineno})"
+        elif isinstance(node, ast.stmt) and node.lineno in wanted:
+            after[node.end_lineno or node.lineno] = f"{' ' * node.col_offset}mark({node.lineno})"
     found = []
-    start = 0  # the line of a function whose first mark is due, after its docstring
     for number, line in enumerate(text.splitlines(), start=1):
-        indent = line[: len(line) - len(line.lstrip())]
-        if start and not line.lstrip().startswith('"""'):
-            found.append(f"{indent}mark({start})")
-            start = 0
+        found += [mark for mark in (before.get(number),) if mark]
         found.append(line)
-        if line.lstrip().startswith("def ") and not line.startswith("def bind("):
-            start = number
-        elif number in wanted:
-            found.append(f"{indent}mark({number})")
+        found += [mark for mark in (after.get(number),) if mark]
     return "\n".join(found) + "\n"
 
 

@@ -222,7 +222,7 @@ def test_your_own_splitting_shows_what_it_says(shown: Any) -> None:
     assert "splitting op mylib::fake_quantize" in report
     code = text_of(outputs(notebook, "lines = at_both"))
     assert re.search(
-        r"# submod_3: .*\(splitting op mylib::fake_quantize\)\n +fake_quantize, = ", code
+        r"# submod_3: .*\(splitting op mylib::fake_quantize\)\n +\(fake_quantize,\) = ", code
     )
     wrong = text_of(outputs(notebook, "try:\n    fc.compile"))
     assert "'mylib::fake_quantise'" in wrong

@@ -100,7 +100,7 @@ def _op_path(node: Node) -> str | None:
 
 def _write_keyword(key: str, text: str) -> str:
     """``key=text``; a schema may name a parameter by a Python keyword, ``from`` for instance."""
-    return f"**{{{key!r}: {text}}}" if iskeyword(key) else f"{key}={text}"
+    return f'**{{"{key}": {text}}}' if iskeyword(key) else f"{key}={text}"
 
 
 def _write_arithmetic(node: Node, write: Write) -> str:

@@ -30,6 +30,7 @@ from .input_checks import InputChecks
 from .literals import write_value
 from .names import Namespace
 from .sources import clean, comment, read_source
+from .wrap import deletions, wrap
 
 __all__ = [
     "CodeLine",
@@ -44,11 +45,12 @@ class CodeLine:
     """What a line of the execution code stands for. ``line`` counts from 1.
 
     ``defines`` and ``frees`` are names in the stitching graph, of values that are alive from this
-    line on, and no longer after it.
+    line on, and no longer after it. Of a statement on several lines the first one says all that,
+    and the others are its "rest".
     """
 
     line: int
-    kind: str  # "call" | "del" | "return" | "check" | "inline" | "other"
+    kind: str  # "call" | "del" | "return" | "check" | "inline" | "size" | "rest" | "other"
     submodule: int | None = None
     node: str = ""  # the node in the captured graph, for inlined lines
     source: Source | None = None
@@ -89,11 +91,11 @@ def generate_execution_code(lowered: Lowered) -> ExecutionCode:
     forward.write_bind()
     head = _Writer()
     for line in header_lines(lowered, checks, inlined):
-        head.add(line)
+        head.put(line)
     if any("math." in line for line in body.lines):
         head.add("import math")
-    for line in ("import torch", "", ""):
-        head.add(line)
+    head.add("import torch")
+    head.gap()
     text = "\n".join([*head.lines, *body.lines]) + "\n"
     shift = len(head.lines)
     return ExecutionCode(
@@ -111,13 +113,22 @@ class _Writer:
     lines: list[str] = field(default_factory=list)
     records: list[CodeLine] = field(default_factory=list)
 
-    def add(self, text: str = "", kind: str = "other", **record: Any) -> None:
+    def put(self, text: str = "", kind: str = "other", **record: Any) -> None:
+        """A line as it is."""
         self.lines.append(text)
         self.records.append(CodeLine(len(self.lines), kind, **record))
 
+    def add(self, statement: str, kind: str = "other", note: str = "", **record: Any) -> None:
+        """A statement, on as many lines as it takes."""
+        first, *others = wrap(statement, note)
+        self.put(first, kind, **record)
+        of_others = {key: record[key] for key in record if key in ("submodule", "node", "source")}
+        for text in others:
+            self.put(text, "rest", **of_others)
+
     def gap(self) -> None:
-        self.add()
-        self.add()
+        self.put()
+        self.put()
 
 
 # --- checks and inlined functions ----------------------------------------------------------------
@@ -125,7 +136,7 @@ class _Writer:
 
 def _write_input_checks(writer: _Writer, checks: InputChecks) -> None:
     writer.add(f"def check_inputs({', '.join(['check', *checks.arguments])}):")
-    writer.add('    """The arguments of forward(); raises InputError when a call does not fit."""')
+    writer.put('    """The arguments of forward(); raises InputError when a call does not fit."""')
     for line in checks.lines():
         writer.add(f"    {line}", "return" if line.startswith("return ") else "check")
     writer.gap()
@@ -146,7 +157,7 @@ def _write_functions(writer: _Writer, functions: Functions, inlined: Mapping[int
         first_of.setdefault(function.name, index)
     for function in functions.written:
         for line in function.lines:
-            writer.add(
+            writer.put(
                 line.text,
                 line.kind,
                 submodule=first_of.get(function.name),
@@ -220,23 +231,20 @@ class _Forward:
         self._write_forward()  # first, for it says which constants there are
         self.writer = outer
         outer.add("def bind(kernels, parameters, constants):")
-        outer.add('    """Return forward(), with kernels, parameters and constants by index."""')
+        outer.put('    """Return forward(), with kernels, parameters and constants by index."""')
         kernels = [f"kernel_{kernel.index}" for kernel in self.lowered.kernels]
         constants = [self.slot_name(i) for i in range(len(self.functions.constants.tensors))]
         if kernels:
             outer.add(f"    {_targets(kernels)} = kernels")
         if parameters:
-            outer.add("    (")
-            for name in parameters:
-                outer.add(f"        {name},")
-            outer.add("    ) = parameters")
+            outer.add(f"    {_targets(parameters)} = parameters")
         if constants:
             outer.add(f"    {_targets(constants)} = constants")
-        outer.add()
+        outer.put()
         shift = len(outer.lines)
         outer.lines += body.lines
         outer.records += [replace(r, line=r.line + shift) for r in body.records]
-        outer.add()
+        outer.put()
         outer.add("    return forward")
 
     # --- forward ---------------------------------------------------------------------------------
@@ -281,12 +289,12 @@ class _Forward:
             text = f"{write_value(tensor, self.name_of, where(node))}.size({dim})"
         else:
             text = write_call(node, lambda v: write_value(v, self.name_of, where(node)))
-        self.writer.add(f"        {self.name_of(node)} = {text}", node=node.name)
+        self.writer.add(f"        {self.name_of(node)} = {text}", "size", node=node.name)
 
     def _write_submodule(self, sub: Submodule, call: Node) -> None:
         place = sub.module_path or "the top level"
         note = f"{sub.name}: {place} ({sub.reason})"
-        self.writer.add(f"        # {clean(note)}", submodule=sub.index)
+        self.writer.put(f"        # {clean(note)}", submodule=sub.index)
         items: dict[int, Node] = {u.args[1]: u for u in call.users if _is_item(u)}  # type: ignore[misc]
         results = [
             self.name_of(items[i]) if i in items else self.names.name((sub.index, i), "unused")
@@ -295,23 +303,21 @@ class _Forward:
         source = _first_source(sub)
         target = f"{_targets(results)} = " if results else ""
         self.writer.add(
-            f"        {target}{self._call(sub, call)}{comment([source])}",
+            f"        {target}{self._call(sub, call)}",
             "call",
+            comment([source]),
             submodule=sub.index,
             source=source,
             defines=tuple(items[i].name for i in sorted(items)),
         )
         freed = [n for n in self.last.get(call, ()) if n.op == "call_function" and _is_item(n)]
         freed += [items[i] for i in sorted(items) if not items[i].users]
-        gone = [self.name_of(n) for n in freed]
-        gone += [results[i] for i in range(len(results)) if i not in items]
-        if gone:
-            self.writer.add(
-                f"        del {', '.join(gone)}",
-                "del",
-                submodule=sub.index,
-                frees=tuple(n.name for n in freed),
-            )
+        gone = {self.name_of(n): n.name for n in freed}
+        gone |= {results[i]: "" for i in range(len(results)) if i not in items}
+        for words in deletions(list(gone), 8):
+            frees = tuple(gone[word] for word in words if gone[word])
+            text = f"        del {', '.join(words)}"
+            self.writer.add(text, "del", submodule=sub.index, frees=frees)
 
     def _call(self, sub: Submodule, call: Node) -> str:
         arguments = [
@@ -333,7 +339,7 @@ def _is_item(node: Node) -> bool:
 
 
 def _targets(words: Sequence[str]) -> str:
-    return f"{words[0]}," if len(words) == 1 else ", ".join(words)
+    return f"({words[0]},)" if len(words) == 1 else ", ".join(words)
 
 
 def _first_source(sub: Submodule) -> Source | None:

@@ -19,6 +19,7 @@ from .calls import cannot_write, op_name, where, write_call
 from .literals import Constants, write_value
 from .names import Namespace
 from .sources import comment, read_source
+from .wrap import deletions, wrap
 
 _INDENT = "    "
 
@@ -30,7 +31,7 @@ class BodyLine:
     text: str
     node: str = ""
     source: Source | None = None
-    kind: str = "other"  # "inline" | "other"
+    kind: str = "other"  # "inline" | "rest" | "other"
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Functions:
             body = _Body(graph_module, self)
             lines = body.lines()  # writes the functions it calls first, which take their numbers
             name = f"inlined_{len(self.written)}"
-            head = BodyLine(f"def {name}({', '.join(body.arguments())}):")
-            self._by_key[key] = Inlined(name, (head, *lines), tuple(body.slots))
+            head = _body_lines(f"def {name}({', '.join(body.arguments())}):")
+            self._by_key[key] = Inlined(name, (*head, *lines), tuple(body.slots))
             self.written.append(self._by_key[key])
         return self._by_key[key]
 
@@ -125,19 +126,18 @@ class _Body:
                 continue
             if node.op == "output":
                 result = self._write(node.args[0], "The output")
-                found.append(BodyLine(f"{_INDENT}return {result}"))
+                found += _body_lines(f"{_INDENT}return {result}")
                 break
             source = read_source(node.meta.get("stack_trace"))
-            note = comment([source])
             for position, text in enumerate(self._statements(node)):
-                head = BodyLine(f"{_INDENT}{text}{note}", node.name, source, "inline")
-                rest = BodyLine(f"{_INDENT}{text}", node.name, source, "inline")
-                found.append(rest if position else head)
+                note = "" if position else comment([source])
+                kind = "other" if text.endswith(":") else "inline"
+                found += _body_lines(f"{_INDENT}{text}", note, node.name, source, kind)
             gone = [self._name(n) for n in self._last.get(node, ()) if n.op == "call_function"]
             if not node.users and self._names.get(node):
                 gone.append(self._name(node))
-            if gone:
-                found.append(BodyLine(f"{_INDENT}del {', '.join(gone)}", kind="inline"))
+            for names in deletions(gone, len(_INDENT)):
+                found.append(BodyLine(f"{_INDENT}del {', '.join(names)}", kind="inline"))
         return found
 
     def _name(self, node: Node) -> str:
@@ -221,6 +221,18 @@ class _Body:
             f"with torch.autocast({options}):",
             f"{_INDENT}{result} = {self._call(known[4], texts(known[5:]), node)}",
         ]
+
+
+def _body_lines(
+    statement: str,
+    note: str = "",
+    node: str = "",
+    source: Source | None = None,
+    kind: str = "other",
+) -> list[BodyLine]:
+    """A statement, on as many lines as it takes."""
+    texts = wrap(statement, note)
+    return [BodyLine(text, node, source, "rest" if n else kind) for n, text in enumerate(texts)]
 
 
 _HIGHER_ORDER = ("cond", "while_loop", "wrap_with_set_grad_enabled", "wrap_with_autocast")

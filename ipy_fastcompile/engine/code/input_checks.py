@@ -17,7 +17,7 @@ from ..calls.captured import Captured, InputSpec
 from ..sizes.conditions import Condition
 from ..sizes.expressions import size_text, solve_linear
 from ..sizes.phrases import phrase
-from .literals import write_tuple, write_value
+from .literals import write_string, write_tuple, write_value
 from .names import Namespace
 
 
@@ -55,7 +55,7 @@ class InputChecks:
         self._direct: set[Any] = set()  # those that are a dimension themselves
         for (spec, node), argument in zip(self._inputs, self.arguments, strict=True):
             value = node.meta.get("val")
-            path = ascii(spec.path)
+            path = write_string(spec.path)
             if spec.constant or not isinstance(value, torch.Tensor):
                 expected = write_value(spec.value, _no_node, f"Argument {spec.path}")
                 yield f"check.constant({path}, {argument}, {expected})"
@@ -75,7 +75,7 @@ class InputChecks:
 
     def _tensor(self, path: str, argument: str, value: torch.Tensor) -> Iterator[str]:
         layout = "" if value.layout is torch.strided else f", {value.layout}"
-        device = f"torch.device({str(value.device)!r})"
+        device = f"torch.device({write_string(str(value.device))})"
         yield f"check.tensor({path}, {argument}, {value.dtype}, {device}, {value.dim()}{layout})"
 
     def _size(self, path: str, argument: str, dim: int, size: Any) -> Iterator[str]:
@@ -88,20 +88,22 @@ class InputChecks:
         if linear is None or linear[0] in self._solved or linear[0] not in self._words:
             # It follows from other sizes, which may only be known after all inputs were seen.
             text = size_text(expression, self._words)
-            shown = "" if expression.is_Integer else f", {text!r}"
+            shown = "" if expression.is_Integer else f", {write_string(text)}"
             yield f"later check.size({path}, {dim}, {found}, {text}{shown})"
             return
         symbol, factor, offset = linear
         self._solved.add(symbol)
         text = size_text(expression, self._words)
-        self._places[symbol] = f"({path}, {dim}, {text!r}, {text})"
+        self._places[symbol] = f"({path}, {dim}, {write_string(text)}, {text})"
         word, known = self._words[symbol], self._symbols[self._captured.names[symbol]]
         if (factor, offset) == (1, 0):
             self._direct.add(symbol)
             yield f"{word} = {found}"
         else:
-            yield f"{word} = check.solve({path}, {dim}, {found}, {factor}, {offset}, {word!r})"
-        yield f"check.range({path}, {dim}, {known.name!r}, {word}, {known.min}, {known.max})"
+            solved = f"{path}, {dim}, {found}, {factor}, {offset}, {write_string(word)}"
+            yield f"{word} = check.solve({solved})"
+        name = write_string(known.name)
+        yield f"check.range({path}, {dim}, {name}, {word}, {known.min}, {known.max})"
 
     def _condition(self, condition: Condition) -> str:
         """A check of a condition on sizes, with the dimensions that they were read from."""
@@ -111,7 +113,8 @@ class InputChecks:
         sizes = write_tuple(self._places[symbol] for symbol in ordered)
         direct = all(symbol in self._direct for symbol in ordered)
         refusal = said.refusal if direct else said.indirect
-        return f"check.condition({holds}, {refusal!a}, {said.words!a}, {sizes})"
+        texts = f"{write_string(refusal)}, {write_string(said.words)}"
+        return f"check.condition({holds}, {texts}, {sizes})"
 
     def _layouts(self) -> Iterator[str]:
         mutates = any(ops.is_mutating(n.target) for n in self._captured.graph_module.graph.nodes)
@@ -122,12 +125,14 @@ class InputChecks:
                 continue
             if value.layout is not torch.strided:
                 continue
-            path = ascii(spec.path)
+            path = write_string(spec.path)
             strided.append((path, argument))
             strides = write_tuple(self._number(n, spec) for n in value.stride())
             yield f"{argument} = check.layout({path}, {argument}, {strides}, {mutates})"
         changed = self._captured.memory.written
-        written = [ascii(spec.path) for spec, _ in self._inputs if spec.placeholder in changed]
+        written = [
+            write_string(spec.path) for spec, _ in self._inputs if spec.placeholder in changed
+        ]
         if written and len(strided) > 1:
             paths = write_tuple(path for path, _ in strided)
             tensors = write_tuple(argument for _, argument in strided)

@@ -77,7 +77,7 @@ def write_value(
     if isinstance(value, _OF_TORCH):
         return str(value)
     if isinstance(value, torch.device):
-        return f"torch.device({str(value)!r})"
+        return f"torch.device({write_string(str(value))})"
     if isinstance(value, torch.Tensor) and constant is not None:
         return constant(value)
     if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
@@ -91,6 +91,17 @@ def write_tuple(texts: Any) -> str:
     """``()``, ``(a,)``, ``(a, b)``."""
     items = list(texts)
     return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+
+
+def write_string(text: str) -> str:
+    """``"text"``, in ASCII and in double quotes, where that needs no further backslashes."""
+    return _double_quoted(ascii(str.__str__(text)))
+
+
+def _double_quoted(literal: str) -> str:
+    start = literal.index(literal[-1])
+    inside = literal[start + 1 : -1]
+    return literal if '"' in inside else f'{literal[:start]}"{inside}"'
 
 
 def _write_scalar(value: Any) -> str:
@@ -107,17 +118,17 @@ def _write_scalar(value: Any) -> str:
     if isinstance(value, complex):
         return f"complex({_write_float(value.real)}, {_write_float(value.imag)})"
     if isinstance(value, str):
-        return ascii(str.__str__(value))
+        return write_string(value)
     if isinstance(value, bytes):
-        return bytes.__repr__(value)
+        return _double_quoted(bytes.__repr__(value))
     return ""
 
 
 def _write_float(value: float) -> str:
     if math.isnan(value):
-        return "float('nan')"
+        return 'float("nan")'
     if math.isinf(value):
-        return "float('inf')" if value > 0 else "float('-inf')"
+        return 'float("inf")' if value > 0 else 'float("-inf")'
     return float.__repr__(value)
 
 

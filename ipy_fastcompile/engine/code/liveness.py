@@ -62,7 +62,7 @@ def line_liveness(
     examples = {symbol: sizes[name] for symbol, name in names.items()}
     memory, unknown = call_memory(lowered, examples)
     book = _Book(lowered, memory, examples)
-    states = []
+    states: list[LineState] = []
     for line in code.lines:
         before = book.total
         freed = book.free(line.frees)
@@ -71,6 +71,8 @@ def line_liveness(
             book.define(line)
             inside = memory.get(line.submodule)
             peak = before + inside.peak if inside else book.total
+        elif line.kind == "rest":  # it runs with the lines before it
+            peak = states[-1].peak_bytes
         states.append(
             LineState(book.total, str(size_text(book.expression)), freed, max(peak, book.total))
         )

@@ -20,20 +20,20 @@ import torch
 
 def check_inputs(check, x, y):
     """The arguments of forward(); raises InputError when a call does not fit."""
-    check.tensor('x', x, torch.float32, torch.device('cpu'), 2)
-    check.size('x', 0, x.size(0), 3)
-    check.size('x', 1, x.size(1), 4)
-    check.tensor('y', y, torch.float32, torch.device('cpu'), 2)
-    check.size('y', 0, y.size(0), 3)
-    check.size('y', 1, y.size(1), 4)
-    x = check.layout('x', x, (4, 1), False)
-    y = check.layout('y', y, (4, 1), False)
+    check.tensor("x", x, torch.float32, torch.device("cpu"), 2)
+    check.size("x", 0, x.size(0), 3)
+    check.size("x", 1, x.size(1), 4)
+    check.tensor("y", y, torch.float32, torch.device("cpu"), 2)
+    check.size("y", 0, y.size(0), 3)
+    check.size("y", 1, y.size(1), 4)
+    x = check.layout("x", x, (4, 1), False)
+    y = check.layout("y", y, (4, 1), False)
     return (x, y)
 
 
 def bind(kernels, parameters, constants):
     """Return forward(), with kernels, parameters and constants by index."""
-    kernel_0, = kernels
+    (kernel_0,) = kernels
 
     def forward(x, y):
         # submod_0: the top level (start)

@@ -14,25 +14,21 @@ import torch
 
 def check_inputs(check, x):
     """The arguments of forward(); raises InputError when a call does not fit."""
-    check.tensor('x', x, torch.float32, torch.device('cpu'), 2)
-    check.size('x', 0, x.size(0), 3)
-    check.size('x', 1, x.size(1), 4)
-    x = check.layout('x', x, (4, 1), True)
+    check.tensor("x", x, torch.float32, torch.device("cpu"), 2)
+    check.size("x", 0, x.size(0), 3)
+    check.size("x", 1, x.size(1), 4)
+    x = check.layout("x", x, (4, 1), True)
     return (x,)
 
 
 def bind(kernels, parameters, constants):
     """Return forward(), with kernels, parameters and constants by index."""
-    kernel_0, = kernels
-    (
-        p_linear_weight,
-        p_linear_bias,
-        b_count,
-    ) = parameters
+    (kernel_0,) = kernels
+    p_linear_weight, p_linear_bias, b_count = parameters
 
     def forward(x):
         # submod_0: linear (start)
-        add, = kernel_0(x, b_count, p_linear_weight, p_linear_bias)  # zoo.py in forward: self.count.add_(x.sum(0))
+        (add,) = kernel_0(x, b_count, p_linear_weight, p_linear_bias)  # zoo.py in forward: self.count.add_(x.sum(0))
         return (add,)
 
     return forward

@@ -16,11 +16,11 @@ import torch
 
 def check_inputs(check, x):
     """The arguments of forward(); raises InputError when a call does not fit."""
-    check.tensor('x', x, torch.float32, torch.device('cpu'), 3)
-    check.size('x', 0, x.size(0), 2)
-    check.size('x', 1, x.size(1), 5)
-    check.size('x', 2, x.size(2), 8)
-    x = check.layout('x', x, (40, 8, 1), False)
+    check.tensor("x", x, torch.float32, torch.device("cpu"), 3)
+    check.size("x", 0, x.size(0), 2)
+    check.size("x", 1, x.size(1), 5)
+    check.size("x", 2, x.size(2), 8)
+    x = check.layout("x", x, (40, 8, 1), False)
     return (x,)
 
 
@@ -32,21 +32,16 @@ def inlined_0(getitem, getitem_1, getitem_2):
 def bind(kernels, parameters, constants):
     """Return forward(), with kernels, parameters and constants by index."""
     kernel_0, kernel_1 = kernels
-    (
-        p_qkv_weight,
-        p_qkv_bias,
-        p_out_weight,
-        p_out_bias,
-    ) = parameters
+    p_qkv_weight, p_qkv_bias, p_out_weight, p_out_bias = parameters
 
     def forward(x):
         # submod_0: qkv (start)
         getitem, getitem_1, getitem_2 = kernel_0(x, p_qkv_weight, p_qkv_bias)  # zoo.py in forward: q, k, v = self.qkv(x).relu().chunk(3, -1)
         # submod_1: the top level (splitting op fastcompile_tests::attn)
-        attn, = inlined_0(getitem, getitem_1, getitem_2)  # zoo.py in forward: return self.out(torch.ops.fastcompile_tests.attn(q, k, v)).tanh()
+        (attn,) = inlined_0(getitem, getitem_1, getitem_2)  # zoo.py in forward: return self.out(torch.ops.fastcompile_tests.attn(q, k, v)).tanh()
         del getitem, getitem_1, getitem_2
         # submod_2: out (after splitting op fastcompile_tests::attn)
-        tanh, = kernel_1(attn, p_out_weight, p_out_bias)  # zoo.py in forward: return self.out(torch.ops.fastcompile_tests.attn(q, k, v)).tanh()
+        (tanh,) = kernel_1(attn, p_out_weight, p_out_bias)  # zoo.py in forward: return self.out(torch.ops.fastcompile_tests.attn(q, k, v)).tanh()
         del attn
         return (tanh,)
 

@@ -22,18 +22,18 @@ import torch
 
 def check_inputs(check, batch_x, batch_inner_y, batch_inner_mask, scale, flags_0, flags_1):
     """The arguments of forward(); raises InputError when a call does not fit."""
-    check.tensor("batch['x']", batch_x, torch.float32, torch.device('cpu'), 2)
+    check.tensor("batch['x']", batch_x, torch.float32, torch.device("cpu"), 2)
     check.size("batch['x']", 0, batch_x.size(0), 3)
     check.size("batch['x']", 1, batch_x.size(1), 4)
-    check.tensor("batch['inner']['y']", batch_inner_y, torch.int64, torch.device('cpu'), 2)
+    check.tensor("batch['inner']['y']", batch_inner_y, torch.int64, torch.device("cpu"), 2)
     check.size("batch['inner']['y']", 0, batch_inner_y.size(0), 3)
     check.size("batch['inner']['y']", 1, batch_inner_y.size(1), 4)
-    check.tensor("batch['inner']['mask']", batch_inner_mask, torch.bool, torch.device('cpu'), 2)
+    check.tensor("batch['inner']['mask']", batch_inner_mask, torch.bool, torch.device("cpu"), 2)
     check.size("batch['inner']['mask']", 0, batch_inner_mask.size(0), 3)
     check.size("batch['inner']['mask']", 1, batch_inner_mask.size(1), 4)
-    check.constant('scale', scale, 0.5)
-    check.constant('flags[0]', flags_0, True)
-    check.constant('flags[1]', flags_1, None)
+    check.constant("scale", scale, 0.5)
+    check.constant("flags[0]", flags_0, True)
+    check.constant("flags[1]", flags_1, None)
     batch_x = check.layout("batch['x']", batch_x, (4, 1), False)
     batch_inner_y = check.layout("batch['inner']['y']", batch_inner_y, (4, 1), False)
     batch_inner_mask = check.layout("batch['inner']['mask']", batch_inner_mask, (4, 1), False)
@@ -42,7 +42,7 @@ def check_inputs(check, batch_x, batch_inner_y, batch_inner_mask, scale, flags_0
 
 def bind(kernels, parameters, constants):
     """Return forward(), with kernels, parameters and constants by index."""
-    kernel_0, = kernels
+    (kernel_0,) = kernels
 
     def forward(batch_x, batch_inner_y, batch_inner_mask, scale, flags_0, flags_1):
         # submod_0: the top level (start)

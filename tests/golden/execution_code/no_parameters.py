@@ -18,21 +18,21 @@ import torch
 
 def check_inputs(check, x, n):
     """The arguments of forward(); raises InputError when a call does not fit."""
-    check.tensor('x', x, torch.float32, torch.device('cpu'), 2)
+    check.tensor("x", x, torch.float32, torch.device("cpu"), 2)
     rows = x.size(0)
-    check.range('x', 0, 'rows', rows, 0, None)
-    check.size('x', 1, x.size(1), 5)
-    check.tensor('n', n, torch.int64, torch.device('cpu'), 2)
-    check.size('n', 1, n.size(1), 5)
-    check.size('n', 0, n.size(0), rows, 'rows')
-    x = check.layout('x', x, (5, 1), False)
-    n = check.layout('n', n, (5, 1), False)
+    check.range("x", 0, "rows", rows, 0, None)
+    check.size("x", 1, x.size(1), 5)
+    check.tensor("n", n, torch.int64, torch.device("cpu"), 2)
+    check.size("n", 1, n.size(1), 5)
+    check.size("n", 0, n.size(0), rows, "rows")
+    x = check.layout("x", x, (5, 1), False)
+    n = check.layout("n", n, (5, 1), False)
     return (x, n, rows)
 
 
 def bind(kernels, parameters, constants):
     """Return forward(), with kernels, parameters and constants by index."""
-    kernel_0, = kernels
+    (kernel_0,) = kernels
 
     def forward(x, n, rows):
         # submod_0: the top level (start)

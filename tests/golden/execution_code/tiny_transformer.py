@@ -20,16 +20,18 @@ import torch
 
 def check_inputs(check, ids):
     """The arguments of forward(); raises InputError when a call does not fit."""
-    check.tensor('ids', ids, torch.int64, torch.device('cpu'), 2)
-    check.size('ids', 0, ids.size(0), 1)
+    check.tensor("ids", ids, torch.int64, torch.device("cpu"), 2)
+    check.size("ids", 0, ids.size(0), 1)
     seq = ids.size(1)
-    check.range('ids', 1, 'seq', seq, 2, 512)
-    ids = check.layout('ids', ids, (seq, 1), False)
+    check.range("ids", 1, "seq", seq, 2, 512)
+    ids = check.layout("ids", ids, (seq, 1), False)
     return (ids, seq)
 
 
 def inlined_0(getitem, getitem_1, getitem_2):
-    scaled_dot_product_attention = torch.ops.aten.scaled_dot_product_attention.default(getitem, getitem_1, getitem_2, None, 0.0, True)  # tiny.py in forward: mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    scaled_dot_product_attention = torch.ops.aten.scaled_dot_product_attention.default(  # tiny.py in forward: mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        getitem, getitem_1, getitem_2, None, 0.0, True
+    )
     return (scaled_dot_product_attention,)
 
 
@@ -56,18 +58,41 @@ def bind(kernels, parameters, constants):
 
     def forward(ids, seq):
         # submod_0: the top level (start)
-        embedding, getitem, getitem_1, getitem_2 = kernel_0(p_embed_weight, ids, p_layers_0_norm_weight, p_layers_0_norm_bias, p_layers_0_qkv_weight, p_layers_0_qkv_bias)  # tiny.py in forward: x = self.embed(ids)
+        embedding, getitem, getitem_1, getitem_2 = kernel_0(  # tiny.py in forward: x = self.embed(ids)
+            p_embed_weight,
+            ids,
+            p_layers_0_norm_weight,
+            p_layers_0_norm_bias,
+            p_layers_0_qkv_weight,
+            p_layers_0_qkv_bias,
+        )
         # submod_1: layers.0 (splitting op aten::scaled_dot_product_attention)
-        scaled_dot_product_attention, = inlined_0(getitem, getitem_1, getitem_2)  # tiny.py in forward: mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        (scaled_dot_product_attention,) = inlined_0(getitem, getitem_1, getitem_2)  # tiny.py in forward: mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         del getitem, getitem_1, getitem_2
         # submod_2: layers.0 -> layers.1 (after splitting op aten::scaled_dot_product_attention)
-        add, getitem_3, getitem_4, getitem_5 = kernel_1(scaled_dot_product_attention, p_layers_0_out_weight, p_layers_0_out_bias, embedding, p_layers_1_norm_weight, p_layers_1_norm_bias, p_layers_1_qkv_weight, p_layers_1_qkv_bias)  # tiny.py in forward: return x + F.gelu(self.out(mixed))
+        add, getitem_3, getitem_4, getitem_5 = kernel_1(  # tiny.py in forward: return x + F.gelu(self.out(mixed))
+            scaled_dot_product_attention,
+            p_layers_0_out_weight,
+            p_layers_0_out_bias,
+            embedding,
+            p_layers_1_norm_weight,
+            p_layers_1_norm_bias,
+            p_layers_1_qkv_weight,
+            p_layers_1_qkv_bias,
+        )
         del scaled_dot_product_attention, embedding
         # submod_3: layers.1 (splitting op aten::scaled_dot_product_attention)
-        scaled_dot_product_attention_1, = inlined_0(getitem_3, getitem_4, getitem_5)  # tiny.py in forward: mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        (scaled_dot_product_attention_1,) = inlined_0(getitem_3, getitem_4, getitem_5)  # tiny.py in forward: mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         del getitem_3, getitem_4, getitem_5
         # submod_4: the top level (after splitting op aten::scaled_dot_product_attention)
-        linear_4, tanh = kernel_2(scaled_dot_product_attention_1, p_layers_1_out_weight, p_layers_1_out_bias, add, p_head_weight, p_head_bias)  # tiny.py in forward: return x + F.gelu(self.out(mixed))
+        linear_4, tanh = kernel_2(  # tiny.py in forward: return x + F.gelu(self.out(mixed))
+            scaled_dot_product_attention_1,
+            p_layers_1_out_weight,
+            p_layers_1_out_bias,
+            add,
+            p_head_weight,
+            p_head_bias,
+        )
         del scaled_dot_product_attention_1, add
         return (linear_4, tanh)
 

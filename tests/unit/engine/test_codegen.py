@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import operator
 import re
@@ -178,7 +179,7 @@ def test_parameters_called_like_keywords_are_passed_as_written_out_dicts() -> No
     library.impl("shift", lambda x, **words: x + words["from"] * words["lambda"], "CPU")
     op = torch.ops.fastcompile_codegen.shift.default
     text = changed(op, kwargs={"from": 3, "lambda": 2}, x=None)
-    assert "shift.default(x, **{'from': 3}, **{'lambda': 2})" in text
+    assert 'shift.default(x, **{"from": 3}, **{"lambda": 2})' in text
     namespace: dict[str, Any] = {"torch": torch}
     exec(text, namespace)
     assert namespace["function"](torch.ones(2))[0].tolist() == [7.0, 7.0]
@@ -385,7 +386,7 @@ def test_a_size_that_the_inputs_have_only_as_an_expression_is_solved() -> None:
     code = check_model(
         Halves(), torch.randn(8), more=[(torch.randn(6),)], dynamic={"x": {0: 2 * pairs}}
     )
-    assert "pairs = check.solve('x', 0, x.size(0), 2, 0, 'pairs')" in code.code.text
+    assert 'pairs = check.solve("x", 0, x.size(0), 2, 0, "pairs")' in code.code.text
     with pytest.raises(InputError, match=r"Argument x, dimension 0, has size 7, .* 2\*pairs"):
         code.call(torch.randn(7))
     with pytest.raises(InputError, match=r"dimension 0 \(pairs\), has size 10, .* \[2, 9\]"):
@@ -428,6 +429,32 @@ def test_every_line_has_a_record_and_calls_know_their_source() -> None:
         if line.kind == "return":
             assert "return " in text
     assert {line.kind for line in code.lines} >= {"call", "del", "return", "check", "inline"}
+
+
+class Wide(nn.Module):
+    """More tensors than fit on a line, in and out, between two pieces."""
+
+    def forward(self, *tensors: torch.Tensor) -> Any:
+        stacked = torch.stack(tensors)
+        return [part + index for index, part in enumerate(stacked.unbind())]
+
+
+def test_statements_longer_than_a_page_are_wrapped_and_their_lines_are_the_rest() -> None:
+    tensors = [torch.full((2,), float(i)) for i in range(24)]
+    stitch = stitched(Wide(), *tensors, split_at=everything)
+    code, texts = stitch.code, stitch.code.text.splitlines()
+    assert all(len(text.partition("  # ")[0]) <= 100 for text in texts)
+    assert ") = inlined_1(stack)" in stitch.code.text  # what unbind gives, a name a line
+    for function in ast.walk(ast.parse(code.text)):
+        if isinstance(function, ast.stmt) and not hasattr(function, "body"):
+            first, *others = code.lines[function.lineno - 1 : function.end_lineno]
+            if others and not texts[first.line - 1].startswith('"""'):
+                assert first.kind != "rest"
+                assert {line.kind for line in others} == {"rest"}
+                assert {line.submodule for line in others} == {first.submodule}
+                assert {(line.defines, line.frees) for line in others} == {((), ())}
+    for found, tensor in zip(stitch.call(*tensors), tensors, strict=True):
+        assert torch.equal(found, tensor * 2)
 
 
 def test_the_header_names_model_shapes_sizes_and_kernels() -> None:

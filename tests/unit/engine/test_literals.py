@@ -143,7 +143,7 @@ def test_tensors_go_to_the_table_once() -> None:
 
 def test_nodes_are_written_by_name_wherever_they_stand() -> None:
     node = Graph().placeholder("x")
-    assert write({"a": [node, slice(node, None)]}) == "{'a': [x, slice(x, None, None)]}"
+    assert write({"a": [node, slice(node, None)]}) == '{"a": [x, slice(x, None, None)]}'
 
 
 SCALARS = st.one_of(
@@ -166,3 +166,25 @@ NESTED = st.recursive(
 @given(NESTED)
 def test_any_nest_of_literals_is_written_exactly(value: Any) -> None:
     assert bits(read(write(value))) == bits(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "literal"),
+    [
+        ("plain", '"plain"'),
+        ("", '""'),
+        ("it's", '"it\'s"'),
+        ('say "a"', "'say \"a\"'"),
+        ("both ' and \"", "'both \\' and \"'"),
+        ("back\\slash\n", '"back\\\\slash\\n"'),
+        ("\u00e9", '"\\xe9"'),
+        (b"bytes", 'b"bytes"'),
+        (b"a'b", 'b"a\'b"'),
+        (b'a"b', "b'a\"b'"),
+    ],
+)
+def test_strings_are_in_double_quotes_where_that_takes_no_backslashes(
+    text: str | bytes, literal: str
+) -> None:
+    assert write(text) == literal
+    assert read(literal) == text

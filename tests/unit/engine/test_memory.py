@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -47,12 +48,31 @@ class Chain(nn.Module):
 def test_lines_have_bytes_as_numbers_and_as_expressions() -> None:
     code = stitched(Chain(), torch.ones(8, 4), dynamic={"x": {0: "rows"}})
     lines = alive(code, rows=8)
-    assert lines["sin, = inlined_0(x)"] == (128, "16*rows", 0, 128)
-    assert lines["cat, = inlined_1(sin)"] == (384, "48*rows", 0, 384)
+    assert lines["(sin,) = inlined_0(x)"] == (128, "16*rows", 0, 128)
+    assert lines["(cat,) = inlined_1(sin)"] == (384, "48*rows", 0, 384)
     assert lines["del sin"] == (256, "32*rows", 128, 384)
-    assert lines["cos, = inlined_2(cat)"] == (512, "64*rows", 0, 512)
+    assert lines["(cos,) = inlined_2(cat)"] == (512, "64*rows", 0, 512)
     assert lines["del cat"] == (256, "32*rows", 256, 512)
-    assert alive(code, rows=100)["cat, = inlined_1(sin)"] == (4800, "48*rows", 0, 4800)
+    assert alive(code, rows=100)["(cat,) = inlined_1(sin)"] == (4800, "48*rows", 0, 4800)
+
+
+class Parts(nn.Module):
+    def forward(self, x: torch.Tensor) -> Any:
+        return [part.sin() for part in x.repeat(20, 1).chunk(20)]
+
+
+def test_every_line_of_a_statement_says_what_is_alive_while_it_runs() -> None:
+    code = stitched(Parts(), torch.ones(4, 4))
+    found = line_liveness(code.lowered, code.code, {}, str)
+    lines = list(zip(code.code.lines, found.lines, strict=True))
+    rest = [
+        (before, state) for (_, before), (line, state) in pairwise(lines) if line.kind == "rest"
+    ]
+    assert len(rest) > 20
+    for before, state in rest:
+        assert (state.live_bytes, state.peak_bytes) == (before.live_bytes, before.peak_bytes)
+        assert state.freed_bytes == 0
+    assert found.peak == max(state.peak_bytes for line, state in lines if line.kind == "call")
 
 
 class Views(nn.Module):
@@ -66,12 +86,12 @@ def test_values_that_share_storage_count_once_and_inputs_do_not_count() -> None:
     code = stitched(Views(), torch.ones(4, 4))
     lines = alive(code)
     total = 64
-    assert lines["add, = inlined_0(x)"][0] == total
-    assert lines["view, = inlined_1(add)"][0] == total
+    assert lines["(add,) = inlined_0(x)"][0] == total
+    assert lines["(view,) = inlined_1(add)"][0] == total
     assert lines["del add"][:3] == (total, str(total), 0)
     split = next(v for text, v in lines.items() if text.startswith("getitem"))
     assert split[0] == total
-    view_of_input = next(v for text, v in lines.items() if text.startswith("view_1"))
+    view_of_input = next(v for text, v in lines.items() if text.startswith("(view_1,)"))
     assert view_of_input[0] == total
 
 

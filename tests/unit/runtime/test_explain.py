@@ -93,7 +93,7 @@ def test_an_error_inside_a_native_kernel_shows_three_lines(tmp_path: Path) -> No
     kernel = next(f for f in frames if f.filename.startswith("<kernel_0 "))
     execution = next(f for f in frames if f.filename.startswith("<execution code "))
     # The line of the execution code, the line of the kernel, and behind both the user's line.
-    assert (execution.line or "").startswith("add, = kernel_0(")
+    assert (execution.line or "").startswith("(add,) = kernel_0(")
     assert (kernel.line or "").startswith("cpp_fused_")
     users = f"test_explain.py:{line_of(USERS_LINE)}"
     assert users in (execution.line or "")

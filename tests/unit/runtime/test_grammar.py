@@ -50,12 +50,12 @@ def bind(kernels, parameters, constants):
     (
         weight,
     ) = parameters
-    constant_0, = constants
+    (constant_0,) = constants
 
     def forward(x, rows):
         half = rows // 2 + math.ceil(rows / 3)
         a, b = kernel_0(x, weight, half)
-        c, = inlined_0(a)
+        (c,) = inlined_0(a)
         del a
         return (c, b, constant_0, max(half, 3), None, -1.5)
 
@@ -381,14 +381,14 @@ WRONG_MODULES = {
     "a decorator": EXECUTION.replace("def inlined_0", "@torch.compile\ndef inlined_0"),
     "bind without forward": EXECUTION.replace("    return forward\n", "    return kernels\n"),
     "bind that calls": EXECUTION.replace(
-        "constant_0, = constants", "constant_0, = constants(1)"
+        "(constant_0,) = constants", "(constant_0,) = constants(1)"
     ),
-    "an unbound name": EXECUTION.replace("c, = inlined_0(a)", "c, = inlined_0(zzz)"),
+    "an unbound name": EXECUTION.replace("(c,) = inlined_0(a)", "(c,) = inlined_0(zzz)"),
     "a freed name": EXECUTION.replace("del a\n", "del a\n        c = a\n"),
-    "an unknown function": EXECUTION.replace("c, = inlined_0(a)", "c, = inlined_9(a)"),
-    "a parameter called": EXECUTION.replace("c, = inlined_0(a)", "c, = weight(a)"),
-    "an argument called": EXECUTION.replace("c, = inlined_0(a)", "c, = x(a)"),
-    "a kernel as a value": EXECUTION.replace("c, = inlined_0(a)", "c, = inlined_0(kernel_0)"),
+    "an unknown function": EXECUTION.replace("(c,) = inlined_0(a)", "(c,) = inlined_9(a)"),
+    "a parameter called": EXECUTION.replace("(c,) = inlined_0(a)", "(c,) = weight(a)"),
+    "an argument called": EXECUTION.replace("(c,) = inlined_0(a)", "(c,) = x(a)"),
+    "a kernel as a value": EXECUTION.replace("(c,) = inlined_0(a)", "(c,) = inlined_0(kernel_0)"),
     "a check of its own": EXECUTION.replace("check.range(", "check.evil("),
     "a check's inside": EXECUTION.replace("check.range(", "check.range.__globals__.get("),
     "an op in the checks": EXECUTION.replace("x.size(0)", "torch.ops.aten.relu.default(x)"),

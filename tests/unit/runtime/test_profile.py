@@ -33,12 +33,12 @@ def inlined_0(x):
 
 def bind(kernels, parameters, constants):
     """Binds."""
-    kernel_0, = kernels
+    (kernel_0,) = kernels
 
     def forward(x):
         # submod_0
-        a, = kernel_0(x)
-        b, = inlined_0(a)
+        (a,) = kernel_0(x)
+        (b,) = inlined_0(a)
         del a
         return (b,)
 
@@ -61,6 +61,29 @@ def test_marks_stand_after_lines_and_at_the_start_of_functions() -> None:
         "        mark(25)",
     ]
     assert [line for line in lines if "mark(" not in line] == TEXT.splitlines()
+
+
+def test_the_mark_of_a_statement_on_several_lines_stands_behind_it_with_its_first_line() -> None:
+    wrapped = TEXT.replace(
+        "(a,) = kernel_0(x)", "(a,) = kernel_0(  # model.py:1\n            x,\n        )"
+    )
+    wrapped = wrapped.replace("def forward(x):", "def forward(\n        x,\n    ):")
+    lines = profile.add_marks(wrapped, [25, 28]).splitlines()
+    assert lines[23:36] == [
+        "        x,",
+        "    ):",
+        "        # submod_0",
+        "        mark(21)",
+        "        (a,) = kernel_0(  # model.py:1",
+        "            x,",
+        "        )",
+        "        mark(25)",
+        "        (b,) = inlined_0(a)",
+        "        mark(28)",
+        "        del a",
+        "        return (b,)",
+        "",
+    ]
 
 
 class Clock:
