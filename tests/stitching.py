@@ -20,12 +20,13 @@ from ipy_fastcompile.engine.kernels.lower import Kernel, Lowered
 from ipy_fastcompile.engine.sizes.kernel_guards import symbol_ranges
 from ipy_fastcompile.runtime.bind import compile_execution_fn
 from ipy_fastcompile.torch_compat.compiled import CompiledParts
+from ipy_fastcompile.torch_compat.wrapping import Wrapping
 
 NOTHING = CompiledParts(
     output_code="",
     aten_graph="",
     line_map=(),
-    obstacles=(),
+    wrapping=Wrapping(),
     constants={},
     mutated_inputs=(),
     checked_inputs=(),

@@ -69,11 +69,6 @@ def replaced_sizes(environment: Any, expression: Any) -> Any:
     return environment.replace(expression)
 
 
-def size_replacements(environment: Any) -> dict[Any, Any]:
-    """Symbol -> what it was found to be: another symbol, a number, or arithmetic on others."""
-    return dict(environment.replacements)
-
-
 def symbol_range(environment: Any, symbol: Any) -> tuple[int, int | None] | None:
     """The least and the largest number that a capture took a symbol to be; None: without bound."""
     limits = environment.var_to_range.get(symbol)

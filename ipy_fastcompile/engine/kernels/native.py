@@ -25,9 +25,10 @@ from ...torch_compat import (
     compiled as torch_compiled,
     ops as torch_ops,
 )
-from ...torch_compat.compiled import CudaLaunch
+from ...torch_compat.launches import CudaLaunch
 from ..code.annotate import annotate
 from ..code.sources import kernel_lines
+from .obstacles import obstacles_of
 from .statements import plain_statement
 
 # Names of the output code that the runtime provides; torch_output_code.output_code_functions.
@@ -100,10 +101,9 @@ def rewrite_kernel(
 
     ``checked`` are the positions of inputs whose sizes and strides are known when it is called.
     """
-    if parts.obstacles:
-        return None, "; ".join(parts.obstacles)
-    if parts.constants:
-        return None, f"its output code holds tensors ({', '.join(sorted(parts.constants))})"
+    obstacles = "; ".join(obstacles_of(parts))
+    if obstacles:
+        return None, obstacles
     try:
         return _rewrite(parts, name, checked), ""
     except _Refused as refusal:

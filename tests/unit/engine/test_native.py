@@ -16,8 +16,10 @@ from ipy_fastcompile.errors import InputError
 from ipy_fastcompile.runtime.bind import compile_text, run_code
 from ipy_fastcompile.runtime.cuda import launch_text
 from ipy_fastcompile.runtime.kernels import kernel_namespace
-from ipy_fastcompile.torch_compat import compiled, inductor as torch_inductor
-from ipy_fastcompile.torch_compat.compiled import CompiledParts, CudaLaunch
+from ipy_fastcompile.torch_compat import inductor as torch_inductor, launches
+from ipy_fastcompile.torch_compat.compiled import CompiledParts
+from ipy_fastcompile.torch_compat.launches import CudaLaunch
+from ipy_fastcompile.torch_compat.wrapping import Wrapping
 
 # Recorded from torch 2.11.0+cu130 on an H100: a transformer layer of width 256.
 CUDA_OUTPUT_CODE = (Path(__file__).parent / "cuda_output_code.txt").read_text()
@@ -44,7 +46,7 @@ class Runner:
 
 
 def parts(body: str = "pass", **changes: Any) -> CompiledParts:
-    plain = CompiledParts(CALL.format(body=body), "", (), (), {}, (), (), {})
+    plain = CompiledParts(CALL.format(body=body), "", (), Wrapping(), {}, (), (), {})
     return replace(plain, **changes)
 
 
@@ -74,7 +76,7 @@ def test_registered_ops_are_called_by_their_public_names_and_recorded() -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"obstacles": ("output 0 is alias_of_intermediate",)}, "alias_of_intermediate"),
+        ({"wrapping": Wrapping(outputs=("alias_of_intermediate",))}, "output 0 is alias_of_inter"),
         ({"constants": {"_tensor_constant0": torch.ones(1)}}, "_tensor_constant0"),
     ],
 )
@@ -162,7 +164,7 @@ def launch(name: str) -> CudaLaunch:
 
 def cuda_parts(**changes: Any) -> CompiledParts:
     launches: dict[str, CudaLaunch | str] = {name: launch(name) for name in CUDA_KERNELS}
-    made = CompiledParts(CUDA_OUTPUT_CODE, "", (), (), {}, (), (0, 2, 3), launches)
+    made = CompiledParts(CUDA_OUTPUT_CODE, "", (), Wrapping(), {}, (), (0, 2, 3), launches)
     return replace(made, **changes)
 
 
@@ -334,6 +336,6 @@ def test_the_choice_of_autotuning_is_that_of_the_module_at_the_kernels_own_path(
 
     monkeypatch.setattr(torch_inductor, "deserialize_kernel", load)
     for _ in range(2):
-        assert compiled._autotuned(b"", "b" * 52, ()) == {"triton_poi_fused_0": "ours"}
+        assert launches._autotuned(b"", "b" * 52, ()) == {"triton_poi_fused_0": "ours"}
         monkeypatch.setattr(torch_inductor, "deserialize_kernel", lambda _: lambda *_: None)
-    assert compiled._autotuned(b"", "d" * 52, ()) == {}
+    assert launches._autotuned(b"", "d" * 52, ()) == {}
