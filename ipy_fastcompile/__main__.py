@@ -17,7 +17,7 @@ COMMANDS = {
     "demo": ("ipy_fastcompile.demo", "compile a Llama of toy width, and show what became of it"),
     "inspect": ("ipy_fastcompile.foreign.inspect_command", "read an artifact, or compare two"),
     "verify": (
-        "ipy_fastcompile.verification.verify",
+        "ipy_fastcompile.verification.command",
         "check that an artifact loads and computes without a compiler",
     ),
     "cache": ("ipy_fastcompile.cache.command", "list, explain and clean the cache"),

@@ -42,7 +42,8 @@ class VerifyMagics(Magics):
         if found.path is None:
             raise UsageError("The path of an artifact is needed: %fastcompile_verify PATH.")
         output = check_name(found.output)
-        from ..verification.verify import read_sizes, verify
+        from ..verification.sizes import read_sizes
+        from ..verification.verify import verify
 
         try:
             report = verify(
