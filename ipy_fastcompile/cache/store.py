@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,8 +99,8 @@ class Store:
         """Where the entry of a key with this digest is, or would be."""
         return self.directory / f"{digest}{sweep.ENTRY_SUFFIX}"
 
-    def lookup(self, key: Key, *, strict: bool = False, skip: Collection[str] = ()) -> Hit | Miss:
-        """The entry that has ``key``, every member of it verified but those in ``skip``.
+    def lookup(self, key: Key, *, strict: bool = False) -> Hit | Miss:
+        """The entry that has ``key``, every member of it verified.
 
         With ``strict`` a miss raises: `CacheMiss` when there is no entry, or what is wrong with it
         (an `ArtifactError` or `KeyFileError`).
@@ -117,9 +117,7 @@ class Store:
                     expected=key.digest,
                     found=recorded,
                 )
-            for name in artifact.names:
-                if name not in skip:
-                    artifact.view(name)
+            artifact.verify()
         except (ArtifactError, KeyFileError) as error:
             if isinstance(error, ArtifactNotFound) and error.facts.get("absent"):
                 return self._absent(key, strict)

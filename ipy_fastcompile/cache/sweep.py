@@ -75,9 +75,9 @@ def list_files(directory: Path) -> list[StoredFile]:
         ) from error
 
 
-def prune(directory: Path, cap_bytes: int, *, now: float | None = None) -> Pruned:
+def prune(directory: Path, cap_bytes: int) -> Pruned:
     """Remove what is too old or too much. Raises `CacheError` when something cannot be removed."""
-    now = time.time() if now is None else now
+    now = time.time()
     with hold(directory / PRUNE_LOCK, 0, warn=False) as held:
         files = list_files(directory)
         if not held and files:

@@ -72,7 +72,15 @@ def stamp_text(*, cuda: bool) -> str:
 
 
 # What decides about a compile; a change to how it is shown makes no other artifact.
-_OWN_FOLDERS = ("artifact", "cache", "engine", "runtime", "torch_compat", "verification")
+_OWN_FOLDERS = (
+    "artifact",
+    "cache",
+    "children",
+    "engine",
+    "runtime",
+    "torch_compat",
+    "verification",
+)
 
 
 def package_text() -> str:
@@ -81,6 +89,7 @@ def package_text() -> str:
     files = [file for folder in _OWN_FOLDERS for file in (own / folder).rglob("*.py")]
     digest = sha256()
     for file in sorted([*files, *own.glob("*.py")]):
+        digest.update(f"{file.relative_to(own)}\n".encode())
         digest.update(file.read_bytes())
     return "\n".join(
         [
