@@ -38,6 +38,8 @@ def mime_bundle(artifact: ForeignArtifact) -> dict[str, str]:
 def render_html(artifact: ForeignArtifact) -> str:
     """The record as a fragment."""
     parts = [_heading(artifact)]
+    parts += section("What it says of itself", ("", ""), artifact.facts, is_open=True)
+    parts += section("What it was made on, or needs", ("", ""), artifact.stamps, is_open=True)
     parts += _globals(artifact)
     parts += section(
         "Values", ("kind", "name", ""), [(v.kind, v.name, v.detail) for v in artifact.values]
@@ -63,8 +65,6 @@ def _heading(artifact: ForeignArtifact) -> str:
         f"sha256:{artifact.sha256}" if artifact.sha256 else "",
         _CLAIM,
         artifact.loads_by,
-        *(f"{name}: {text}" for name, text in artifact.facts[:40]),
-        *(f"stamp {name}: {text}" for name, text in artifact.stamps[:40]),
     ]
     shown = "<br>".join(html_text(shorten(line, 400)) for line in lines if line)
     title = html_text(shorten(f"{artifact.format}{version}", 200))
@@ -112,7 +112,8 @@ def _kernels(artifact: ForeignArtifact) -> list[str]:
         return []
     heads = ("kernel", "name", "language", "lines", "twins", "in")
     table = Table(heads, tuple(rows), frozenset({3, 4}))
-    title = f"Kernels, {len(rows)}; {len(numbers)} compute different things"
+    distinct = f", {len(numbers)} of them distinct" if len(numbers) < len(rows) else ""
+    title = f"Kernels, {len(rows)}{distinct}"
     parts = [table_section(title, table, is_open=True)]
     seen: set[str] = set()
     for kernel in artifact.kernels:

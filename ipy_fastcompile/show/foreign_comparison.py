@@ -62,7 +62,9 @@ def _beside(comparison: ForeignComparison) -> str:
         (comparison.code_a, comparison.language_a),
         (comparison.code_b, comparison.language_b),
     )
-    style = "vertical-align:top;width:50%;max-width:700px"
-    columns = [f'<td style="{style}">{code_block(*side)}</td>' for side in sides]
-    table = f'<table style="width:100%"><tbody><tr>{"".join(columns)}</tr></tbody></table>'
-    return html_details("Code that calls the kernels, a and b", table, is_open=True)
+    # Side by side where there is room for both, else one below the other.
+    blocks = [
+        f'<div style="flex:1 1 420px;min-width:0">{code_block(*side)}</div>' for side in sides
+    ]
+    row = f'<div style="display:flex;flex-wrap:wrap;gap:0 8px">{"".join(blocks)}</div>'
+    return html_details("Code that calls the kernels, a and b", row, is_open=True)

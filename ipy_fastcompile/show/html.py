@@ -10,8 +10,18 @@ import base64
 from ..records import Report
 from .draw import draw_split
 from .layout import has_graphviz
-from .markup import CELL, FINE, PRE, highlight, html_cell, html_details, html_table, html_text
-from .palette import CODE_COLORS
+from .markup import (
+    CELL,
+    FINE,
+    PRE,
+    highlight,
+    html_cell,
+    html_details,
+    html_frame,
+    html_margin,
+    html_table,
+    html_text,
+)
 from .tables import (
     CodeLine,
     excerpt,
@@ -36,7 +46,6 @@ from .view import (
     summary,
 )
 
-_MARGIN_COLOR = CODE_COLORS["comment"]
 # The drawing of a split graph with more boxes than this says no more than the table.
 _MOST_BOXES = 40
 
@@ -58,7 +67,7 @@ def render_html(report: Report) -> str:
     title = f"Stages of the cold compile, {dict(summary(report))['cold']}"
     parts.append(html_details(title, html_table(stage_table(view)), is_open=False))
     parts += _reloads(view)
-    return f'<div style="font-size:13px;line-height:1.5;max-width:1100px">{"".join(parts)}</div>'
+    return html_frame(parts, 1_100)
 
 
 def _heading(view: View) -> str:
@@ -122,10 +131,9 @@ def _code(view: View) -> str:
 
 def _code_line(line: CodeLine, peak: int, *, profiled: bool) -> str:
     if line.gap:
-        text = f"{'⋮':>5}  … {format_count(line.gap, 'more line')}"
-        return f'<span style="color:{_MARGIN_COLOR}">{text}</span>'
+        return html_margin(f"{'⋮':>5}  … {format_count(line.gap, 'more line')}")
     gutter = f"{line.number:>5} {margin_text(line, peak, profiled=profiled)}"
-    return f'<span style="color:{_MARGIN_COLOR}">{html_text(gutter)}</span> {highlight(line)}'
+    return f"{html_margin(gutter)} {highlight(line)}"
 
 
 # --- warm reload ---------------------------------------------------------------------------------

@@ -31,6 +31,12 @@ def html_text(text: str) -> str:
     return escape(inert_lines(text), quote=True)
 
 
+def html_frame(parts: Iterable[str], width: int) -> str:
+    """All parts as one fragment, at most ``width`` pixels wide; long paths and digests wrap."""
+    style = f"font-size:13px;line-height:1.5;max-width:{width}px;overflow-wrap:break-word"
+    return f'<div style="{style}">{"".join(parts)}</div>'
+
+
 def html_details(title: str, body: str, *, is_open: bool) -> str:
     """A part of the report that the reader opens and closes; ``body`` is HTML."""
     flag = " open" if is_open else ""
@@ -77,9 +83,9 @@ def html_table(table: Table, rest: str = "the explorer shows all") -> str:
         f"{html_text(head)}</th>"
         for head, side in zip(table.heads, align, strict=True)
     )
-    # Only the last column, which explains, may wrap.
+    # Only the last column, which explains, may wrap, and keeps a width at which that can be read.
     styles = [f"{CELL.format(side)};white-space:nowrap" for side in align[:-1]]
-    styles.append(CELL.format(align[-1]))
+    styles.append(f"{CELL.format(align[-1])};min-width:24em")
     body = "".join(
         '<tr style="background:none">'
         + "".join(
@@ -92,10 +98,14 @@ def html_table(table: Table, rest: str = "the explorer shows all") -> str:
     left_out = (
         f"<p>… {format_count(table.rest, 'more row')}; {html_text(rest)}.</p>" if table.rest else ""
     )
-    return (
-        f'<table style="border-collapse:collapse;margin:2px 0;{FINE}"><thead>'
-        f'<tr style="background:none">{heads}</tr></thead><tbody>{body}</tbody></table>{left_out}'
-    )
+    head = f'<thead><tr style="background:none">{heads}</tr></thead>' if any(table.heads) else ""
+    style = f"border-collapse:collapse;margin:2px 0;{FINE}"
+    return f'<table style="{style}">{head}<tbody>{body}</tbody></table>{left_out}'
+
+
+def html_margin(text: str) -> str:
+    """What stands beside a line of code."""
+    return f'<span style="color:{CODE_COLORS["comment"]}">{html_text(text)}</span>'
 
 
 def highlight(line: CodeLine) -> str:

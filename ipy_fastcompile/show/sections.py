@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..artifact.inert import inert
 from .document import html_document
-from .markup import PRE, highlight, html_details, html_table
+from .markup import PRE, highlight, html_details, html_frame, html_margin, html_table
 from .tables import Cell, CodeLine, Table, cap_rows
 from .tokens import tokenise
 from .units import format_count
@@ -20,7 +20,7 @@ _SHOWN_CELL = 300
 
 def frame(parts: Iterable[str]) -> str:
     """All parts as one fragment."""
-    return f'<div style="font-size:13px;line-height:1.5;max-width:1400px">{"".join(parts)}</div>'
+    return html_frame(parts, 1_400)
 
 
 def write_document(path: str | os.PathLike[str], subject: str, fragment: str) -> None:
@@ -60,9 +60,9 @@ def code_block(text: str, language: str) -> str:
     lines = text.split("\n")
     shown = tokenise("\n".join(line[:_SHOWN_LINE] for line in lines[:_SHOWN_LINES]), language)
     body = "\n".join(
-        f"{number:>5}  {highlight(CodeLine(number, line, runs))}"
+        f"{html_margin(f'{number:>5}')}  {highlight(CodeLine(number, line, runs))}"
         for number, (line, runs) in enumerate(shown, 1)
     )
     rest = len(lines) - _SHOWN_LINES
-    more = f"\n  and {format_count(rest, 'more line')}" if rest > 0 else ""
+    more = html_margin(f"\n{'⋮':>5}  … {format_count(rest, 'more line')}") if rest > 0 else ""
     return f'<pre style="{PRE}">{body}{more}</pre>'
