@@ -16,7 +16,7 @@ from tests.foreign_samples import FORMATS
 
 pytestmark = pytest.mark.slow  # the samples are compiled
 
-RECORDED = Path(__file__).parent / "recorded"
+RECORDED = Path(__file__).parents[1] / "foreign" / "recorded"
 
 
 @pytest.mark.parametrize("name", FORMATS)
