@@ -13,9 +13,9 @@ from .layout import has_graphviz
 from .markup import (
     CELL,
     FINE,
-    PRE,
     highlight,
     html_cell,
+    html_code,
     html_details,
     html_frame,
     html_margin,
@@ -126,7 +126,7 @@ def _code(view: View) -> str:
     columns = "line number, live bytes after the line (░ more while it runs, ▲ peak)"
     columns += ", run time" if profiled else ""
     caption = f'<div style="{FINE}">In the margin: {columns}; at the example sizes.</div>'
-    return html_details(title, f'{caption}<pre style="{PRE}">{lines}</pre>', is_open=True)
+    return html_details(title, caption + html_code(lines), is_open=True)
 
 
 def _code_line(line: CodeLine, peak: int, *, profiled: bool) -> str:

@@ -19,7 +19,7 @@ from .units import format_count
 FINE = "font-size:12px;line-height:1.5"
 CELL = "padding:2px 12px 2px 0;text-align:{};vertical-align:top;border:0;background:none"
 _MONO = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace"
-PRE = (
+_PRE = (
     f"margin:6px 0;padding:10px 12px;border-radius:6px;overflow:auto;max-height:26em;{_MONO};"
     f"font-size:12px;line-height:1.5;background:{CODE_GROUND};color:{CODE_INK};white-space:pre"
 )
@@ -81,6 +81,8 @@ def html_table(table: Table, rest: str = "the explorer shows all") -> str:
     heads = "".join(
         f'<th scope="col" style="{CELL.format(side)};font-weight:600;white-space:nowrap">'
         f"{html_text(head)}</th>"
+        if head
+        else "<td></td>"
         for head, side in zip(table.heads, align, strict=True)
     )
     # Only the last column, which explains, may wrap, and keeps a width at which that can be read.
@@ -101,6 +103,11 @@ def html_table(table: Table, rest: str = "the explorer shows all") -> str:
     head = f'<thead><tr style="background:none">{heads}</tr></thead>' if any(table.heads) else ""
     style = f"border-collapse:collapse;margin:2px 0;{FINE}"
     return f'<table style="{style}">{head}<tbody>{body}</tbody></table>{left_out}'
+
+
+def html_code(lines: str) -> str:
+    """Lines of code, HTML already, in a block that is scrolled by mouse or keys."""
+    return f'<pre tabindex="0" style="{_PRE}">{lines}</pre>'
 
 
 def html_margin(text: str) -> str:

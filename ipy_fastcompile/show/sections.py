@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..artifact.inert import inert
 from .document import html_document
-from .markup import PRE, highlight, html_details, html_frame, html_margin, html_table
+from .markup import highlight, html_code, html_details, html_frame, html_margin, html_table
 from .tables import Cell, CodeLine, Table, cap_rows
 from .tokens import tokenise
 from .units import format_count
@@ -65,4 +65,4 @@ def code_block(text: str, language: str) -> str:
     )
     rest = len(lines) - _SHOWN_LINES
     more = html_margin(f"\n{'⋮':>5}  … {format_count(rest, 'more line')}") if rest > 0 else ""
-    return f'<pre style="{PRE}">{body}{more}</pre>'
+    return html_code(body + more)

@@ -1,9 +1,8 @@
-"""The record as a page, as a folder, and on the command line."""
+"""``inspect`` on the command line: read, compare, write, and refuse in a line."""
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,74 +11,9 @@ import pytest
 
 import ipy_fastcompile as fc
 from ipy_fastcompile.__main__ import main
-from ipy_fastcompile.errors import SaveError
-from ipy_fastcompile.foreign.open import open_foreign
 from tests.foreign_samples import FORMATS
-from tests.unit.foreign.hostile import RUN
 
 pytestmark = pytest.mark.slow  # the samples are compiled
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_the_texts_of_a_file_are_exported_as_they_are(
-    name: str, foreign_samples: Path, tmp_path: Path
-) -> None:
-    record = fc.inspect(foreign_samples / name)
-    written = record.to_folder(tmp_path / "out")
-    files = [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
-    assert sorted(written) == sorted(p.relative_to(tmp_path / "out").as_posix() for p in files)
-    texts = [(tmp_path / "out" / n).read_bytes().decode() for n in written if n.startswith("texts")]
-    assert texts == [text.text for text in record.texts]
-    kernels = [(tmp_path / "out" / n).read_text() for n in written if n.startswith("kernels/")]
-    assert kernels == [kernel.text for kernel in record.kernels]
-    data = json.loads((tmp_path / "out" / "record.json").read_text())
-    assert data == json.loads(record.to_json())
-
-
-def test_a_folder_with_files_is_not_written_into(foreign_samples: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine").write_text("mine")
-    with pytest.raises(SaveError, match="is not empty"):
-        fc.inspect(foreign_samples / "exported").to_folder(tmp_path)
-    with pytest.raises(SaveError, match="cannot be written"):
-        fc.inspect(foreign_samples / "exported").to_folder(tmp_path / "mine" / "out")
-
-
-@pytest.mark.parametrize("name", ["aot_compile", "aotinductor", "inductor_cache", "exported"])
-def test_a_page_has_no_script_and_needs_no_network(
-    name: str, foreign_samples: Path, tmp_path: Path
-) -> None:
-    record = fc.inspect(foreign_samples / name)
-    record.to_html(tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text()
-    assert record.format.replace("'", "&#x27;") in page
-    assert not re.search(r"<script|<link|<img|<iframe|\son\w+=|src=|href=", page)
-    for kernel in record.kernels:
-        assert kernel.name in page
-    assert len(page) < 6_000_000
-    assert record._repr_mimebundle_()["text/html"] in page
-
-
-def test_hostile_text_is_inert_in_text_and_page(tmp_path: Path) -> None:
-    evil = "<script>alert(1)</script>\x1b[31m\u202e"
-    data = b"\x80\x04c" + evil.encode() + b"\n" + evil.encode() + b"\n)R."
-    record = open_foreign(data)
-    assert "\x1b" not in str(record)
-    assert "\u202e" not in str(record)
-    record.to_html(tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text()
-    assert "<script" not in page
-    assert "\x1b" not in page
-    assert json.loads(record.to_json())["globals"][0]["name"] == f"{evil}.{evil}"
-
-
-def test_the_worst_global_comes_first(tmp_path: Path) -> None:
-    for kind in ("reduce", "exec", "popen", "getattr and import_module"):
-        record = open_foreign(RUN[kind](str(tmp_path / "canary")))
-        assert record.globals[0].danger == "runs code"
-        listed = str(record).splitlines()
-        (title,) = [n for n, line in enumerate(listed) if line.startswith("loading would import")]
-        assert listed[title + 1].split()[:2] == ["runs", "code"]
-    assert list(tmp_path.iterdir()) == []
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
