@@ -103,7 +103,7 @@ class Follower:
         found = with_attributes(lookup, program.parameters, found, self._stored, program.written)
         ties = find_ties(lookup, found, self._names, program.ties, program.written)
         check_apart(self._names, found.tensors, program.written)
-        every = Found(found.tensors + ties.tensors, found.places + ties.places)
+        every = Found(found.tensors + ties.tensors, found.places + ties.places, found.guard)
         apart = None
         if program.written or program.written_inputs:
             paths = [entry["path"] for entry in program.signature["inputs"]]
@@ -112,4 +112,4 @@ class Follower:
             )
         parts = ExecutionParts(self._kernels, found.tensors, self._constants)
         self._found = dict(zip(self._names, found.tensors, strict=True))
-        return Binding(self._bind(parts), parts, Watch(lookup, *every), apart)
+        return Binding(self._bind(parts), parts, Watch(lookup, every), apart)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +15,7 @@ import torch
 from ..errors import ParameterError
 from . import plain
 from .places import Place, Places
+from .whole import Guard, guard_whole
 from .wrappers import by_plain_name
 
 Source = torch.nn.Module | Mapping[str, torch.Tensor] | Any
@@ -24,10 +25,12 @@ class Found(NamedTuple):
     """The tensors that an artifact is bound to, in order, and where those of a module are kept.
 
     ``places`` has None for what the artifact itself holds, and for all that a mapping gave.
+    ``guard`` is over the tensors at these places, where nothing about them is unusual.
     """
 
     tensors: list[torch.Tensor]
     places: list[Place | None]
+    guard: Guard | None = None
 
 
 def find_parameters(
@@ -48,28 +51,20 @@ def find_parameters(
     Raises ParameterError naming the tensor that is missing or does not fit, and both sides.
     """
     lookup = source if isinstance(source, Lookup) else Lookup(source, stored)
-    dtypes = {name: getattr(torch, name) for name in {row[2] for row in specs}}
-    devices = {name: torch.device(name) for name in {row[5] for row in specs}}
-    tensors, places = lookup.find_all([row[0] for row in specs if row[1] != "constant"])
+    tensors, places, _ = lookup.find_all([row[0] for row in specs if row[1] != "constant"])
     for position in [n for n, row in enumerate(specs) if row[1] == "constant"]:
         name, _, _, _, stride, device_name = specs[position]  # the artifact's own
-        tensors.insert(position, _laid_out(stored[name].to(devices[device_name]), stride))
+        tensors.insert(position, _laid_out(stored[name].to(torch.device(device_name)), stride))
         places.insert(position, None)
-    wanted = [(dtypes[row[2]], tuple(row[3]), devices[row[5]]) for row in specs]
-    # Nearly all are whole storages, contiguous, of the usual classes: that is asked of all at once.
-    if (
-        plain.are_whole(tensors)
-        and list(map(_metadata, tensors)) == wanted
-        and not any(map(_stride, specs))
-    ):
-        return Found(list(map(torch.Tensor.detach, tensors)), places)
-    for row, tensor, metadata in zip(specs, tensors, wanted, strict=True):
-        _check(row, tensor, metadata)
+    guard = guard_whole(tensors, specs)
+    if guard is not None:
+        return Found(list(map(torch.Tensor.detach, tensors)), places, guard)
+    for row, tensor in zip(specs, tensors, strict=True):
+        _check(row, tensor, (getattr(torch, row[2]), tuple(row[3]), torch.device(row[5])))
     return Found(list(map(plain.alias, tensors)), places)
 
 
 _metadata = attrgetter("dtype", "shape", "device")
-_stride = itemgetter(4)
 
 
 def _check(row: Sequence[Any], tensor: torch.Tensor, wanted: tuple[Any, ...]) -> None:

@@ -8,9 +8,7 @@ found out before.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
-from operator import attrgetter, methodcaller
 from typing import Any, NamedTuple
 
 import torch
@@ -113,38 +111,6 @@ def find_flaw(tensor: torch.Tensor) -> Flaw | None:
         what = "begins at an address that is no multiple of its element's size"
         return Flaw(what, "Call .clone() on it.", copyable=True)
     return None
-
-
-def are_whole(tensors: Sequence[torch.Tensor]) -> bool:
-    """Whether all are plain, contiguous, and all of their storage; asked at the speed of C.
-
-    Where one is not, `is_plain` and `has_memory` say more of each.
-    """
-    if not PLAIN_TYPES.issuperset(map(type, tensors)) or not _have_plain_keys(tensors):
-        return False  # some have no storage to ask for
-    addresses = list(map(_address, tensors))
-    return (
-        list(map(_size, map(_storage, tensors))) == list(map(_bytes, tensors))
-        and all(map(_is_contiguous, tensors))
-        and not any(map(_offset, tensors))
-        and all(addresses)
-        and not any(map((15).__and__, addresses))
-    )
-
-
-def _have_plain_keys(tensors: Sequence[torch.Tensor]) -> bool:
-    """Whether dispatch keys are plain; one tensor of each kind is asked, once in a process."""
-    kinds = dict(zip(map(_raw, map(tensor_kinds.dispatch_keys, tensors)), tensors, strict=True))
-    return all(keys in _plain_keys or _is_new_plain(keys, kinds[keys]) for keys in kinds)
-
-
-_storage = torch.Tensor.untyped_storage
-_address = torch.Tensor.data_ptr
-_offset = torch.Tensor.storage_offset
-_is_contiguous = torch.Tensor.is_contiguous
-_bytes = attrgetter("nbytes")
-_raw = methodcaller("raw_repr")
-_size = torch.UntypedStorage.nbytes
 
 
 def has_memory(tensor: torch.Tensor) -> bool:

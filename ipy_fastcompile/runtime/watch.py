@@ -17,7 +17,7 @@ import torch
 
 from ..torch_compat import tensor_kinds
 from . import plain
-from .parameters import Lookup
+from .parameters import Found, Lookup
 from .places import Place
 
 _address = torch.Tensor.data_ptr
@@ -29,10 +29,8 @@ class Watch:
     When the module is gone, what was bound stays as it was.
     """
 
-    def __init__(
-        self, lookup: Lookup, tensors: Sequence[torch.Tensor], places: Sequence[Place | None]
-    ) -> None:
-        self._bound = list(tensors)
+    def __init__(self, lookup: Lookup, found: Found) -> None:
+        self._bound = found.tensors
         self._addresses = list(map(_address, self._bound))
         self._module: Callable[[], Any] | None = None
         self._guards: dict[bool, Callable[..., bool]] = {}
@@ -50,8 +48,13 @@ class Watch:
             return
         self._follow_steps(lookup.places.steps)
         self._attributes += [(*step, None) for step in lookup.places.attributes]
-        self._guards[torch.is_inference_mode_enabled()] = tensor_kinds.metadata_guard(
-            self._add(places)
+        own = self._add(found.places)
+        # A tie that is a tensor of its own is at a place behind those that the guard is over.
+        guard = found.guard
+        self._guards[torch.is_inference_mode_enabled()] = (
+            guard.holds
+            if guard is not None and guard.size == len(own)
+            else tensor_kinds.metadata_guard(own)
         )
         self._follow(lookup.root)
 
