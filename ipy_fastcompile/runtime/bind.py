@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import torch
 
 from ..errors import GrammarError, KernelError
+from ..grammar.check import SAFE_BUILTINS, check_code_names, check_grammar
 from .checks import Check
-from .grammar import SAFE_BUILTINS, check_code_names, check_grammar
 
 
 @dataclass(frozen=True)

@@ -31,13 +31,13 @@ from ..errors import (
     OpMissing,
     warn_user,
 )
+from ..grammar.check import generated_names
 from ..torch_compat import binaries as torch_binaries, inductor, stored_graphs
 from . import bind, modes
 from .advice import what_helps
 from .again import origin_of
 from .cuda import load_launches
 from .follow import Bound, Follower
-from .grammar import generated_names
 from .kernels import kernel_namespace, load_libraries
 from .loaded import LoadedFunction
 from .machine import machine_stamp

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, seed, settings, strategies as st
 from ipy_fastcompile.errors import FastCompileError, GrammarError
 from ipy_fastcompile.runtime import bind
 from ipy_fastcompile.runtime.checks import Check
-from tests.unit.runtime.test_grammar import EXECUTION
+from tests.unit.grammar.test_grammar import EXECUTION
 
 SEED = int(os.environ.get("FASTCOMPILE_SEED") or int.from_bytes(os.urandom(4), "big"))
 NAMES = (

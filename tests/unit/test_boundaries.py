@@ -278,6 +278,7 @@ def test_every_part_of_the_package_is_walked() -> None:
         "children",
         "engine",
         "foreign",
+        "grammar",
         "notebook",
         "runtime",
         "show",

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 
 from ...errors import GrammarError
-from ...runtime.grammar import check_grammar
-from ...runtime.grammar_kernel import TORCH_FUNCTIONS
+from ...grammar.check import check_grammar
+from ...grammar.kernel import TORCH_FUNCTIONS
 from ...torch_compat import (
     binaries as torch_binaries,
     compiled as torch_compiled,

@@ -17,7 +17,7 @@ import torch
 from ipy_fastcompile.engine.calls.capture import capture
 from ipy_fastcompile.engine.code.codegen import generate_execution_code
 from ipy_fastcompile.engine.graph.split import split
-from ipy_fastcompile.runtime.grammar import check_grammar
+from ipy_fastcompile.grammar.check import check_grammar
 from tests.architectures.zoo import BUILDERS, Case
 from tests.stitching import lower_without_compiler
 from tests.tiny import TinyTransformer

@@ -17,7 +17,7 @@ from torch.fx.immutable_collections import immutable_dict, immutable_list
 
 from ipy_fastcompile.engine.code.literals import Constants, write_value
 from ipy_fastcompile.errors import CodegenError
-from ipy_fastcompile.runtime.grammar import check_grammar
+from ipy_fastcompile.grammar.check import check_grammar
 
 
 def write(value: Any) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ipy_fastcompile.engine.code.names import OWN_WORDS, Namespace
-from ipy_fastcompile.runtime.grammar_terms import BUILTINS, Refused, check_plain_name
+from ipy_fastcompile.grammar.terms import BUILTINS, Refused, check_plain_name
 
 HOSTILE = [
     "", " ", "1", "x; import os", "__import__", "__class__", "_", "__", "___", "def", "lambda",

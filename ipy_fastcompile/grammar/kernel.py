@@ -12,7 +12,7 @@ import ast
 import builtins
 import re
 
-from .grammar_terms import (
+from .terms import (
     BUILTINS,
     MATH,
     Refused,

@@ -1,7 +1,7 @@
 """generated text -> its syntax tree, or a GrammarError: only what generators write gets through.
 
 There are two grammars: a strict one for execution code, which this package writes
-(`grammar_execution`), and a wider one for kernels, which Inductor wrote (`grammar_kernel`). Where a
+(`execution`), and a wider one for kernels, which Inductor wrote (`kernel`). Where a
 load does not compile the text again, a cheap check reads the names that the stored code object
 refers to; and whatever is executed sees no builtins but those of `SAFE_BUILTINS`.
 """
@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import GrammarError
-from . import grammar_execution, grammar_kernel
-from .grammar_terms import BUILTINS, MATH, Refused, torch_values
+from . import execution, kernel as kernels
+from .terms import BUILTINS, MATH, Refused, torch_values
 
 
 def check_grammar(
@@ -39,9 +39,9 @@ def check_grammar(
     try:
         tree = ast.parse(text, filename)
         if kernel:
-            grammar_kernel.check_module(tree)
+            kernels.check_module(tree)
         else:
-            grammar_execution.check_module(tree, profiled=profiled)
+            execution.check_module(tree, profiled=profiled)
     except Refused as refused:
         raise GrammarError(
             f"{filename}, line {refused.line}: {refused.what} is never generated.",
@@ -76,9 +76,9 @@ def generated_names(model_names: frozenset[str]) -> frozenset[str]:
         | BUILTINS
         | MATH
         | torch_values()
-        | grammar_execution.CHECKS
-        | grammar_kernel.METHODS
-        | grammar_kernel.TORCH_FUNCTIONS
+        | execution.CHECKS
+        | kernels.METHODS
+        | kernels.TORCH_FUNCTIONS
     )
 
 
@@ -104,7 +104,7 @@ def check_code_names(code: types.CodeType, known: frozenset[str], filename: str)
 
 
 def _is_known_dunder(name: str) -> bool:
-    return name == "__doc__" or grammar_execution.is_operator_op(name)
+    return name == "__doc__" or execution.is_operator_op(name)
 
 
 def _unknown_name(name: str, filename: str) -> GrammarError:

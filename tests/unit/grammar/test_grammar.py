@@ -16,8 +16,8 @@ import ipy_fastcompile as fc
 from ipy_fastcompile.artifact import open_artifact, save_artifact
 from ipy_fastcompile.artifact.squeeze import squeeze
 from ipy_fastcompile.errors import GrammarError
+from ipy_fastcompile.grammar.check import SAFE_BUILTINS, check_code_names, check_grammar
 from ipy_fastcompile.runtime import bind
-from ipy_fastcompile.runtime.grammar import SAFE_BUILTINS, check_code_names, check_grammar
 from ipy_fastcompile.runtime.profile import add_marks
 from tests.unit.engine.test_codegen import Autocast, Branches, Loops, Outputs, Sizes, stitched
 
@@ -440,7 +440,7 @@ def test_a_stored_code_object_with_unknown_names_is_refused(source: str) -> None
 
 
 def test_generated_code_objects_pass_the_check_of_names() -> None:
-    from ipy_fastcompile.runtime.grammar import generated_names
+    from ipy_fastcompile.grammar.check import generated_names
 
     for model, args in (
         (Outputs(), (torch.ones(4, 2), torch.ones(3), 7)),

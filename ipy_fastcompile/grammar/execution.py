@@ -27,7 +27,7 @@ import ast
 import re
 from collections.abc import Sequence
 
-from .grammar_terms import (
+from .terms import (
     BUILTINS,
     MATH,
     Refused,
