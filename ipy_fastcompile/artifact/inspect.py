@@ -12,6 +12,7 @@ from functools import cached_property
 
 from ..errors import ArtifactCorrupt, MemberCorrupt
 from ..records import Report
+from .edited import find_edited
 from .inert import inert
 from .kinds import KINDS, REPORT_KIND, TEXT, is_native, kind_of, plain_content
 from .open import OpenArtifact, open_artifact
@@ -73,6 +74,11 @@ class ArtifactInfo:
     def outline(self) -> Outline:
         """What the manifest says of the model, its kernels and the use of every member."""
         return read_outline(self.manifest)
+
+    @cached_property
+    def edited(self) -> Mapping[str, str]:
+        """Generated text -> what is in it that its generator never writes; {} as a rule."""
+        return find_edited(self.names, self.text)
 
     @cached_property
     def kinds(self) -> Mapping[str, str]:

@@ -48,6 +48,7 @@ def summary_lines(info: ArtifactInfo) -> list[str]:
         *_titled("sizes", [f"{format_bytes(n)} {kind}" for kind, n in info.sizes.items() if n]),
         ("texts", _some([name for name, kind in info.kinds.items() if kind == TEXT])),
     ]
+    rows += [("edited", line) for line in _cut(list(map(plain, info.edited.values())))]
     rows += [("unpickling", line) for line in _pickle_lines(info)]
     title = f"{inert(info.path)} · {format_bytes(info.size)} · {len(info.names)} members"
     return [title, *(f"  {head:<11} {text}" for head, text in rows)]

@@ -15,6 +15,7 @@ from ..artifact import blob_name
 from ..artifact.squeeze import squeeze
 from ..artifact.stamp import VECTOR_ISA
 from ..errors import ArtifactCorrupt, SaveError
+from ..grammar.check import check_grammar
 from ..runtime import bind
 from ..runtime.cuda import launch_text
 from ..runtime.machine import machine_stamp
@@ -24,6 +25,7 @@ from ..runtime.type_names import is_importable
 from ..torch_compat import binaries, ops as torch_ops, symbols as torch_symbols
 from .calls.captured import Captured, ParameterSpec
 from .code.codegen import ExecutionCode
+from .code.stored import store_code_of
 from .graph.stored_graph import serialized
 from .kernels.lower import Kernel, Lowered
 from .kernels.native import BUILTIN_NAMESPACES
@@ -75,8 +77,8 @@ def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
     """Put everything that any reload path needs into members, and describe it in a manifest."""
     captured = lowered.split.captured
     members: dict[str, bytes] = {"execution.py": code.text.encode()}
-    codes = {"execution.py": bind.compile_text(code.text, "execution code")}
-    entries = [_pack_kernel(k, members, codes) for k in lowered.kernels]
+    texts = {"execution.py": "execution code"}
+    entries = [_pack_kernel(k, members, texts) for k in lowered.kernels]
     stored = _stored_tensors(captured, code)
     stored_name = ""
     if stored:
@@ -106,7 +108,7 @@ def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
         "kernels": entries,
         "ops": {op: _registrar(op) for op in ops if op.split("::")[0] not in BUILTIN_NAMESPACES},
         "execution": "execution.py",
-        "code": _add_blob(members, squeeze(bind.store_code(codes))),
+        "code": _add_blob(members, squeeze(store_code_of(members, texts))),
         "python": bind.python_tag(),
         "fx": _add_blob(members, squeeze(fx)),
         "example": _example_rows(captured),
@@ -151,15 +153,15 @@ def _writes_cpp(kernel: Kernel) -> bool:
 
 
 def _pack_kernel(
-    kernel: Kernel, members: dict[str, bytes], codes: dict[str, Any]
+    kernel: Kernel, members: dict[str, bytes], texts: dict[str, str]
 ) -> dict[str, Any]:
     folder = f"kernels/{kernel.index}"
-    entry = _pack_one(kernel, folder, members, codes)
+    entry = _pack_one(kernel, folder, members, texts)
     entry["submodule"] = f"submod_{kernel.submodules[0]}"
     entry["sizes"] = []
     for sizes, variant in kernel.sizes.items():
         suffix = "_".join(f"{name}{size}" for name, size in sizes)
-        inner = _pack_one(variant, f"{folder}/{suffix}", members, codes)
+        inner = _pack_one(variant, f"{folder}/{suffix}", members, texts)
         inner["submodule"] = entry["submodule"]
         inner["at"] = [size for _, size in sizes]
         entry["sizes"].append(inner)
@@ -167,7 +169,7 @@ def _pack_kernel(
 
 
 def _pack_one(
-    kernel: Kernel, folder: str, members: dict[str, bytes], codes: dict[str, Any]
+    kernel: Kernel, folder: str, members: dict[str, bytes], texts: dict[str, str]
 ) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": f"kernel_{kernel.index}",
@@ -182,13 +184,13 @@ def _pack_one(
     if kernel.native is not None:
         member = f"{folder}/native.py"
         members[member] = kernel.native.code.encode()
-        codes[member] = bind.compile_text(kernel.native.code, entry["name"], kernel=True)
+        texts[member] = entry["name"]
         entry["text"] = member
         entry["libraries"] = [[n, _add_blob(members, data)] for n, data in kernel.native.libraries]
         for cubin in kernel.native.cubins:
             record = asdict(cubin)
             record["cubin"] = _add_blob(members, cubin.cubin)
-            bind.compile_text(launch_text(record), "launcher", kernel=True)
+            check_grammar(launch_text(record), "launcher", kernel=True)
             entry["launches"].append(_as_json(record))
     else:
         # A native kernel's text says what runs; the report has Inductor's, C++ included.

@@ -28,8 +28,6 @@ import re
 from collections.abc import Sequence
 
 from .terms import (
-    BUILTINS,
-    MATH,
     Refused,
     argument_names,
     check_literal,
@@ -37,12 +35,9 @@ from .terms import (
     check_plain_name,
     dotted,
     is_docstring,
-    is_operator_op,
     target_names,
-    torch_values,
 )
-
-__all__ = ["CHECKS", "check_module", "is_operator_op"]
+from .words import BUILTINS, MATH, is_torch_value
 
 # Methods of `ipy_fastcompile.runtime.checks.Check`.
 CHECKS = frozenset(
@@ -58,7 +53,7 @@ _UNARY = (ast.USub, ast.UAdd, ast.Not, ast.Invert)
 _COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 
 
-def check_module(tree: ast.Module, *, profiled: bool = False) -> None:
+def check_module(tree: ast.Module) -> None:
     """Raise Refused at the first node that the generator never writes."""
     body = tree.body[1:] if tree.body and is_docstring(tree.body[0]) else tree.body
     functions: set[str] = set()
@@ -70,7 +65,7 @@ def check_module(tree: ast.Module, *, profiled: bool = False) -> None:
         elif isinstance(node, ast.FunctionDef):
             if node.name in functions:
                 raise Refused(node, f"a second {node.name}")
-            _check_function(node, functions, profiled)
+            _check_function(node, functions)
             functions.add(node.name)
         else:
             raise Refused(node)
@@ -78,24 +73,22 @@ def check_module(tree: ast.Module, *, profiled: bool = False) -> None:
         raise Refused(tree, "a text without check_inputs or bind")
 
 
-def _check_function(node: ast.FunctionDef, functions: set[str], profiled: bool) -> None:
+def _check_function(node: ast.FunctionDef, functions: set[str]) -> None:
     arguments = argument_names(node)
     body = node.body[1:] if is_docstring(node.body[0]) else node.body
     if node.name == "check_inputs":
         if arguments[:1] != ["check"]:
             raise Refused(node, "check_inputs without check")
-        _Scope(arguments[1:], set(), profiled, checks=True).body(body)
+        _Scope(arguments[1:], set(), checks=True).body(body)
     elif _INLINED.fullmatch(node.name):
-        _Scope(arguments, functions, profiled).body(body)
+        _Scope(arguments, functions).body(body)
     elif node.name == "bind" and arguments == list(_BOUND):
-        _check_bind(node, body, functions, profiled)
+        _check_bind(node, body, functions)
     else:
         raise Refused(node, f"the function {node.name}")
 
 
-def _check_bind(
-    node: ast.FunctionDef, body: Sequence[ast.stmt], functions: set[str], profiled: bool
-) -> None:
+def _check_bind(node: ast.FunctionDef, body: Sequence[ast.stmt], functions: set[str]) -> None:
     bound: dict[str, list[str]] = {}
     for statement in body[:-2]:
         source = statement.value if isinstance(statement, ast.Assign) else None
@@ -116,19 +109,16 @@ def _check_bind(
         raise Refused(last, "bind that returns anything but forward")
     names = argument_names(forward)
     names += [*bound.get("parameters", ()), *bound.get("constants", ())]
-    scope = _Scope(names, functions | set(bound.get("kernels", ())), profiled)
+    scope = _Scope(names, functions | set(bound.get("kernels", ())))
     scope.body(forward.body[1:] if is_docstring(forward.body[0]) else forward.body)
 
 
 class _Scope:
     """The names that a function has bound so far, and what it may call."""
 
-    def __init__(
-        self, names: Sequence[str], callees: set[str], profiled: bool, *, checks: bool = False
-    ) -> None:
+    def __init__(self, names: Sequence[str], callees: set[str], *, checks: bool = False) -> None:
         self.names = set(names)
         self.callees = callees
-        self.profiled = profiled
         self.checks = checks
 
     def body(self, statements: Sequence[ast.stmt], *, nested: bool = False) -> None:
@@ -187,9 +177,6 @@ class _Scope:
         name = dotted(call.func)
         if self.checks and name[:1] == ["check"]:
             self.check(call)
-        elif self.profiled and name == ["mark"]:
-            if call.keywords or not all(isinstance(a, ast.Constant) for a in call.args):
-                raise Refused(call, "a mark of anything but a line")
         else:
             self.called(call)
 
@@ -254,7 +241,7 @@ class _Scope:
                 self.value(item)
         elif isinstance(node, ast.Attribute):
             name = dotted(node)
-            if len(name) != 2 or name[0] != "torch" or name[1] not in torch_values():
+            if len(name) != 2 or name[0] != "torch" or not is_torch_value(name[1]):
                 raise Refused(node, f"the attribute {node.attr}")
         elif isinstance(node, ast.Call):
             self.call_value(node)

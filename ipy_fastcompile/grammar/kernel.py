@@ -13,16 +13,14 @@ import builtins
 import re
 
 from .terms import (
-    BUILTINS,
-    MATH,
     Refused,
     argument_names,
     check_literal,
     check_op,
     check_plain_name,
     dotted,
-    torch_values,
 )
+from .words import BUILTINS, MATH, is_torch_value
 
 # Functions of torch that Inductor calls for work it does not do itself.
 TORCH_FUNCTIONS = frozenset(
@@ -142,8 +140,7 @@ def _check_path(node: ast.Attribute, path: list[str]) -> None:
     if path[:2] == ["torch", "ops"]:
         check_op(node, path)
     elif path[0] == "torch":
-        known = TORCH_FUNCTIONS | torch_values()
-        if not all(part in known for part in path[1:]):
+        if not all(part in TORCH_FUNCTIONS or is_torch_value(part) for part in path[1:]):
             raise Refused(node, ".".join(path))
     elif path[0] == "math":
         if len(path) != 2 or path[1] not in MATH:

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
-import functools
 import keyword
 import re
 
-import torch
-
-# Builtins that generated text may call.
-BUILTINS = frozenset(
-    {"complex", "float", "int", "bool", "slice", "max", "min", "abs", "range", "len", "round",
-    "sum", "pow", "tuple", "list"}
-)  # fmt: skip
-MATH = frozenset(
-    {"ceil", "floor", "trunc", "sqrt", "exp", "log", "log2", "pow", "sin", "cos", "tan", "sinh",
-    "cosh", "tanh", "asin", "acos", "atan", "asinh", "isnan", "isinf", "pi", "e", "inf", "nan"}
-)  # fmt: skip
 # Attributes of torch.ops that are no namespaces of ops: they load libraries and modules.
 NO_NAMESPACE = frozenset({"load_library", "loaded_libraries", "import_module", "higher_order"})
 # Ops that open a file by name.
@@ -34,13 +22,6 @@ class Refused(Exception):
         self.line: int = getattr(node, "lineno", 0)
         self.what = what or type(node).__name__
         super().__init__(self.what)
-
-
-@functools.cache
-def torch_values() -> frozenset[str]:
-    """Names in torch of dtypes, layouts, memory formats and quantization schemes."""
-    kinds = (torch.dtype, torch.layout, torch.memory_format, torch.qscheme)
-    return frozenset(name for name, value in vars(torch).items() if isinstance(value, kinds))
 
 
 def is_operator_op(word: str) -> bool:

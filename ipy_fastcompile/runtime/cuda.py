@@ -1,7 +1,7 @@
 """cubins -> launchers: Triton kernels run by torch's C launcher, without Triton.
 
 A launcher is generated text like everything else that runs: it computes the grid and passes the
-arguments that the cubin takes. See `ipy_fastcompile.engine.native_cuda`.
+arguments that the cubin takes. See `launch_text`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _make(launcher: Any, launch: Mapping[str, Any], read: Callable[[str], bytes]
     from .bind import compile_text, register_text, run_code
 
     text = launch_text(launch)
-    code = compile_text(text, "launcher", kernel=True)
+    code = compile_text(text, "launcher")
     register_text(code.co_filename, text)
     namespace = run_code(code, {"launch_kernel": launcher, "function": function, "module": module})
     return namespace["launch"]

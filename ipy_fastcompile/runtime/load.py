@@ -5,7 +5,7 @@
 - ``fx``: the split FX graph, deserialized, runs PyTorch's kernels (before vLLM #40151).
 
 Order: open -> container -> trust -> manifest -> stamp -> ops -> members this path reads, verified
--> grammar -> only then exec and dlopen, from the bytes that were verified.
+-> only then exec and dlopen, from the bytes that were verified.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from ..errors import (
     OpMissing,
     warn_user,
 )
-from ..grammar.check import generated_names
 from ..torch_compat import binaries as torch_binaries, inductor, stored_graphs
 from . import bind, modes
 from .advice import what_helps
@@ -212,7 +211,6 @@ class _Loader:
         self.ways: list[str] = []
         self.recompile = False
         self._codes: dict[str, Any] | None = None
-        self._known: frozenset[str] | None = None
         self._graph: Any = None
         self._vector_isa: dict[str, str] = {}
 
@@ -303,8 +301,8 @@ class _Loader:
             return {}
         return dict(load_tensors(self.parts.read(self.program.stored)))
 
-    def _code(self, member: str, text: bytes, kind: str, *, kernel: bool = False) -> Any:
-        """The compiled text: as stored when this Python wrote it, else compiled and checked."""
+    def _code(self, member: str, text: bytes, kind: str) -> Any:
+        """The compiled text: as stored when this Python wrote it, else compiled now."""
         source = text.decode("utf-8", "replace")
         if self._codes is None:
             same = self.program.python == bind.python_tag() and self.program.code
@@ -312,24 +310,9 @@ class _Loader:
         code = self._codes.get(member)
         filename = bind.text_filename(kind, source)
         if code is None or code.co_filename != filename:
-            code = bind.compile_text(source, kind, kernel=kernel)
-        else:
-            if self._known is None:
-                self._known = generated_names(self._called_names())
-            bind.check_stored_code(code, self._known, member)
+            code = bind.compile_text(source, kind)
         bind.register_text(filename, source)
         return code
-
-    def _called_names(self) -> frozenset[str]:
-        """Names in the text that depend on the model: kernels, binaries, and parts of op names."""
-        names = {"".join(k.name.split()) for k in self.program.kernels}
-        for kernel in self.program.kernels:
-            for entry in (kernel, *(e for _, e in kernel.sizes)):
-                names.update(name for name, _ in entry.libraries)
-                names.update(str(launch.get("name")) for launch in entry.launches)
-        for op in self.parts.manifest.get("ops_called", ()):
-            names.update(str(op).replace("::", ".").split("."))
-        return frozenset(names)
 
     # --- kernels ---------------------------------------------------------------------------------
 
@@ -383,7 +366,7 @@ class _Loader:
         loaded = load_libraries(binaries)
         functions = {name: loaded[m.rpartition("/")[2]] for name, m in entry.libraries}
         functions |= load_launches(entry.launches, self.parts.read)
-        code = self._code(entry.text, self.parts.read(entry.text), entry.name, kernel=True)
+        code = self._code(entry.text, self.parts.read(entry.text), entry.name)
         namespace = bind.run_code(code, kernel_namespace(functions))
         kernel: Callable[..., Any] = namespace[entry.name]
         return kernel

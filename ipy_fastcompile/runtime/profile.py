@@ -68,7 +68,7 @@ def measure_lines(
         Calls that count.
     """
     clock = _Clock(_is_cuda(leaves))
-    code = bind.compile_text(add_marks(text, marked), "profiled code", profiled=True)
+    code = bind.compile_text(add_marks(text, marked), "profiled code")
     namespace = bind.run_code(code, {"__name__": "profiled_code", "mark": clock.mark})
     check_inputs = namespace["check_inputs"]
     forward = namespace["bind"](*parts)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 
+import ipy_fastcompile as fc
 from ipy_fastcompile.artifact import blob_name, limits, open_artifact
 from ipy_fastcompile.artifact.keyfile import make_key
 from ipy_fastcompile.artifact.squeeze import squeeze
@@ -175,27 +176,40 @@ def edited(canary: Path, member: str, *, where: str) -> Callable[[Any, Any], Non
 
 @pytest.mark.parametrize("where", ["top", "inside"])
 @pytest.mark.parametrize("member", ["execution.py", "kernels/0/native.py"])
-def test_hand_edited_code_is_refused_even_if_re_signed(
+def test_hand_edited_code_is_refused_by_digest_and_signature(
     own: Path, tmp_path: Path, canary: Path, member: str, where: str
 ) -> None:
     signed = resave(own, tmp_path / "signed", edited(canary, member, where=where))
-    unsigned, kept = tmp_path / "unsigned", tmp_path / "kept"
+    unsigned, kept, same = tmp_path / "unsigned", tmp_path / "kept", tmp_path / "same"
     repack(unsigned, rehash(unpack(signed)))
     repack(kept, {**unpack(own), member: unpack(signed)[member]})
-    outcomes = load_all([(path, "native", None) for path in (kept, unsigned, signed)])
+    honest, evil = unpack(own)[member], unpack(signed)[member]
+    repack(same, {**unpack(own), member: evil[-len(honest) :]})
+    outcomes = load_all([(path, "native", None) for path in (kept, same, unsigned)])
     assert [outcome.error for outcome in outcomes] == [
-        "ManifestCorrupt",  # another size; what only changes the content is for the hash
+        "ManifestCorrupt",  # another size
+        "MemberCorrupt",  # another content
         "ArtifactUntrusted",
-        "GrammarError",
     ]
     assert all(outcome.own for outcome in outcomes)
-    assert [outcome.commands for outcome in outcomes] == [0, 0, 0]
-    if member != "execution.py":
-        assert "kernel" in outcomes[-1].message
+    assert [outcome.decoded for outcome in outcomes] == [0, 0, 0]
+    assert not canary.exists()
+    for path in (signed, unsigned):  # whoever looks is told, whoever signed
+        assert list(fc.inspect(path).edited) == [member]
+        assert f"{member}, line " in str(fc.inspect(path))
     assert not canary.exists()
 
 
-def test_code_objects_that_are_not_their_text_are_refused(
+def test_what_the_user_signs_is_the_users_own_code(own: Path, tmp_path: Path, canary: Path) -> None:
+    # Whoever has the key has the account: a text, like the machine code beside it, then runs.
+    signed = resave(own, tmp_path / "signed", edited(canary, "execution.py", where="top"))
+    (outcome,) = load_all([(signed, "native", None)])
+    assert outcome.is_right
+    assert outcome.commands == 1
+    assert canary.exists()
+
+
+def test_code_objects_that_a_stranger_put_beside_a_text_are_not_decoded(
     own: Path, tmp_path: Path, canary: Path
 ) -> None:
     """Stored code under the file name of the honest text, doing something else."""
@@ -212,11 +226,15 @@ def test_code_objects_that_are_not_their_text_are_refused(
     signed = resave(own, tmp_path / "signed.fastcompile", change)
     unsigned = tmp_path / "unsigned.fastcompile"
     repack(unsigned, rehash(unpack(signed)))
-    honest, forged, stranger = load_all([(p, "native", None) for p in (own, signed, unsigned)])
+    swapped = tmp_path / "swapped.fastcompile"
+    code = open_artifact(own).manifest["program"]["code"]
+    evil = unpack(signed)[open_artifact(signed).manifest["program"]["code"]]
+    repack(swapped, {**unpack(own), code: evil.ljust(len(unpack(own)[code]), b"\0")})
+    honest, stranger, flipped = load_all([(p, "native", None) for p in (own, unsigned, swapped)])
     assert honest.is_right
     assert honest.code_objects > 0
-    assert (forged.error, forged.commands) == ("GrammarError", 0)
     assert (stranger.error, stranger.decoded) == ("ArtifactUntrusted", 0)
+    assert (flipped.error, flipped.code_objects, flipped.commands) == ("MemberCorrupt", 0, 0)
     assert not canary.exists()
 
 

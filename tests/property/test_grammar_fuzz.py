@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterator
 from random import Random
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ import torch
 from hypothesis import HealthCheck, given, seed, settings, strategies as st
 
 from ipy_fastcompile.errors import FastCompileError, GrammarError
+from ipy_fastcompile.grammar.check import check_grammar
 from ipy_fastcompile.runtime import bind
 from ipy_fastcompile.runtime.checks import Check
 from tests.unit.grammar.test_grammar import EXECUTION
@@ -150,9 +152,15 @@ def watched() -> Iterator[list[str]]:
         _WATCHED.pop()
 
 
+def accepted(text: str) -> CodeType:
+    """The code of a text that the grammar lets through; GrammarError for any other."""
+    check_grammar(text, "fuzzed")
+    return bind.compile_text(text, "fuzzed")
+
+
 def execute(text: str) -> None:
     """Run an accepted text to its end, with kernels that do nothing."""
-    code = bind.compile_text(text, "fuzzed")
+    code = accepted(text)
     x, weight = torch.ones(2, 1), torch.ones(1)
 
     def kernel(*_: Any) -> Any:
@@ -196,7 +204,7 @@ def check_random_text(number: int) -> None:
     COUNTS["texts"] += 1
     try:
         text = ast.unparse(ast.fix_missing_locations(tree))
-        bind.compile_text(text, "fuzzed")
+        accepted(text)
     except (GrammarError, SyntaxError, ValueError, TypeError):
         return
     COUNTS["accepted"] += 1

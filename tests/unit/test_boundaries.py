@@ -53,13 +53,16 @@ RULES = (
     ),
     Rule(
         ("artifact/",),
-        only=tuple(f"{PACKAGE}.{part}" for part in ("artifact", "records", "errors", "version")),
+        only=tuple(
+            f"{PACKAGE}.{part}" for part in ("artifact", "grammar", "records", "errors", "version")
+        ),
     ),
     # Who waits for a process keeps none of what it may load.
     Rule(
         ("children/",),
         only=tuple(f"{PACKAGE}.{part}" for part in ("children", "errors", "interrupts")),
     ),
+    Rule(("grammar/",), only=tuple(f"{PACKAGE}.{part}" for part in ("grammar", "errors"))),
     # A reader of strangers' files imports nothing that a stranger could have a say in.
     Rule(
         ("foreign/",),
@@ -326,6 +329,8 @@ PLANTED = [
     ("children/ask.py", "import torch"),
     ("children/ask.py", "from ..runtime.fresh import run_child"),
     ("foreign/unpickle.py", "import torch"),
+    ("grammar/check.py", "import torch"),
+    ("grammar/check.py", "from ..artifact.container import read"),
     ("foreign/unpickle.py", "def f():\n    import numpy"),
     ("foreign/unpickle.py", "from ..records import Report"),
     ("foreign/records.py", "from ..show.foreign import foreign_html"),

@@ -19,6 +19,7 @@ import torch
 from torch.fx import Node
 
 from ...errors import CodegenError
+from ...grammar.check import check_grammar
 from ...records import Source
 from ...torch_compat import symbols
 from ..graph.split import Submodule
@@ -78,7 +79,8 @@ class ExecutionCode:
 def generate_execution_code(lowered: Lowered) -> ExecutionCode:
     """Write the execution code of a lowered model.
 
-    Raises `CodegenError` naming the node and its source line when a node cannot be written.
+    Raises `CodegenError` naming the node and its source line when a node cannot be written, and
+    `GrammarError` naming the line when something was written that the grammar does not have.
     """
     names = Namespace()
     checks = InputChecks(lowered.split.captured, names, lowered.conditions)
@@ -97,6 +99,7 @@ def generate_execution_code(lowered: Lowered) -> ExecutionCode:
     head.add("import torch")
     head.gap()
     text = "\n".join([*head.lines, *body.lines]) + "\n"
+    check_grammar(text, "execution code")
     shift = len(head.lines)
     return ExecutionCode(
         text=text,

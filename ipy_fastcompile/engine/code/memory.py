@@ -204,7 +204,7 @@ def _without_kernels(native: NativeKernel) -> Callable[..., Any]:
         "get_raw_stream": lambda _: 0,
         "device_guard": _no_guard,
     }
-    code = bind.compile_text(native.code, native.name, kernel=True)
+    code = bind.compile_text(native.code, native.name)
     kernel: Callable[..., Any] = bind.run_code(code, namespace)[native.name]
     return kernel
 

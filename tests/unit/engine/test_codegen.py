@@ -15,11 +15,12 @@ from torch import nn
 from torch.fx import Graph, GraphModule
 
 from ipy_fastcompile.engine.calls.capture import capture
+from ipy_fastcompile.engine.code import codegen
 from ipy_fastcompile.engine.code.codegen import generate_execution_code_with_name
 from ipy_fastcompile.engine.code.inline import Functions
 from ipy_fastcompile.engine.graph.boundaries import SplitReason
 from ipy_fastcompile.engine.graph.split import split
-from ipy_fastcompile.errors import CodegenError, InputError
+from ipy_fastcompile.errors import CodegenError, GrammarError, InputError
 from tests.stitching import Stitched, stitch, used_parameters
 
 aten = torch.ops.aten
@@ -475,3 +476,10 @@ def test_a_hostile_model_name_stays_in_its_docstring() -> None:
     assert "\nimport os" not in code.text
     assert code.text.isascii()
     compile(code.text, "text", "exec")
+
+
+def test_a_line_outside_the_grammar_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = codegen.header_lines
+    monkeypatch.setattr(codegen, "header_lines", lambda *parts: [*honest(*parts), "import os"])
+    with pytest.raises(GrammarError, match=r"execution code, line \d+: Import is never generated"):
+        stitched(nn.ReLU(), torch.ones(2))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ipy_fastcompile.engine.code.names import OWN_WORDS, Namespace
-from ipy_fastcompile.grammar.terms import BUILTINS, Refused, check_plain_name
+from ipy_fastcompile.grammar.terms import Refused, check_plain_name
+from ipy_fastcompile.grammar.words import BUILTINS
 
 HOSTILE = [
     "", " ", "1", "x; import os", "__import__", "__class__", "_", "__", "___", "def", "lambda",

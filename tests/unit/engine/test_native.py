@@ -13,6 +13,7 @@ import torch
 
 from ipy_fastcompile.engine.kernels.native import kernel_sources, rewrite_kernel
 from ipy_fastcompile.errors import InputError
+from ipy_fastcompile.grammar.check import check_grammar
 from ipy_fastcompile.runtime.bind import compile_text, run_code
 from ipy_fastcompile.runtime.cuda import launch_text
 from ipy_fastcompile.runtime.kernels import kernel_namespace
@@ -53,7 +54,7 @@ def parts(body: str = "pass", **changes: Any) -> CompiledParts:
 def run(body: str, x: torch.Tensor) -> torch.Tensor:
     native, why = rewrite_kernel(parts(body), "kernel_0")
     assert native is not None, why
-    code = compile_text(native.code, "kernel_0", kernel=True)
+    code = compile_text(native.code, "kernel_0")
     result: torch.Tensor = run_code(code, kernel_namespace({}))["kernel_0"](x, x.size(0))[0]
     return result
 
@@ -126,7 +127,7 @@ def test_an_op_that_returns_another_dtype_than_it_said_is_an_error() -> None:
 def test_what_later_releases_of_torch_write_is_known(body: str) -> None:
     native, why = rewrite_kernel(parts(body), "kernel_0")
     assert native is not None, why
-    compile_text(native.code, "kernel_0", kernel=True)  # within the grammar
+    check_grammar(native.code, "kernel_0", kernel=True)
     name = next(n for n in ("assert_size_stride_grouped", "copy_if_misaligned") if n in body)
     if name in kernel_namespace({}):  # this torch has it, so it runs
         x = torch.randn(3, 4)
@@ -178,7 +179,7 @@ def test_recorded_cuda_code_becomes_native() -> None:
     assert "torch.mm(" in text
     for gone in (".run(", "_DeviceGuard", "extern_kernels", "async_compile", "_inductor"):
         assert gone not in text
-    compile_text(text, "kernel_0", kernel=True)
+    check_grammar(text, "kernel_0", kernel=True)
 
 
 def test_recorded_cuda_kernels_are_shown_as_source() -> None:
@@ -203,8 +204,9 @@ def test_a_kernel_without_a_static_launch_says_why() -> None:
 def test_a_launcher_computes_the_grid_and_passes_what_the_cubin_takes() -> None:
     calls: list[Any] = []
     text = launch_text(asdict(launch(CUDA_KERNELS[1])))
+    check_grammar(text, "launcher", kernel=True)
     namespace = run_code(
-        compile_text(text, "launcher", kernel=True),
+        compile_text(text, "launcher"),
         {"launch_kernel": lambda *a: calls.append(a), "function": 7, "module": None},
     )
     namespace["launch"]("x", "y", 2049, stream=5)
@@ -294,7 +296,7 @@ def test_branches_and_loops_become_functions_beside_the_kernel() -> None:
         "subgraph_0", "subgraph_1", "kernel_3",
     ]  # fmt: skip
     assert native.ops == ("aten::add.Tensor", "aten::lt.Scalar")
-    code = compile_text(native.code, "kernel_3", kernel=True)
+    code = compile_text(native.code, "kernel_3")
     kernel = run_code(code, kernel_namespace({}))["kernel_3"]
     assert kernel(torch.tensor(1), torch.tensor(4)) == (torch.tensor(13),)
     assert kernel(torch.tensor(11), torch.tensor(4)) == (torch.tensor(11),)
