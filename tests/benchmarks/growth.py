@@ -1,4 +1,4 @@
-"""``bench growth`` -> Llamas of growing depth: which stage grows worse than the graph."""
+"""``growth``, a bench -> Llamas of growing depth: which stage grows worse than the graph."""
 
 from __future__ import annotations
 

@@ -13,12 +13,10 @@ import subprocess
 import tempfile
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tests.benchmarks.children import run_child
-
-if TYPE_CHECKING:
-    from tests.benchmarks.run import Options
+from tests.benchmarks.options import Options
 
 # Environment variables that change what is measured start with these.
 _TELLING = ("OMP_", "GOMP_", "MKL_", "KMP_", "TORCH_", "TORCHINDUCTOR_", "CUDA_VISIBLE")

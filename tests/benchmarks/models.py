@@ -1,4 +1,4 @@
-"""``bench models`` -> the five families of vllm-project/vllm#40151, cold and reloaded."""
+"""``models``, a bench -> the five families of vllm-project/vllm#40151, cold and reloaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bench native`` -> what the native path promises, each promise beside the figure measured."""
+"""``native``, a bench -> what the native path promises, each promise beside the figure measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bench peers`` -> one model, kept by every peer: cold, reloaded, with and without a compiler."""
+"""``peers``, a bench -> one model, kept by every peer: cold, reloaded, with no compiler too."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from tests.benchmarks.answers import enough
 from tests.benchmarks.children import run_child
 from tests.benchmarks.families import Spec
 from tests.benchmarks.machine import describe, load_average
+from tests.benchmarks.options import Options
 
 PATHS = ("fx", "torch", "native")
 # How a reload is run: with the caches of the compile, or with none and no compiler; and its path.
@@ -29,23 +30,6 @@ KEPT: tuple[Way, ...] = tuple(("kept", path) for path in PATHS)
 SHIPPED: tuple[Way, ...] = tuple(("shipped", path) for path in PATHS)
 _COLD = ("-m", "tests.benchmarks.cold")
 _RELOAD = ("-m", "ipy_fastcompile.runtime.child")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What was asked on the command line; ``runs`` None means each part's own default."""
-
-    folder: Path
-    runs: int | None = None
-    timeout: float = 900.0
-    json: Path | None = None
-    markdown: Path | None = None
-    inductor_cache: Path | None = None
-    device: str = "cpu"
-    dtype: str = "float32"
-    hidden: int = 64
-    quiet: bool = False
-    command: str = ""
 
 
 @dataclass

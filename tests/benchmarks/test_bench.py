@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks import growth, models, native, peers, profiling, tables
-from tests.benchmarks.run import Options, Run
+from tests.benchmarks import growth, models, native, peers, profiling
+from tests.benchmarks.document import tables
+from tests.benchmarks.options import Options
+from tests.benchmarks.run import Run
 from tests.benchmarks.table import render_text
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(5400)]

@@ -203,11 +203,11 @@ def crossings(file: str, source: str) -> list[str]:
     return sorted(set(found))
 
 
-def home_of(name: str, known: frozenset[str]) -> str:
+def home_of(name: str, known: frozenset[str], package: str) -> str:
     """The file that ``name``, a module or something in one, is of; empty for another package's."""
-    parts = name.split(".")
-    if parts[0] != PACKAGE:
+    if not is_within(name, (package,)):
         return ""
+    parts = name.removeprefix(package).split(".")
     for stop in range(len(parts), 0, -1):
         path = "/".join(parts[1:stop])
         for file in (f"{path}.py", f"{path}/__init__.py".lstrip("/")):
@@ -216,13 +216,13 @@ def home_of(name: str, known: frozenset[str]) -> str:
     return ""
 
 
-def circles(sources: dict[str, str]) -> list[set[str]]:
+def circles(sources: dict[str, str], package: str = PACKAGE) -> list[set[str]]:
     """The groups of files, of which each leads to each by imports; ``sources`` are their texts."""
     known = frozenset(sources)
     leads_to: dict[str, set[str]] = {}
     for file, source in sources.items():
-        module = ".".join([PACKAGE, *file.removesuffix(".py").split("/")])
-        found = {home_of(name, known) for _, name in imports(ast.parse(source), module)}
+        module = ".".join([package, *file.removesuffix(".py").split("/")])
+        found = {home_of(name, known, package) for _, name in imports(ast.parse(source), module)}
         leads_to[file] = found - {"", file}
     reached = {file: reach(file, leads_to) for file in sources}
     groups = [{b for b in reached[a] if a in reached[b]} for a in sources if a in reached[a]]
@@ -293,6 +293,17 @@ def test_every_part_of_the_package_is_walked() -> None:
 def test_no_files_import_each_other_in_a_circle() -> None:
     sources = {file: (ROOT / file).read_text(encoding="utf-8") for file in files()}
     assert [group for group in circles(sources) if group not in KNOWN_CIRCLES] == []
+
+
+def test_no_files_of_the_bench_import_each_other_in_a_circle() -> None:
+    folder = ROOT.parent / "tests" / "benchmarks"
+    sources = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}
+    assert len(sources) > 20
+    assert circles(sources, "tests.benchmarks") == []
+    sources["options.py"] += "\nfrom tests.benchmarks.run import Run\n"
+    assert [sorted(group) for group in circles(sources, "tests.benchmarks")] == [
+        ["machine.py", "options.py", "run.py"]
+    ]
 
 
 def test_a_planted_circle_is_found() -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.run import Options, Run
+from tests.benchmarks.options import Options
+from tests.benchmarks.run import Run
 
 Answer = Callable[[Sequence[str], Mapping[str, Any], Path | None], dict[str, Any]]
 

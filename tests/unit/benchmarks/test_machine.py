@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import machine
-from tests.benchmarks.run import Options
+from tests.benchmarks.options import Options
 
 
 def test_the_machine_is_described_even_if_its_probe_fails(

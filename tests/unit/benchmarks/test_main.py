@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from ipy_fastcompile.__main__ import run
-from tests import benchmarks as bench
-from tests.benchmarks.run import Options, Run, write_json
+from tests.benchmarks import __main__ as bench
+from tests.benchmarks.options import Options
+from tests.benchmarks.run import Run, write_json
 from tests.unit.benchmarks.fakes import FakeRun, answer_all
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks import growth, models, native, peers, tables
+from tests.benchmarks import growth, models, native, peers
+from tests.benchmarks.document import tables
 from tests.benchmarks.peer_scripts import PEERS
 from tests.benchmarks.run import KEPT, SHIPPED
 from tests.benchmarks.table import render_markdown, render_text
