@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
-from ipy_fastcompile.children.answer import error_text
+from ipy_fastcompile.children.answer import answer, error_text
 from tests.benchmarks.families import Spec, build
 
 
@@ -82,8 +80,4 @@ def _bound(function: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[[],
 
 
 if __name__ == "__main__":
-    try:
-        result = compare_calls(json.loads(sys.argv[1]))
-    except Exception as error:  # noqa: BLE001 - the parent shows it in the table, whatever it is
-        result = {"error": error_text(error)}
-    sys.stdout.write(json.dumps(result) + "\n")
+    answer(compare_calls)

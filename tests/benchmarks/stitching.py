@@ -35,7 +35,8 @@ class PlainLayer(nn.Module):
         self.linear = nn.Linear(width, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.linear(x).relu()
+        made: torch.Tensor = x + self.linear(x).relu()
+        return made
 
 
 class Stack(nn.Module):

@@ -43,6 +43,9 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert packed == files
+    # The benches are for a clone, and so are the tests.
+    assert {name.partition("/")[0] for name in packed} == {"ipy_fastcompile"}
+    assert not any("bench" in name for name in packed)
     # What a browser gets is readable source, not something that a build step makes.
     kinds = {Path(name).suffix for name in packed if "/static/" in name}
     assert {".css", ".js"} <= kinds
