@@ -1,4 +1,4 @@
-"""static/*.js -> one ECMAScript module: the same front end for the widget and the offline page.
+"""static/*.js, *.css -> one module, one sheet: the same front end for widget and offline page.
 
 The files are plain modules that an editor checks (`// @ts-check`). A widget takes one text, so they
 are put one after the other, without their imports of each other; no bundler, no build.
@@ -29,6 +29,8 @@ MODULES = (
     "reload",
     "explorer",
 )
+# Each sheet after those it overrules.
+SHEETS = ("explorer", "bar", "drawers", "panes", "rows", "code", "picture", "sizes")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class)\b)", re.MULTILINE)
 # Comments are for those who read the files; a notebook that saves the widget saves its source.
@@ -55,5 +57,5 @@ def script_source() -> str:
 
 @cache
 def style_source() -> str:
-    """The style sheet."""
-    return (_STATIC / "explorer.css").read_text("utf-8")
+    """The style sheets as one."""
+    return "\n".join((_STATIC / f"{name}.css").read_text("utf-8") for name in SHEETS)

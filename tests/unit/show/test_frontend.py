@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 import ipy_fastcompile.show
-from ipy_fastcompile.show.frontend import MODULES, module_source, script_source, style_source
+from ipy_fastcompile.show.frontend import (
+    MODULES,
+    SHEETS,
+    module_source,
+    script_source,
+    style_source,
+)
 
 STATIC = Path(ipy_fastcompile.show.__file__).parent / "static"
 FILES = {path.stem: path.read_text("utf-8") for path in STATIC.glob("*.js")}
@@ -24,6 +30,11 @@ def test_every_file_is_joined_after_those_it_needs() -> None:
             for word in re.findall(r"\w+", names):
                 declared = rf"^export (?:async )?(?:function|const|class) {word}\b"
                 assert re.search(declared, FILES[other], re.MULTILINE)
+
+
+def test_every_sheet_is_joined() -> None:
+    assert set(SHEETS) == {path.stem for path in STATIC.glob("*.css")}
+    assert all(path.read_text("utf-8") in style_source() for path in STATIC.glob("*.css"))
 
 
 def test_names_are_unique_across_files() -> None:
