@@ -22,6 +22,8 @@ MODULES = (
     "code",
     "list",
     "nodes",
+    "camera",
+    "near",
     "picture",
     "middle",
     "detail",
