@@ -104,6 +104,60 @@ def test_a_node_that_comes_late_is_chosen_where_it_was_asked_for(open_page: Open
     page.locator(".fc-status", has_text=NODE).wait_for()
 
 
+def test_a_line_that_leads_to_a_node_late_does_not_take_back_a_later_choice(
+    open_page: OpenPage,
+) -> None:
+    report = sample_report(4, near_twin=True)
+    lines = tuple(replace(r, node="linear") if r.node == "hidden_0" else r for r in report.lines)
+    kernel = Kernel(open_page, replace(report, lines=lines))
+    page = kernel.page
+    kernel.answer("code:execution:")
+    code = page.get_by_role("grid", name="Execution code")
+    code.locator(".fc-row", has_text="hidden_0, cos").click()
+    page.get_by_role("tab", name="FX graph").click()
+    kernel.answer("code:fx:")
+    page.get_by_role("grid", name="FX graph").locator(".fc-row", has_text="rsqrt:").click()
+    page.evaluate("() => asked.reverse()")
+    assert len(kernel.answer("graph:")) == 2
+    page.locator(".fc-inspector").get_by_text("rsqrt", exact=True).wait_for()
+    page.evaluate("() => new Promise((done) => setTimeout(done, 0))")
+    assert page.locator(".fc-inspector strong").inner_text() == "rsqrt"
+
+
+def test_what_opens_late_does_not_take_the_focus_from_who_has_gone_on(open_page: OpenPage) -> None:
+    kernel = Kernel(open_page, sample_report(4, near_twin=True))
+    page = kernel.page
+    first = list_of(page).locator(".fc-row").first
+    focused = "() => document.activeElement.closest('[data-i], input, .fc-row')?.outerHTML ?? ''"
+    first.click()
+    page.keyboard.press("Enter")
+    page.keyboard.press("/")
+    kernel.answer("graph:")
+    kernel.answer("svg:")
+    page.locator(".fc-middle [data-i]").first.wait_for()
+    assert "Filter submodules" in page.evaluate(focused)
+    # Who waits is taken along, and so is who opens what is there already.
+    for _ in range(2):
+        first.click()
+        page.keyboard.press("Enter")
+        page.locator(".fc-middle [data-i]:focus").wait_for()
+
+
+def test_a_pane_that_nobody_answers_says_so(open_page: OpenPage) -> None:
+    kernel = Kernel(open_page, sample_report(4, near_twin=True))
+    page = kernel.page
+    list_of(page).locator(".fc-row").first.click()
+    page.get_by_role("tab", name="Source").click()
+    kernel.answer("graph:")
+    # The table of source lines is never sent.
+    notice = page.locator(".fc-detail .fc-other .fc-notice")
+    notice.get_by_text("Kernel not connected, or busy.").wait_for()
+    assert "saved view" not in notice.inner_text()  # there is none
+    notice.get_by_role("button", name="Try again").click()
+    kernel.answer("sources:")
+    page.locator(".fc-sourceline").first.wait_for()
+
+
 @pytest.fixture
 def host(open_page: OpenPage) -> Any:
     """A page with a host of `host.js` whose questions are answered at once."""

@@ -224,7 +224,7 @@ function makeSource(ctx, graph) {
   }
 
   slot.show(`graph:${graph}`, (content) => {
-    ctx.whenSources((table) => {
+    slot.show("sources:", (/** @type {import("./explorer.js").SourceTable} */ table) => {
       const ids = [...new Set(/** @type {number[]} */ (content.source).filter((id) => id >= 0))];
       ids.sort((a, b) => table.file[a] - table.file[b] || table.line[a] - table.line[b]);
       lines = new Map();
@@ -246,8 +246,8 @@ function makeSource(ctx, graph) {
         box.append(line);
       }
       if (!ids.length) box.append(face("No source lines", "The nodes of this submodule carry no stack trace."));
-      slot.put(box);
-      mark();
+      queueMicrotask(mark);
+      return box;
     });
   });
   const unlisten = ctx.store.listen((_, changed) => {

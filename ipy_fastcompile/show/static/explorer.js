@@ -67,13 +67,15 @@ function makeContext(model, act) {
     else host.ask("sources:").then(act, () => undefined);
   }
 
+  // Counts what the reader chose: an answer that comes late must not take back a later choice.
+  let choices = 0;
+
   /** @param {number} submodule */
   function chooseSubmodule(submodule) {
+    choices++;
     store.change({ submodule, node: -1, source: -1, line: -1 });
     act.say(describe(submodule));
   }
-
-  let choices = 0;
 
   /** A node of the chosen submodule's graph. @param {number} node */
   function chooseNode(node) {
@@ -82,8 +84,7 @@ function makeContext(model, act) {
     const choice = ++choices;
     /** @param {import("./nodes.js").GraphContent} graph */
     const choose = (graph) => {
-      // Its answer may come when something else is chosen already.
-      if (choice !== choices || store.get().submodule !== submodule) return;
+      if (choice !== choices) return;
       store.change({ node, source: graph.source[node] });
       act.say(`${subs.name[submodule]} › ${graph.name[node]}: ${graph.target[node]} ${graph.value[node]}`);
     };
@@ -112,8 +113,11 @@ function makeContext(model, act) {
     },
     /** @param {number} source */
     chooseSource(source) {
+      const choice = ++choices;
       store.change({ source, node: -1 });
-      whenSources((table) => act.say(sourceText(table, source)));
+      whenSources((table) => {
+        if (choice === choices) act.say(sourceText(table, source));
+      });
     },
     sourceText,
     /**
@@ -122,6 +126,7 @@ function makeContext(model, act) {
      * @param {boolean} open whether to open the graph as well
      */
     chooseLine(line, submodule, node, source, open) {
+      const choice = ++choices;
       store.change({ line, source, node: -1, ...(submodule >= 0 ? { submodule } : {}) });
       if (open && submodule >= 0) {
         act.focusMiddle();
@@ -132,8 +137,7 @@ function makeContext(model, act) {
       host.ask(`graph:${subs.graph[submodule]}`).then(
         (/** @type {import("./nodes.js").GraphContent} */ graph) => {
           const at = graph.name.indexOf(node);
-          const now = store.get();
-          if (at >= 0 && now.line === line && now.submodule === submodule) store.change({ node: at });
+          if (at >= 0 && choice === choices) store.change({ node: at });
         },
         () => undefined,
       );

@@ -190,7 +190,7 @@ export function makeList(ctx) {
     const twist = button(isOpen ? "▾" : "▸", () => toggle(number), {
       class: "fc-twist",
       tabindex: -1,
-      "aria-label": isOpen ? "Fold" : "Unfold",
+      "aria-label": `${isOpen ? "Fold" : "Unfold"} ${label}`,
     });
     fill(
       row,

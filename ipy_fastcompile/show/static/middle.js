@@ -29,7 +29,9 @@ export function makeMiddle(ctx) {
   let table;
   /** @type {{first: number[], period: number[], count: number[]} | undefined} */
   let items;
-  let takeFocus = false;
+  /** @type {Element | null | undefined} where the focus was when something was opened */
+  let opener;
+  let isComing = false;
   let shown = "";
 
   const graphOf = () => {
@@ -47,6 +49,7 @@ export function makeMiddle(ctx) {
       return;
     }
     shown = key;
+    isComing = true;
     table?.close();
     picture = table = items = undefined;
     if (view === "split") drawSplit(opened);
@@ -83,8 +86,7 @@ export function makeMiddle(ctx) {
       queueMicrotask(() => {
         drawn.load(content.svg, content.first);
         mark();
-        if (takeFocus) drawn.focus();
-        takeFocus = false;
+        takeFocus(drawn);
       });
       return picture.element;
     });
@@ -112,7 +114,7 @@ export function makeMiddle(ctx) {
   /** @param {{first: number[], count: number[]}} content @param {number} first */
   function openItem(content, first) {
     if (content.count[content.first.indexOf(first)] > 1) {
-      takeFocus = true;
+      focusNext();
       store.change({ opened: String(first) });
     } else ctx.openSubmodule(first);
   }
@@ -130,11 +132,9 @@ export function makeMiddle(ctx) {
       if (asTable) {
         const made = makeNodes(ctx, content);
         table = made;
-        const wanted = takeFocus;
-        takeFocus = false;
         queueMicrotask(() => {
           made.follow();
-          if (wanted) made.focus();
+          takeFocus(made);
         });
         return made.element;
       }
@@ -180,7 +180,7 @@ export function makeMiddle(ctx) {
           store.change({ tab: "source" });
         },
         up: () => {
-          takeFocus = true;
+          focusNext();
           store.change({ view: "split" });
         },
         canFocus: drawing.nodes.length > 12,
@@ -191,11 +191,37 @@ export function makeMiddle(ctx) {
         drawn.load(drawing.svg, drawing.nodes);
         if (drawing.nodes.length > FOCUS_FROM) drawn.setFocus(true);
         mark();
-        if (takeFocus) drawn.focus();
-        takeFocus = false;
+        takeFocus(drawn);
       });
       return picture.element;
     });
+  }
+
+  // --- focus -----------------------------------------------------------------------------------
+
+  function focused() {
+    return /** @type {Document | ShadowRoot} */ (element.getRootNode()).activeElement;
+  }
+
+  /** Takes the focus once what is being opened is there, which it may be already. */
+  function focusNext() {
+    opener = focused();
+    queueMicrotask(() => {
+      if (!isComing) takeFocus(picture ?? table);
+    });
+  }
+
+  /**
+   * Nobody who has gone on meanwhile is brought back: the focus is taken from where something was
+   * opened, or from nowhere.
+   * @param {{focus: () => void} | undefined} part
+   */
+  function takeFocus(part) {
+    isComing = false;
+    const now = focused();
+    const isLost = now === null || now === document.body;
+    if (opener !== undefined && (now === opener || isLost)) part?.focus();
+    opener = undefined;
   }
 
   // --- what is chosen --------------------------------------------------------------------------
@@ -286,11 +312,7 @@ export function makeMiddle(ctx) {
   return {
     element,
     redraw: mark,
-    inspect,
-    /** Takes the focus once what is being opened is there. */
-    focusNext() {
-      takeFocus = true;
-    },
+    focusNext,
     focus: () => (picture ?? table)?.focus(),
     focusSearch: () => (picture ?? table)?.focusSearch(),
     fit: () => picture?.fit(),

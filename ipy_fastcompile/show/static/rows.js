@@ -173,7 +173,6 @@ export function makeRows(options) {
     setActive,
     reveal,
     move,
-    active: () => active,
     /** Draws all rows in sight again, keeping the focus. */
     redraw() {
       for (const [index, row] of rows) options.draw(index, row);

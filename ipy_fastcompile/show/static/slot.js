@@ -63,7 +63,8 @@ export function makeSlot(ctx, label) {
       const again = button("Try again", () => show(key, draw));
       if (error instanceof NoKernel) {
         // What was shown stays: it is the last thing that was true.
-        fill(notice, `${error.message} Showing the saved view. `, again);
+        const saved = body.hasChildNodes() ? "Showing the saved view. " : "";
+        fill(notice, `${error.message} ${saved}`, again);
       } else {
         fill(notice);
         fill(body, face(`Cannot show ${label}`, /** @type {Error} */ (error).message, again));
