@@ -285,6 +285,7 @@ class Report:
     measured_peak: int | None = None
     profile: ProfileRecord | None = None
     conditions: tuple[ConditionRecord, ...] = ()
+    execution_language: str = "python"  # "cpp" where it is not ours: AOTInductor's
 
     @property
     def cold_seconds(self) -> float:

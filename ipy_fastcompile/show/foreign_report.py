@@ -21,12 +21,14 @@ from ..records import (
     SubmoduleRecord,
     Value,
 )
+from .units import shorten
 
 if TYPE_CHECKING:
     from .explorer import Explorer
 
 _OUTPUT_END = "output code"
 _MOST_PIECES = 1_000
+_LABEL = 20  # fits a box of the split graph
 _MOST_UNREAD = 20
 
 
@@ -58,8 +60,8 @@ def as_report(artifact: ForeignArtifact) -> Report:
                 index=number,
                 name=f"piece_{number}",
                 inlined=False,
-                reason="a compiled graph of its own in the file",
-                module=text.name,
+                reason=f"a compiled graph of its own: {text.name}",
+                module=_short(text.name),
                 graph=of_graphs[graph],
                 kernel=of_kernels[digests],
                 n_nodes=graph.count(" = torch.ops."),
@@ -71,6 +73,7 @@ def as_report(artifact: ForeignArtifact) -> Report:
     stamps = ", ".join(f"{name} {text}" for name, text in artifact.stamps)
     given = [v for v in artifact.values if v.kind in ("parameter", "buffer")]
     missed = [f"not read: {u.where}: {u.why}" for u in artifact.unread[:_MOST_UNREAD]]
+    code, language = main_code(artifact)
     return Report(
         model=artifact.format,
         created=artifact.version,
@@ -86,7 +89,8 @@ def as_report(artifact: ForeignArtifact) -> Report:
         submodules=tuple(submodules),
         graphs=tuple(graphs),
         kernels=tuple(kernels),
-        execution_code=main_code(artifact)[0] or "# This file has no code that can be read.\n",
+        execution_code=code or "# This file has no code that can be read.\n",
+        execution_language=language,
         lines=(),
         artifact=ArtifactRecord(
             artifact.path, f"sha256:{artifact.sha256}", artifact.size, 0, signed=False
@@ -102,6 +106,11 @@ def _pieces(artifact: ForeignArtifact) -> list[tuple[ForeignText, list[ForeignKe
         inside.setdefault(kernel.where, []).append(kernel)
     held = [text for text in artifact.texts if text.name in inside or text.role == OUTPUT]
     return [(text, inside.get(text.name, [])) for text in held[:_MOST_PIECES]]
+
+
+def _short(name: str) -> str:
+    """The name of a file or text without its folders and suffixes, which are no modules."""
+    return shorten(name.rpartition("/")[2].partition(".")[0], _LABEL)
 
 
 def _graph_of(artifact: ForeignArtifact, text: ForeignText) -> str:

@@ -34,7 +34,7 @@ from .tables import (
     submodule_table,
 )
 from .text import margin_text
-from .units import format_count
+from .units import format_count, format_seconds
 from .view import (
     WEIGHTS_NOTE,
     View,
@@ -64,8 +64,9 @@ def render_html(report: Report) -> str:
         parts += _drawing(view)
     else:
         parts.append(f"<p>{html_text('Nothing was compiled: the graph has no submodules.')}</p>")
-    title = f"Stages of the cold compile, {dict(summary(report))['cold']}"
-    parts.append(html_details(title, html_table(stage_table(view)), is_open=False))
+    if report.stages:
+        title = f"Stages of the cold compile, {format_seconds(report.cold_seconds)}"
+        parts.append(html_details(title, html_table(stage_table(view)), is_open=False))
     parts += _reloads(view)
     return html_frame(parts, 1_100)
 

@@ -13,7 +13,8 @@ from typing import Any
 from ..artifact.inert import inert
 from ..artifact.units import format_bytes
 from ..records import NOT_COMPILED, KernelRecord, ReloadRecord
-from .content import WINDOW, Contents
+from .content import Contents
+from .documents import WINDOW
 from .palette import kernel_badge
 from .tables import own_note, stage_colors, stage_table
 from .view import (

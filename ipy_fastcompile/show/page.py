@@ -83,7 +83,7 @@ def embed_contents(contents: Contents, known: set[str]) -> dict[str, str]:
     """JSON text of every content by key, in the order of the reader's interest, up to the limit."""
     embedded: dict[str, str] = {}
     left = EMBEDDED_LIMIT
-    documents = [f"text:{name}" for name in contents.documents()]
+    documents = [f"text:{name}" for name in contents.documents.names()]
     for key in (*contents.keys(), *documents):
         if key in known:
             continue

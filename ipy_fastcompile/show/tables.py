@@ -252,17 +252,17 @@ def excerpt(view: View) -> tuple[CodeLine, ...]:
         if position < len(code):
             lines.append(CodeLine(position + 1, code[position], (), records.get(position + 1)))
         previous = position
-    return tuple(_highlighted(lines))
+    return tuple(_highlighted(lines, view.report.execution_language))
 
 
-def _highlighted(lines: list[CodeLine]) -> Iterator[CodeLine]:
+def _highlighted(lines: list[CodeLine], language: str) -> Iterator[CodeLine]:
     """Lines between gaps are lexed together: all that is left out need not be."""
     for is_gap, group in groupby(lines, key=lambda line: line.gap > 0):
         members = list(group)
         if is_gap:
             yield from members
             continue
-        tokens = tokenise("\n".join(line.text for line in members), "python")
+        tokens = tokenise("\n".join(line.text for line in members), language)
         tokens += [("", ())] * (len(members) - len(tokens))
         for line, (text, runs) in zip(members, tokens, strict=True):
             yield replace(line, text=text, runs=runs)

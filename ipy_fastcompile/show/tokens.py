@@ -28,9 +28,9 @@ Line = tuple[str, Runs]
 
 
 def tokenise(code: str, language: str) -> list[Line]:
-    """Lines of ``code`` with their runs; ``language`` is "python", "cpp" or "text"."""
+    """Lines of ``code`` with their runs; without runs in a language but "python" and "cpp"."""
     code = inert_lines(code)
-    if language == "text" or len(code) > LONGEST_HIGHLIGHT:
+    if language not in ("python", "cpp") or len(code) > LONGEST_HIGHLIGHT:
         return [(_cut(line), ()) for line in code.split("\n")]
     lines: list[Line] = []
     text: list[str] = []

@@ -105,6 +105,11 @@ def _all_sources(report: Report) -> Iterator[Source]:
         yield from (source for _, source in kernel.output_lines)
 
 
+def source_id(view: View, source: Source | None) -> int:
+    """The number of a source line in `View.sources`, -1 for none."""
+    return -1 if source is None else view.source_ids[source]
+
+
 def op_name(target: str) -> str:
     """``mm`` for ``aten.mm.default``, ``aten::mm`` and ``torch.ops.aten.mm.default``."""
     parts = target.replace("::", ".").split(".")
@@ -175,6 +180,12 @@ def reload_seconds(record: ReloadRecord) -> float:
     return record.load + record.first_call
 
 
+def _parameters(report: Report) -> str:
+    count = format_count(report.n_parameters)
+    # Somebody else's artifact names its parameters, not always their sizes.
+    return f"{count} ({format_bytes(report.parameter_bytes)})" if report.parameter_bytes else count
+
+
 def summary(report: Report) -> tuple[tuple[str, str], ...]:
     """Label and text of what matters most, in the order in which it is told."""
     cold, warm = report.cold_seconds, report.warm_seconds
@@ -182,16 +193,14 @@ def summary(report: Report) -> tuple[tuple[str, str], ...]:
         ("submodules", format_count(len(report.submodules))),
         ("kernels", format_count(len(report.kernels))),
         ("nodes", format_count(report.n_nodes)),
-        (
-            "parameters",
-            f"{format_count(report.n_parameters)} ({format_bytes(report.parameter_bytes)})",
-        ),
+        ("parameters", _parameters(report)),
     ]
     if report.artifact:
         facts.append(("artifact", format_bytes(report.artifact.size)))
     if report.cache == "hit":  # what follows is of the day when it was compiled
         facts.append(("cache", "hit"))
-    facts.append(("cold", format_seconds(cold)))
+    if report.stages:
+        facts.append(("cold", format_seconds(cold)))
     if warm is not None:
         ratio = format_ratio(cold, warm)
         facts.append(

@@ -11,8 +11,11 @@ export function makeBar(ctx, options) {
   const { data, model } = ctx;
   const badges = h("span", { class: "fc-state" });
   const warm = h("div", { class: "fc-race" });
+  // Of what somebody else compiled no times are known.
+  const timed = data.canRerun || data.cold.stages.length > 0 || model.get("reloads").length > 0;
+  const panels = timed ? [["reload", "Warm reload"], ["stages", "Stages"]] : [];
   const toggles = new Map(
-    [["reload", "Warm reload"], ["stages", "Stages"], ["help", "Keys ?"]].map(([key, title]) => [
+    [...panels, ["help", "Keys ?"]].map(([key, title]) => [
       key,
       button(title, () => options.toggle(key), { "aria-expanded": "false" }),
     ]),
@@ -52,6 +55,7 @@ export function makeBar(ctx, options) {
   }
 
   function drawRace() {
+    if (!timed) return;
     const native = model.get("reloads").find((/** @type {any} */ r) => r.path === "native" && !r.shipped && !r.error);
     const longest = Math.max(data.cold.seconds, native?.load ?? 0, 1e-9);
     /** @param {{name: string, seconds: number, fill: string}[]} stages */

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from ipy_fastcompile.records import NodeRecord, Report, Value
-from ipy_fastcompile.show import content as content_module
-from ipy_fastcompile.show.content import WINDOW, Contents, UnknownKey
+from ipy_fastcompile.show import graph_content
+from ipy_fastcompile.show.content import Contents, UnknownKey
+from ipy_fastcompile.show.documents import WINDOW
 from ipy_fastcompile.show.draw import DRAW_LIMIT
 from ipy_fastcompile.show.view import make_view, most_bytes
 from tests.unit.show.sample import sample_report
@@ -40,7 +41,7 @@ def test_what_is_not_there_is_refused(contents: Contents, key: str) -> None:
 
 
 def test_windows_of_code_join_to_the_whole(contents: Contents, report: Report) -> None:
-    for name in contents.documents():
+    for name in contents.documents.names():
         lines: list[str] = []
         total = 1
         while len(lines) < total:
@@ -131,7 +132,7 @@ def test_a_large_graph_is_drawn_on_demand_only() -> None:
 
 
 def test_past_the_last_limit_there_is_the_table_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content_module, "FORCED_LIMIT", 1_500)
+    monkeypatch.setattr(graph_content, "FORCED_LIMIT", 1_500)
     contents = Contents(make_view(large_report(1_501)))
     assert contents.answer("svg:0")["anyway"] is False
     assert contents.answer("svg:0:anyway")["svg"] == ""
@@ -140,7 +141,7 @@ def test_past_the_last_limit_there_is_the_table_only(monkeypatch: pytest.MonkeyP
 def test_without_pygraphviz_there_are_reasons_in_place_of_drawings(
     report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(content_module, "has_graphviz", lambda: False)
+    monkeypatch.setattr(graph_content, "has_graphviz", lambda: False)
     contents = Contents(make_view(report))
     for key in ("split:", "svg:0"):
         answer = contents.answer(key)

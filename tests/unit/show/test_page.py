@@ -29,7 +29,7 @@ def test_the_page_holds_every_content(report: Report) -> None:
     assert set(contents.keys()) <= set(data["contents"]) | start
     for key, body in data["contents"].items():
         assert json.loads(body) == json.loads(json.dumps(contents.answer(key)))
-    assert {f"text:{name}" for name in contents.documents()} <= set(data["contents"])
+    assert {f"text:{name}" for name in contents.documents.names()} <= set(data["contents"])
 
 
 def test_nothing_is_fetched(report: Report) -> None:
