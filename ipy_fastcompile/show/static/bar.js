@@ -56,7 +56,7 @@ export function makeBar(ctx, options) {
 
   function drawRace() {
     if (!timed) return;
-    const native = model.get("reloads").find((/** @type {any} */ r) => r.path === "native" && !r.shipped && !r.error);
+    const native = model.get("reloads").find((/** @type {import("./reload.js").Reload} */ r) => r.path === "native" && !r.shipped && !r.error);
     const longest = Math.max(data.cold.seconds, native?.load ?? 0, 1e-9);
     /** @param {{name: string, seconds: number, fill: string}[]} stages */
     const strip = (stages) =>

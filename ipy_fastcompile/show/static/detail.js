@@ -1,9 +1,10 @@
 // @ts-check
-// Right: code in all its forms, inputs and outputs, source lines and the artifact.
+// Right: code in all its forms, source lines, and what `tables.js` shows.
 
 import { makeCode } from "./code.js";
-import { button, bytes, count, face, fill, h, kernelBadge, seconds } from "./dom.js";
+import { button, count, face, fill, h, kernelBadge } from "./dom.js";
 import { makeSlot } from "./slot.js";
+import { makeArtifact, makeValues } from "./tables.js";
 import { makeTabs } from "./tabs.js";
 
 /** @typedef {{element: HTMLElement, close?: () => void, focus?: () => void}} Part */
@@ -158,50 +159,6 @@ function makeSources(ctx, kernel, last, remember) {
 }
 
 /**
- * @param {string} caption
- * @param {string[]} heads
- * @param {(string | Node)[][]} rows
- */
-function makeTable(caption, heads, rows) {
-  return h(
-    "table",
-    { class: "fc-table" },
-    h("caption", {}, caption),
-    h("thead", {}, h("tr", {}, ...heads.map((head) => h("th", { scope: "col" }, head)))),
-    h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map((cell) => h("td", {}, cell))))),
-  );
-}
-
-/**
- * @param {import("./explorer.js").Context} ctx
- * @param {number} submodule
- * @returns {Part}
- */
-function makeValues(ctx, submodule) {
-  const slot = makeSlot(ctx, "inputs and outputs");
-  slot.show(`sub:${submodule}`, (content) => {
-    /** @param {any[]} value */
-    const origin = ([, , , , , , producer, kind]) => {
-      if (producer < 0) return { weight: "the model", input: "the caller" }[/** @type {string} */ (kind)] ?? "";
-      return button(ctx.data.submodules.name[producer], () => ctx.chooseSubmodule(producer), { class: "fc-chip" });
-    };
-    const row = (/** @type {any[]} */ value) => {
-      const size = value[4] === String(value[5]) || value[4] === "0" ? "" : ` = ${value[4]}`;
-      return [value[5] ? bytes(value[5]) + size : "view or number", value[2] ? `(${value[2]})` : "", value[3]];
-    };
-    const start = (/** @type {any[]} */ value) => [h("code", {}, value[0]), h("code", {}, value[1])];
-    const heads = ["bytes", "stride", "device"];
-    return h(
-      "div",
-      { class: "fc-scroll", tabindex: 0, role: "region", "aria-label": "Inputs and outputs" },
-      makeTable(`${content.name}: ${count(content.inputs.length, "input")}`, ["name", "value", "from", ...heads], content.inputs.map((/** @type {any[]} */ v) => [...start(v), origin(v), ...row(v)])),
-      makeTable(count(content.outputs.length, "output"), ["name", "value", ...heads], content.outputs.map((/** @type {any[]} */ v) => [...start(v), ...row(v)])),
-    );
-  });
-  return { element: slot.element, close: slot.close };
-}
-
-/**
  * The user's lines that this submodule was made from.
  * @param {import("./explorer.js").Context} ctx
  * @param {number} graph
@@ -261,79 +218,4 @@ function makeSource(ctx, graph) {
     },
     focus: () => (lines.get(ctx.store.get().source) ?? [...lines.values()][0])?.focus(),
   };
-}
-
-/**
- * The file, and of the chosen submodule its kernel, its twins and what it nearly shares.
- * @param {import("./explorer.js").Context} ctx
- * @param {number} submodule
- * @returns {Part}
- */
-function makeArtifact(ctx, submodule) {
-  const { data } = ctx;
-  const slot = makeSlot(ctx, "artifact");
-  /** @param {[string, string | Node][]} facts */
-  const list = (facts) =>
-    h("dl", { class: "fc-facts" }, ...facts.flatMap(([term, text]) => [h("dt", {}, term), h("dd", {}, text)]));
-
-  /** @param {any} content */
-  function kernelPart(content) {
-    const { kernel } = content;
-    if (!kernel) {
-      const refused = data.submodules.refused[submodule];
-      return list([["kernel", refused ? `none: not compiled, ${refused}` : "none: it is inlined as plain FX code"]]);
-    }
-    const badge = data.kernels[kernel.index];
-    /** @type {[string, string | Node][]} */
-    const facts = [
-      ["kernel", kernelBadge(badge)],
-      ["digest", h("code", {}, kernel.digest)],
-      ["reloads as", kernel.native ? "native: from bundled binaries alone" : `torch: ${kernel.why || "no native form"}`],
-      ["size", kernel.sizeText],
-      ["compiled in", seconds(kernel.seconds)],
-      ["ops it calls", kernel.ops.join(", ") || "none"],
-    ];
-    return h(
-      "div",
-      {},
-      list(facts),
-      kernel.near
-        ? h(
-            "div",
-            { class: "fc-near", role: "note" },
-            h("strong", {}, "Near-twin. "),
-            `${kernel.near} Sharing a kernel would have saved ${seconds(kernel.seconds)} and ${kernel.sizeText}.`,
-          )
-        : null,
-      makeTable("Binaries", ["name", "sha256", "size"], kernel.binaries.map((/** @type {[string, string, number]} */ [name, sha, size]) => [name, h("code", {}, `${sha.slice(0, 16)}…`), bytes(size)])),
-    );
-  }
-
-  /** @param {any} content */
-  function twinPart(content) {
-    const box = h("div", { class: "fc-chips" });
-    for (const twin of content.twins.slice(0, 200)) {
-      const isThis = twin === submodule;
-      box.append(button(data.submodules.name[twin], () => ctx.chooseSubmodule(twin), { class: "fc-chip", "aria-current": isThis ? "true" : null }));
-    }
-    if (content.twins.length > 200) box.append(h("span", { class: "fc-fine" }, `and ${count(content.twins.length - 200)} more`));
-    const title = content.twins.length > 1 ? `${count(content.twins.length)} twins share it` : "It has no twin";
-    return h("div", {}, h("h3", { class: "fc-heading" }, title), content.twins.length > 1 ? box : null);
-  }
-
-  const kernels = makeTable(
-    "All kernels",
-    ["kernel", "submodules", "size", "compiled in", "reloads as", "near-twin"],
-    data.kernels.map((kernel) => [kernelBadge(kernel), count(kernel.count), bytes(kernel.size), seconds(kernel.seconds), kernel.native ? "native" : `torch: ${kernel.why}`, kernel.near]),
-  );
-  const whole = h("div", {}, h("h3", { class: "fc-heading" }, "Artifact"), list(data.artifact.length ? data.artifact : [["artifact", "not saved: use --save or compiled.save(path)"]]), kernels);
-  const region = (/** @type {Node[]} */ ...parts) =>
-    h("div", { class: "fc-scroll", tabindex: 0, role: "region", "aria-label": "Artifact" }, ...parts);
-  if (submodule < 0) slot.put(region(whole));
-  else {
-    slot.show(`sub:${submodule}`, (content) =>
-      region(h("h3", { class: "fc-heading" }, content.name), kernelPart(content), twinPart(content), whole),
-    );
-  }
-  return { element: slot.element, close: slot.close };
 }

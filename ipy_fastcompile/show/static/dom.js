@@ -23,6 +23,19 @@ export function h(tag, props = {}, ...children) {
 }
 
 /**
+ * An element of a drawing.
+ * @param {string} tag
+ * @param {Record<string, string>} [attributes]
+ * @param {...(Node | string)} children
+ */
+export function s(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/**
  * Replaces all children.
  * @param {Element} element
  * @param {...(Node | string | null | undefined | false)} children
@@ -86,6 +99,19 @@ export function seconds(value) {
 export function count(number, noun = "", plural = `${noun}s`) {
   const text = number.toLocaleString("en-US");
   return noun ? `${text} ${number === 1 ? noun : plural}` : text;
+}
+
+/**
+ * Whether a text holds every word of a query, in any order; an empty one is in every text.
+ * @param {string} query
+ */
+export function matcher(query) {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  return {
+    isEmpty: !words.length,
+    /** @param {string} text */
+    matches: (text) => words.every((word) => text.toLowerCase().includes(word)),
+  };
 }
 
 /**

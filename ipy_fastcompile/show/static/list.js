@@ -1,7 +1,7 @@
 // @ts-check
 // Left: the submodules, folded where they repeat, with filter and sort.
 
-import { button, bytes, count, fill, h, kernelBadge, seconds } from "./dom.js";
+import { button, bytes, count, fill, h, kernelBadge, matcher, seconds } from "./dom.js";
 import { makeRows } from "./rows.js";
 
 /**
@@ -86,26 +86,19 @@ export function makeList(ctx) {
     else store.change({ sort: "order", descending: false });
   }
 
-  /** @param {number} index */
-  function matches(index) {
-    const words = store.get().filter.toLowerCase().split(/\s+/).filter(Boolean);
-    const text = [
-      subs.name[index],
-      subs.module[index],
-      subs.role[index],
-      ctx.badge(index).label,
-      data.reasons[subs.reason[index]],
-    ]
-      .join(" ")
-      .toLowerCase();
-    return words.every((word) => text.includes(word));
+  /** What a filter looks into. @param {number} index */
+  function textOf(index) {
+    const { name, module, role, reason } = subs;
+    const words = [name[index], module[index], role[index], ctx.badge(index).label, data.reasons[reason[index]]];
+    return words.join(" ");
   }
 
   function build() {
     const { filter: text, sort, descending } = store.get();
     rows = [];
     if (text || sort !== "order") {
-      const order = subs.name.map((_, index) => index).filter(matches);
+      const query = matcher(text);
+      const order = subs.name.map((_, index) => index).filter((index) => query.matches(textOf(index)));
       if (sort !== "order") {
         const column = /** @type {any[]} */ (sort === "name" ? order : subs[/** @type {"nodes"} */ (sort)]);
         const sign = descending ? -1 : 1;

@@ -8,6 +8,11 @@ import { makePicture } from "./picture.js";
 import { makeSlot } from "./slot.js";
 import { makeTabs } from "./tabs.js";
 
+/**
+ * What `content.py` answers for `split:`: the items of the picture, folds among them.
+ * @typedef {{first: number[], period: number[], count: number[], svg: string, why: string}} SplitContent
+ */
+
 // A larger graph opens on what is near its first node; nobody reads all of it at once.
 const FOCUS_FROM = 120;
 
@@ -27,7 +32,7 @@ export function makeMiddle(ctx) {
   let picture;
   /** @type {ReturnType<typeof makeNodes> | undefined} */
   let table;
-  /** @type {{first: number[], period: number[], count: number[]} | undefined} */
+  /** @type {SplitContent | undefined} */
   let items;
   /** @type {Element | null | undefined} where the focus was when something was opened */
   let opener;
@@ -68,7 +73,7 @@ export function makeMiddle(ctx) {
       : folds.length > 1
         ? button("Unfold all", () => store.change({ opened: "all" }))
         : null;
-    slot.show(`split:${opened}`, (content) => {
+    slot.show(`split:${opened}`, (/** @type {SplitContent} */ content) => {
       items = content;
       if (!content.svg) {
         return face("No drawing", content.why, button("Fold repeats", () => store.change({ opened: "" })));
@@ -92,7 +97,7 @@ export function makeMiddle(ctx) {
     });
   }
 
-  /** @param {{first: number[], period: number[], count: number[]}} content @param {number} first */
+  /** @param {SplitContent} content @param {number} first */
   function describeItem(content, first) {
     const n = content.first.indexOf(first);
     const size = content.period[n] * content.count[n];
@@ -103,15 +108,15 @@ export function makeMiddle(ctx) {
     return ctx.describe(first);
   }
 
-  /** @param {{first: number[], count: number[]}} content @param {number} first */
+  /** @param {SplitContent} content @param {number} first */
   function chooseItem(content, first) {
     if (content.count[content.first.indexOf(first)] > 1) {
       picture?.mark(first, () => false);
-      ctx.say(describeItem(/** @type {any} */ (content), first));
+      ctx.say(describeItem(content, first));
     } else ctx.chooseSubmodule(first);
   }
 
-  /** @param {{first: number[], count: number[]}} content @param {number} first */
+  /** @param {SplitContent} content @param {number} first */
   function openItem(content, first) {
     if (content.count[content.first.indexOf(first)] > 1) {
       focusNext();

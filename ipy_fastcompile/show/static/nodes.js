@@ -1,7 +1,7 @@
 // @ts-check
 // The nodes of a graph as a table: all that the drawing can do, for every reader.
 
-import { button, bytes, count, fill, h } from "./dom.js";
+import { button, bytes, count, fill, h, matcher } from "./dom.js";
 import { makeRows } from "./rows.js";
 
 /**
@@ -102,11 +102,10 @@ export function makeNodes(ctx, graph) {
   }
 
   function build() {
-    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    rows = graph.name.map((_, n) => n).filter((n) => {
-      const text = `${graph.name[n]} ${graph.target[n]} ${KINDS[graph.kind[n]]} ${graph.module[n]} ${graph.value[n]}`;
-      return words.every((word) => text.toLowerCase().includes(word));
-    });
+    const query = matcher(search.value);
+    rows = graph.name.map((_, n) => n).filter((n) =>
+      query.matches(`${graph.name[n]} ${graph.target[n]} ${KINDS[graph.kind[n]]} ${graph.module[n]} ${graph.value[n]}`),
+    );
     const sign = descending ? -1 : 1;
     rows.sort((a, b) => {
       const [x, y] = [values[sort](a), values[sort](b)];
@@ -118,7 +117,7 @@ export function makeNodes(ctx, graph) {
     }
     none.hidden = rows.length > 0;
     view.element.hidden = rows.length === 0;
-    fill(found, words.length ? count(rows.length, "match", "matches") : count(rows.length, "node"));
+    fill(found, query.isEmpty ? count(rows.length, "node") : count(rows.length, "match", "matches"));
     view.setCount(rows.length);
     follow();
   }

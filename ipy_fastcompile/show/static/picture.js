@@ -2,10 +2,8 @@
 // A drawing from Python, brought to life: choose, walk along edges, search, focus.
 
 import { makeCamera } from "./camera.js";
-import { button, count, fill, h } from "./dom.js";
+import { button, count, fill, h, matcher, s } from "./dom.js";
 import { layOut, neighbourhood } from "./near.js";
-
-const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * @typedef {{label: string, describe: (index: number) => string,
@@ -79,9 +77,7 @@ export function makePicture(options) {
       element.setAttribute("tabindex", "-1");
       element.setAttribute("aria-pressed", "false");
       element.setAttribute("aria-label", options.describe(box.index));
-      const title = document.createElementNS(SVG, "title");
-      title.textContent = options.describe(box.index);
-      element.append(title);
+      element.append(s("title", {}, options.describe(box.index)));
       boxes.set(box.index, box);
     }
     edges = [...svg.querySelectorAll("[data-e]")].map((path) => {
@@ -206,15 +202,14 @@ export function makePicture(options) {
   // --- search --------------------------------------------------------------------------------
 
   function onSearch() {
-    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const query = matcher(search.value);
     hits = [];
     for (const box of boxes.values()) {
-      const text = options.describe(box.index).toLowerCase();
-      const isHit = words.length > 0 && words.every((word) => text.includes(word));
+      const isHit = !query.isEmpty && query.matches(options.describe(box.index));
       if (isHit) hits.push(box.index);
       box.element.classList.toggle("fc-hit", isHit);
     }
-    fill(found, words.length ? count(hits.length, "match", "matches") : "");
+    fill(found, query.isEmpty ? "" : count(hits.length, "match", "matches"));
   }
 
   /** @param {KeyboardEvent} event */
