@@ -9,7 +9,7 @@ import { makeSlot } from "./slot.js";
 import { makeTabs } from "./tabs.js";
 
 /**
- * What `content.py` answers for `split:`: the items of the picture, folds among them.
+ * What `graph_content.py` answers for `split:`: the items of the picture, folds among them.
  * @typedef {{first: number[], period: number[], count: number[], svg: string, why: string}} SplitContent
  */
 

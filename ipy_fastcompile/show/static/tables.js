@@ -5,7 +5,7 @@ import { button, bytes, count, h, kernelBadge, seconds } from "./dom.js";
 import { makeSlot } from "./slot.js";
 
 /**
- * What `content.py` answers for `sub:`. A value is its name, type, stride, device, bytes as an
+ * What `submodule_content.py` answers. A value is its name, type, stride, device, bytes as an
  * expression and at the example sizes, the submodule it comes from or -1, and as what.
  * @typedef {[name: string, type: string, stride: string, device: string, size: string, bytes: number,
  *   producer: number, kind: "" | "submodule" | "weight" | "input"]} ValueRow
