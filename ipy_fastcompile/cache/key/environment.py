@@ -14,6 +14,11 @@ _LOOKS_UP = word_set("get __getitem__ __contains__ setdefault pop")
 _MADE_UP = "it reads variables of the environment whose names are not in its text"
 
 
+def is_environment(value: Any) -> bool:
+    """Whether a value is the environment, or the function that looks into it."""
+    return value is os.getenv or isinstance(value, type(os.environ))
+
+
 def variables(
     value: Any, rest: tuple[str, ...], words: Collection[str | None]
 ) -> tuple[tuple[str, ...], str]:

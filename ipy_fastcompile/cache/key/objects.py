@@ -14,12 +14,22 @@ from .names import class_name
 from .walker import Walker
 from .words import word_set
 
-# What libraries leave on objects that is of this process alone: addresses, hashes of them, what
-# `torch.compile` notes when what it wraps is called, and what it derives from its options.
-VOLATILE = word_set(
-    "__dynamo_disable _box _original_object_hash _torchdynamo_wrapper_id enter_exit_hooks"
-)
+# What torch leaves on objects of others that is of this process alone: addresses, hashes of them.
+_MARKS = word_set("__dynamo_disable _original_object_hash _torchdynamo_wrapper_id")
+# What libraries keep for themselves: what `torch.compile` notes when what it wraps is called or
+# derives from its options, and what `functools.singledispatch` has found in its registry so far.
+_KEPT = word_set("_box _clear_cache cache_token dispatch_cache enter_exit_hooks")
 _TEXTS = ("__repr__", "__str__", "__format__")
+
+
+def is_volatile(name: str, owner: str) -> bool:
+    """Whether an attribute, or a cell of a closure, of what ``owner`` made says nothing of it."""
+    return (owner != USER and name in _MARKS) or (owner == LIBRARY and name in _KEPT)
+
+
+def is_mark(name: str) -> bool:
+    """Whether torch leaves an attribute of this name on functions, whoever made them."""
+    return name in _MARKS
 
 
 def _tree(walker: Walker, path: str, value: Any, depth: int) -> None:
@@ -67,7 +77,7 @@ def _instance(walker: Walker, path: str, value: Any, depth: int) -> None:
     # A library's own methods are not read, so nobody knows which attributes they use.
     is_read = owner != LIBRARY and not is_judged(cls.__module__)
     for name, item in state_of(value):
-        if name not in VOLATILE or owner == USER:
+        if not is_volatile(name, owner):
             with walker.attribute(name) if is_read else walker.binding(name):
                 walker.describe(f"{path}.{name}", item, depth + 1)
 

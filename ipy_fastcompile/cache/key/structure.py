@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from ...torch_compat import inductor, tensor_kinds
+from .home import home_of_class
 from .names import class_name
-from .objects import VOLATILE
+from .objects import is_volatile
 from .tensors import tensor_text
 from .walker import Walker
 from .words import word_set
@@ -23,7 +24,7 @@ from .words import word_set
 # their values, since their keys count the hooks of the whole process.
 _CHILDREN = frozenset({"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"})
 # A model stays what it is when `torch.compile` has run it, for comparison.
-_LEFT_OUT = _CHILDREN | inductor.MARKS_OF_TORCH_COMPILE | VOLATILE
+_LEFT_OUT = _CHILDREN | inductor.MARKS_OF_TORCH_COMPILE
 _HOOKS = word_set(
     """
     _backward_pre_hooks _backward_hooks _forward_hooks _forward_hooks_with_kwargs
@@ -45,6 +46,7 @@ def describe_tree(walker: Walker, root: nn.Module, path: str = "model") -> None:
     for name, module in modules:
         walker.known(module, name)
     for name, module in modules:
+        owner = home_of_class(type(module)).owner
         if isinstance(module, torch.jit.ScriptModule):
             walker.miss(name, "it is compiled by TorchScript, and its code cannot be seen")
         walker.reach_class(type(module))
@@ -53,7 +55,11 @@ def describe_tree(walker: Walker, root: nn.Module, path: str = "model") -> None:
             if attribute in _HOOKS:
                 if value:
                     walker.describe(f"{name}.{attribute}", list(value.values()))
-            elif attribute not in _LEFT_OUT and not (attribute == _ALWAYS_NONE and value is None):
+            elif not (
+                attribute in _LEFT_OUT
+                or is_volatile(attribute, owner)
+                or (attribute == _ALWAYS_NONE and value is None)
+            ):
                 with walker.attribute(attribute):
                     walker.describe(f"{name}.{attribute}", value)
         children = vars(module)["_modules"]

@@ -8,7 +8,6 @@ the standard library by their versions, except where somebody patched them.
 
 from __future__ import annotations
 
-import os
 import types
 from collections import deque
 from typing import Any
@@ -20,6 +19,7 @@ from . import home
 from .chains import Chain, Uses
 from .classes import Classes
 from .code import Mentions, code_digest, read_mentions
+from .environment import is_environment
 from .held import follow_held
 from .home import Home, home_of_function, home_of_module
 from .judge import denied_members, not_known, why_impure, why_in_package
@@ -27,7 +27,7 @@ from .layers import cell_is_set, follow_layer, foreign_inside
 from .made_up import makes_up_names
 from .names import class_name
 from .notes import MOST_VALUES, VALUES, Notes
-from .objects import VOLATILE
+from .objects import is_mark, is_volatile
 from .outside import ABSENT, is_closed, look_at
 from .pure import OP_NAMESPACES, SESSIONS
 from .structure import describe_module
@@ -92,6 +92,8 @@ class Walk(Notes):
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
         ):
+            if is_volatile(name, where.owner):
+                continue
             if cell_is_set(cell):
                 with self.binding(name):
                     self.describe(f"{path}, {name}", cell.cell_contents)
@@ -104,7 +106,7 @@ class Walk(Notes):
                 for name, default in (function.__kwdefaults__ or {}).items():
                     self.describe(f"{path}, default of {name}", default)
         for name, value in function.__dict__.items():
-            if name not in VOLATILE:
+            if not (is_mark(name) or is_volatile(name, where.owner)):
                 self.describe(f"{path}.{name}", value)
         self.enqueue(function, where)
 
@@ -261,8 +263,8 @@ class Walk(Notes):
         look_at(self, function, mentions.uses, path, is_user=is_user)
         for name in mentions.globals:
             value = scope.get(name, ABSENT)
-            if value is ABSENT or isinstance(value, (types.ModuleType, type(os.environ))):
-                continue
+            if value is ABSENT or isinstance(value, types.ModuleType) or is_environment(value):
+                continue  # `look_at` knows more of these
             where = f"{scope.get('__name__', '?')}.{name}"
             if where not in SESSIONS and self.is_first(scope, name):
                 with self.binding(name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import json
 import linecache
@@ -15,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from os import getenv as ask_for
 from pathlib import Path
 from typing import Any
 
@@ -703,6 +705,78 @@ def test_an_environment_variable_is_part_of_the_key(monkeypatch: Patch) -> None:
     assert change.component == "environment"
     assert "KEY_TEST_SCALE = '1'" in change.old
     assert "KEY_TEST_SCALE = '2'" in change.new
+
+
+def reads_it_by_a_name_of_its_own(x: Any) -> Any:
+    return x * float(ask_for("KEY_TEST_SCALE", "1"))
+
+
+def test_the_function_that_looks_into_the_environment_may_be_imported_by_itself(
+    monkeypatch: Patch,
+) -> None:
+    before = make_key(reads_it_by_a_name_of_its_own, (inputs(),))
+    assert before.uncovered == ()
+    monkeypatch.setenv("KEY_TEST_SCALE", "2")
+    (change,) = changes_between(
+        before.key, make_key(reads_it_by_a_name_of_its_own, (inputs(),)).key
+    )
+    assert change.component == "environment"
+
+
+def dispatching(by_int: float, by_text: float) -> nn.Module:
+    @functools.singledispatch
+    def scale(kind: Any, x: Any) -> Any:
+        return x
+
+    scale.register(int, lambda kind, x: x * by_int)
+
+    class Dispatching(nn.Module):
+        @functools.singledispatchmethod
+        def shift(self, kind: Any) -> Any:
+            return 0.0
+
+        shift.register(str, lambda self, kind: by_text)
+
+        def forward(self, x: Any) -> Any:
+            return scale(1, x) + self.shift("a")
+
+    return Dispatching()
+
+
+def test_single_dispatch_counts_with_its_registry_and_not_with_its_memory() -> None:
+    model = dispatching(2.0, 3.0)
+    before = make_key(model, (inputs(),))
+    assert before.uncovered == ()
+    model(inputs())
+    assert make_key(model, (inputs(),)) == before
+    for other in (dispatching(5.0, 3.0), dispatching(2.0, 5.0)):
+        assert make_key(other, (inputs(),)).key != before.key
+
+
+class KeepsForItself(nn.Module):
+    """Its attributes have names under which libraries keep what does not matter."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self._box = value
+        self.enter_exit_hooks = value
+
+    def forward(self, x: Any) -> Any:
+        return x * self._box
+
+
+def test_names_that_libraries_use_for_themselves_count_where_they_are_the_users() -> None:
+    keys = [make_key(KeepsForItself(value), (inputs(),)).key for value in (1.0, 2.0)]
+    (change,) = changes_between(*keys)
+    assert "_box: 1.0 -> 2.0" in str(change)
+
+    def scaled(x: Any) -> Any:
+        return x * scaled._box  # type: ignore[attr-defined]
+
+    scaled._box = 1.0  # type: ignore[attr-defined]
+    before = make_key(scaled, (inputs(),)).key
+    scaled._box = 2.0  # type: ignore[attr-defined]
+    assert make_key(scaled, (inputs(),)).key != before
 
 
 # --- equal in other processes --------------------------------------------------------------------
