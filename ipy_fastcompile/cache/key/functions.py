@@ -11,7 +11,7 @@ import torch
 
 from ...torch_compat import ops
 from .code import code_digest
-from .handler import Handler, Write, has_parts, note_address, says
+from .handler import Handler, Write, has_parts, says
 from .names import class_name, shortened
 from .walker import Walker
 
@@ -29,6 +29,8 @@ def is_bare(value: Any) -> bool:
 
 def write_function(walker: Walker, path: str, value: Any, _depth: int) -> None:
     """The name of a function; what it carries is for whoever reaches it."""
+    if not walker.in_package:  # a package's functions are many, and not what user's code shows
+        walker.note_address(value)
     walker.line(path, f"function {walker.label(value)}")
     walker.reach_function(value, path)
 
@@ -37,7 +39,7 @@ def _addressed(write: Write) -> Write:
     """The text of such a value holds an address."""
 
     def write_too(walker: Walker, path: str, value: Any, depth: int) -> None:
-        note_address(walker)
+        walker.note_address(value)
         write(walker, path, value, depth)
 
     return write_too
@@ -84,7 +86,7 @@ def _op(walker: Walker, path: str, value: Any, _depth: int) -> None:
 
 
 FUNCTIONS = (
-    Handler((types.FunctionType,), _addressed(write_function)),
+    Handler((types.FunctionType,), write_function),
     Handler((types.MethodType,), _addressed(has_parts("method", "__func__", "__self__"))),
     Handler((types.BuiltinFunctionType,), _addressed(_builtin)),
     Handler(

@@ -52,8 +52,3 @@ def has_parts(text: str, *names: str) -> Write:
             walker.describe(f"{path}.{name}", getattr(value, name), depth + 1)
 
     return write
-
-
-def note_address(walker: Walker) -> None:
-    """The text of the value that is being written holds an address."""
-    walker.if_used("texted", "its text, which some code asks for, holds an address")

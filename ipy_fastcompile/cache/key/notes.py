@@ -33,6 +33,7 @@ class Notes:
         self._binding = ""
         self._if_used: list[tuple[str, str, str, str]] = []
         self._known: dict[int, str] = {}
+        self._with_address: set[int] = set()
         self._labels: dict[str, list[types.CodeType]] = {}
         self._alive: list[Any] = []  # so that no id is given twice
 
@@ -107,6 +108,11 @@ class Notes:
         """
         self._if_used.append((self._component, use, name or self._binding, text))
 
+    def note_address(self, value: Any) -> None:
+        """The text of a value holds an address, under each name that the value has."""
+        self._with_address.add(id(value))
+        self.if_used("texted", "its text, which some code asks for, holds an address")
+
     def write_used(self, uses: Uses) -> None:
         """Lines for what the user's code sees of values beside what they are."""
         for component, use, name, text in self._if_used:
@@ -132,6 +138,8 @@ class Notes:
         if earlier is None:
             self._known[id(value)] = path
             self.keep(value)
+        elif id(value) in self._with_address:
+            self.note_address(value)
         return earlier
 
     def label(self, function: types.FunctionType) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from .handler import Handler, note_address
+from .handler import Handler
 from .hidden import content_of, hidden_state, state_of
 from .home import LIBRARY, USER, home_of_class
 from .judge import identity, is_judged
@@ -69,7 +69,7 @@ def _instance(walker: Walker, path: str, value: Any, depth: int) -> None:
     walker.deny(path, cls)
     walker.line(path, class_name(cls))
     if all(vars(base).keys().isdisjoint(_TEXTS) for base in cls.__mro__[:-1]):
-        note_address(walker)
+        walker.note_address(value)
     content = content_of(value)
     if content is not None:
         walker.describe(f"{path}.content", content, depth + 1)

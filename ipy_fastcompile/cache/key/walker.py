@@ -36,6 +36,9 @@ class Walker(Protocol):
     def if_used(self, use: str, text: str, name: str = "") -> None:
         """``text`` counts if the user's code may see it: the order of a set, for instance."""
 
+    def note_address(self, value: Any) -> None:
+        """The text of a value, which the user's code may ask for, holds an address."""
+
     def known(self, value: Any, path: str) -> str | None:
         """Where a mutable value was described before; if nowhere, ``path`` is where it is now."""
 

@@ -585,6 +585,15 @@ def hash_of_text(x):
     return x * (hash("a") % 7)
 
 
+def shown(x):
+    return x
+
+
+@reads()
+def text_of_a_function(x):
+    return x * (int(f"{shown}"[-5:-1], 16) % 7)
+
+
 @reads()
 def text_with_address(x):
     return x * len(repr(log))
@@ -602,6 +611,19 @@ class TextOfObject(nn.Module):
 
 class Plain:
     pass
+
+
+PLAIN = Plain()
+
+
+@reads()
+class TextOfObjectWithTwoNames(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.thing = PLAIN
+
+    def forward(self, x):
+        return x * (int(f"{PLAIN}"[-5:-1], 16) % 7) * (self.thing is not None)
 
 
 @reads()
