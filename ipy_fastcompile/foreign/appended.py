@@ -11,7 +11,8 @@ import zlib
 
 from .compiled import read_everything
 from .draft import Draft
-from .unpickle import looks_like_pickle, unpickle
+from .pickle_heads import looks_like_pickle
+from .unpickle import unpickle
 
 _CHECKSUM = 4
 _LENGTH = 8

@@ -12,19 +12,21 @@ from pathlib import Path
 
 from ..errors import ForeignUnreadable
 from . import limits
+from .aot_state import is_aot_state, read_aot_state
 from .appended import header_of, is_mega_cache, read_entries, read_standalone
 from .archive import open_archive
-from .compiled import is_aot_state, read_aot_state, read_everything
+from .compiled import read_everything
 from .draft import Draft, native_kind
 from .jsons import BadJson, items, parse, said
 from .literals import NoLiteral, parse_literal
 from .packages import is_pt2, read_pt2
+from .pickle_heads import looks_like_pickle, marked_start
 from .precompiled import is_precompiled_source, read_source
 from .records import EXECUTION, GRAPH, KERNEL, METADATA, OUTPUT, SOURCE, Binary
 from .saved import is_torch_save, read_torch_save
 from .source import files_of, from_bytes
 from .stubs import Pairs, brief, field, name_of
-from .unpickle import looks_like_pickle, marked_start, unpickle
+from .unpickle import unpickle
 
 _SKIPPED = (".gch", ".pch", ".lock", ".o")
 _OUTPUT_MARKS = ("async_compile = AsyncCompile()", "from torch._inductor.async_compile import")

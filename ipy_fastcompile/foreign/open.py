@@ -13,13 +13,14 @@ from ..artifact.files import path_text
 from ..artifact.inert import inert
 from ..errors import ArtifactUnreadable, ForeignUnreadable
 from . import limits
+from .aot_state import is_aot_state, read_aot_state
 from .appended import header_of, is_mega_cache, read_mega_cache, read_pickle, read_standalone
 from .archive import Archive, open_archive
-from .compiled import is_aot_state, read_aot_state
 from .draft import Draft, native_kind
 from .folders import read_folder
 from .looks import looks_like
 from .packages import is_pt2, read_pt2
+from .pickle_heads import looks_like_pickle, marked_start
 from .precompiled import is_precompiled_source, read_source
 from .records import OUTPUT, ForeignArtifact
 from .saved import (
@@ -34,7 +35,7 @@ from .saved import (
 )
 from .source import Source, from_bytes, open_source
 from .stubs import Made, field, name_of
-from .unpickle import looks_like_pickle, marked_start, unpickle
+from .unpickle import unpickle
 
 _HEAD = 65_536
 _MOST_CALLS = 1_000

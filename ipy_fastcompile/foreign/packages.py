@@ -12,8 +12,9 @@ from .archive import Archive, Unreadable
 from .draft import Draft, native_kind
 from .graph_json import graph_lines, range_texts, signature_values, tensor_text
 from .jsons import BadJson, items, parse, part, said
+from .pickle_heads import looks_like_pickle
 from .records import EXECUTION, GRAPH, KERNEL, METADATA, SOURCE
-from .unpickle import looks_like_pickle, unpickle
+from .unpickle import unpickle
 
 _AOTI = "data/aotinductor/"
 _OLD_PROGRAM = "serialized_exported_program.json"

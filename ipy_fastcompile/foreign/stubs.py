@@ -186,3 +186,12 @@ def _write(value: Any, pieces: list[str], left: list[int], depth: int) -> None:
         inside(value.args if isinstance(value.args, tuple) else (value.args,), "(", ")")
     else:
         put(f"<{type(value).__name__}>")
+
+
+def listed(value: Any) -> str:
+    """The members of a set or list as text."""
+    if isinstance(value, Made):
+        value = value.args[0] if isinstance(value.args, tuple) and value.args else value.items
+    if isinstance(value, (list, tuple)):
+        return ", ".join(v if isinstance(v, str) else brief(v, 60) for v in value[:50])
+    return "" if value is None else brief(value, 100)

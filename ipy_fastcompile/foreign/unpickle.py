@@ -12,25 +12,15 @@ from typing import Any
 from . import limits
 from .budget import Budget, Unpickled
 from .opcodes import Unparsable, decode
-from .stubs import Huge, Made, Name, Outside, Pairs, brief, name_of
+from .pickle_heads import looks_like_pickle, marked_start
+from .stack import Stack
+from .stubs import Made, Name, Outside, Pairs, brief, name_of
 
-# Calls whose result is a thing that Python already has a name for.
-_IMPORTERS = ("importlib.import_module", "builtins.__import__", "__builtin__.__import__")
 _PUTTERS = {"APPEND": "append", "APPENDS": "extend", "ADDITEMS": "add"}
+# Calls whose result is a module: a name that Python has already.
+_IMPORTERS = ("import_module", "__import__", "_unpickle_module", "_python_module")
 _OLD_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle"}
-# What `aot_compile` files of torch 2.15 begin with, before one byte of version.
-AOT_MARK = b"PT2AOT"
 _EVERY = 2_048  # opcodes between two looks at the clock
-
-
-def looks_like_pickle(data: bytes) -> bool:
-    """Whether ``data`` starts as a pickle of protocol 2 or later does."""
-    return len(data) > 3 and data[0] == 0x80 and 2 <= data[1] <= 5 and data[2] < 0x99
-
-
-def marked_start(data: bytes) -> int:
-    """Where the pickle of an `aot_compile` file of torch 2.15 begins, behind its mark; else 0."""
-    return len(AOT_MARK) + 1 if data.startswith(AOT_MARK) else 0
 
 
 def unpickle(data: bytes, budget: Budget, where: str = "", start: int = 0) -> Unpickled:
@@ -42,17 +32,15 @@ def unpickle(data: bytes, budget: Budget, where: str = "", start: int = 0) -> Un
     return result
 
 
-class _Machine:
-    """The stack, the memo and the marks of one pickle."""
+class _Machine(Stack):
+    """Reads one pickle."""
 
     def __init__(self, data: bytes, budget: Budget, where: str, level: int) -> None:
+        super().__init__()
         self.data = data
         self.budget = budget
         self.where = where
         self.level = level
-        self.stack: list[Any] = []
-        self.memo: dict[int, Any] = {}
-        self.marks: list[int] = []
         self.buffers = 0
 
     def run(self, start: int) -> Unpickled:
@@ -72,34 +60,9 @@ class _Machine:
         except Unparsable as error:
             return Unpickled(self.stack[-1] if self.stack else None, at, str(error), count)
 
-    # --- stack -----------------------------------------------------------------------------------
-
-    def push(self, value: Any) -> None:
-        if len(self.stack) >= limits.MAX_STACK:
-            raise Unparsable("its stack is too deep")
-        self.stack.append(value)
-
     def make(self, value: Any) -> None:
         self.budget.values -= 1
         self.push(value)
-
-    def pop(self) -> Any:
-        if len(self.stack) <= (self.marks[-1] if self.marks else 0):
-            raise Unparsable("it takes from an empty stack")
-        return self.stack.pop()
-
-    def pop_mark(self) -> list[Any]:
-        if not self.marks:
-            raise Unparsable("it ends a group that it did not begin")
-        start = self.marks.pop()
-        group = self.stack[start:]
-        del self.stack[start:]
-        return group
-
-    def top(self) -> Any:
-        if len(self.stack) <= (self.marks[-1] if self.marks else 0):
-            raise Unparsable("it uses an empty stack")
-        return self.stack[-1]
 
     # --- opcodes ---------------------------------------------------------------------------------
 
@@ -120,40 +83,6 @@ class _Machine:
 
     def nothing(self, argument: Any) -> None:
         del argument
-
-    def mark(self, argument: Any) -> None:
-        del argument
-        if len(self.marks) >= limits.MAX_STACK:
-            raise Unparsable("it begins too many groups")
-        self.marks.append(len(self.stack))
-
-    def drop(self, argument: Any) -> None:
-        del argument
-        if self.marks and len(self.stack) == self.marks[-1]:
-            self.marks.pop()  # as Python does
-        else:
-            self.pop()
-
-    def drop_group(self, argument: Any) -> None:
-        del argument
-        self.pop_mark()
-
-    def again(self, argument: Any) -> None:
-        del argument
-        self.push(self.top())
-
-    def put(self, argument: Any) -> None:
-        index = len(self.memo) if argument is None else argument
-        if not isinstance(index, int) or index < 0:
-            raise Unparsable("it remembers something under no number")
-        if len(self.memo) >= limits.MAX_MEMO:
-            raise Unparsable(f"it remembers more than {limits.MAX_MEMO} values")
-        self.memo[index] = self.top()
-
-    def get(self, argument: Any) -> None:
-        if isinstance(argument, Huge) or argument not in self.memo:
-            raise Unparsable("it recalls what it did not remember")
-        self.push(self.memo[argument])
 
     def empty(self, kind: Any) -> None:
         self.make(kind())
@@ -272,7 +201,7 @@ class _Machine:
         else:
             self.budget.use(f"{_shown(func)}()", self.where, called=True, computed=True)
         first = args[0] if isinstance(args, tuple) and args else None
-        if name.endswith(("import_module", "__import__", "_unpickle_module", "_python_module")):
+        if name.endswith(_IMPORTERS):
             text = _shown(first)
             self.budget.use(text, self.where, computed=True)
             self.make(Name(text, is_computed=True))
@@ -320,7 +249,7 @@ class _Machine:
         if result.problem:
             self.budget.note(where, result.problem)
         for name, use in inner.uses.items():
-            for _ in range(min(use.count, 1)):
+            if use.count:
                 self.budget.use(name, use.where, computed=use.is_computed)
             if use.calls:
                 self.budget.use(name, use.where, called=True)
