@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ipy_fastcompile.children.ask import ask
 from ipy_fastcompile.children.environment import child_environment
 from tests.architectures.zoo import BUILDERS
 
@@ -53,14 +51,9 @@ def bare_reloads(
 ) -> dict[str, Any]:
     """What one process without compiler and cache says of every case: see `bare_reload.py`."""
     paths = {name: str(compiled_cases[name].path) for name in BUILDERS}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.architectures.bare_reload", json.dumps(paths)],
-        env=child_environment(str(tmp_path_factory.mktemp("empty"))),
-        capture_output=True,
-        text=True,
+    return ask(
+        ["-m", "tests.architectures.bare_reload"],
+        paths,
+        environment=child_environment(str(tmp_path_factory.mktemp("empty"))),
         timeout=1700,
-        check=False,
     )
-    assert done.stdout.strip(), done.stderr[-3000:]
-    results: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return results

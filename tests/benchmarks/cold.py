@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import resource
-import sys
 from time import perf_counter
 from typing import Any
 
-from ipy_fastcompile.children.answer import error_text
+from ipy_fastcompile.children.answer import answer
 from tests.benchmarks.families import Case, Spec, build
 
 
@@ -123,8 +122,4 @@ def _time_calls(compiled: Any, case: Case, torch: Any) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    try:
-        result = compile_and_save(json.loads(sys.argv[1]))
-    except Exception as error:  # noqa: BLE001 - the parent shows it in the table, whatever it is
-        result = {"error": error_text(error)}
-    sys.stdout.write(json.dumps(result) + "\n")
+    answer(compile_and_save)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import cProfile
-import json
 import pstats
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ipy_fastcompile.children.answer import error_text
+from ipy_fastcompile.children.answer import answer
 from tests.benchmarks.families import Spec, build
 from tests.benchmarks.run import Run
 from tests.benchmarks.table import Sayings, Table, seconds
@@ -28,11 +26,11 @@ def measure(run: Run, stage: str, layers: int) -> None:
     run.say(f"{spec.name}: profile of {stage}")
     request = {"spec": spec.to_data(), "stage": stage}
     program = ("-m", "tests.benchmarks.profiling")
-    answer = run.child(program, request, cache=run.cache_for(spec, shared=True))
-    run.store("profile", {"spec": spec.to_data(), "stage": stage, **answer})
+    found = run.child(program, request, cache=run.cache_for(spec, shared=True))
+    run.store("profile", {"spec": spec.to_data(), "stage": stage, **found})
 
 
-def profile_stage(request: Mapping[str, Any]) -> dict[str, Any]:
+def profile_stage(request: dict[str, Any]) -> dict[str, Any]:
     """Run the stages up to the one asked for, that one under the profiler."""
     from ipy_fastcompile.engine.calls.capture import capture
     from ipy_fastcompile.engine.code.codegen import generate_execution_code
@@ -172,8 +170,4 @@ def tables(result: Mapping[str, Any]) -> list[Table]:
 
 
 if __name__ == "__main__":
-    try:
-        answer = profile_stage(json.loads(sys.argv[1]))
-    except Exception as error:  # noqa: BLE001 - the parent shows it in the table, whatever it is
-        answer = {"error": error_text(error)}
-    sys.stdout.write(json.dumps(answer) + "\n")
+    answer(profile_stage)
