@@ -70,7 +70,7 @@ class CompiledModel(ReloadableModel):
         runs = asked_runs(runs)
         if not args and not kwargs:
             args, kwargs = self.captured.example_args, dict(self.captured.example_kwargs)
-        leaves = self.function.flatten(args, kwargs)
+        leaves = self.function.flat.leaves(args, kwargs)
         self.report = profile_call(
             self.report, self.lowered, self.code, self.function, leaves, runs=runs
         )

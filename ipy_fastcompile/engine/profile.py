@@ -45,7 +45,7 @@ def profile_call(
     try:
         times = measure_lines(code.text, marked, function.parts, leaves, runs=runs)
         cuda = any(isinstance(x, torch.Tensor) and x.is_cuda for x in leaves)
-        peak = measure_peak(lambda: function.call_flat(leaves), cuda=cuda)
+        peak = measure_peak(lambda: function.flat(leaves), cuda=cuda)
     finally:
         for tensor, value in state:
             with torch.no_grad():
@@ -62,7 +62,7 @@ def _used(lowered: Lowered) -> set[str]:
 def _sizes(lowered: Lowered, function: LoadedFunction, leaves: Sequence[Any]) -> dict[str, int]:
     """The symbolic sizes of a call, as its checks find them."""
     symbols = lowered.split.captured.symbols
-    arguments = function.check_flat(leaves)
+    arguments = function.flat.check(leaves)
     found = arguments[len(arguments) - len(symbols) :]
     return {symbol.name: int(size) for symbol, size in zip(symbols, found, strict=True)}
 

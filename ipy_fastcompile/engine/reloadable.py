@@ -17,8 +17,9 @@ from ..errors import NotPicklable, warn_user
 from ..records import ArtifactRecord, ReloadRecord, Report
 from ..runtime.again import SAVE_FIRST
 from ..runtime.fresh import measure_reloads
-from ..runtime.load import Parts, load_parts
+from ..runtime.load import load_parts
 from ..runtime.loaded import LoadedFunction
+from ..runtime.parts import Parts
 from ..torch_compat import surroundings
 from .again import time_again
 

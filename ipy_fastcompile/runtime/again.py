@@ -1,4 +1,4 @@
-"""a loaded function -> what pickle writes of it, and the function again in another process.
+"""a loaded function -> what pickle writes of it.
 
 The artifact stays where it is: a pickle holds its path and digest, and the weights.
 """
@@ -6,11 +6,9 @@ The artifact stays where it is: a pickle holds its path and digest, and the weig
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
-
-import torch
 
 from ..artifact import open_artifact
 from ..errors import ArtifactError, NotPicklable
@@ -20,25 +18,28 @@ SAVE_FIRST = "Save it with .save(path), and load it where it is needed: fc.load(
 
 @dataclass(frozen=True)
 class Origin:
-    """What a function was loaded from; ``members`` tell whether the file is still the same."""
+    """What a function was loaded from; ``members`` tell whether the file is still the same.
 
+    ``again`` is what a pickle calls: `runtime.load.load_again`.
+    """
+
+    again: Callable[..., Any]
     path: str
     trust: str | None
     on_mismatch: str
     members: Mapping[str, Any]
-    names: tuple[str, ...]
 
 
 def origin_of(
+    again: Callable[..., Any],
     path: str | os.PathLike[str],
     trust: str | None,
     on_mismatch: str,
     manifest: Mapping[str, Any],
 ) -> Origin:
     """Where an artifact was loaded from."""
-    names = tuple(row[0] for row in manifest["program"]["parameters"])
     where = os.path.abspath(os.fsdecode(path))
-    return Origin(where, trust, on_mismatch, manifest["members"], names)
+    return Origin(again, where, trust, on_mismatch, manifest["members"])
 
 
 def pinned(origin: Origin | None, model: str) -> Origin:
@@ -56,21 +57,4 @@ def pinned(origin: Origin | None, model: str) -> Origin:
             f"{origin.path} is another artifact than the one that {model} was loaded from.",
             "Load it again, and pickle that.",
         )
-    return Origin(origin.path, artifact.digest, origin.on_mismatch, {}, ())
-
-
-def load_again(
-    path: str,
-    trust: str,
-    via: str,
-    on_mismatch: str,
-    weights: Mapping[str, torch.Tensor],
-    _types: Mapping[str, Any],
-) -> Any:
-    """What a pickle calls: exactly the same file, loaded with the weights that it holds.
-
-    The types are there so that unpickling them imports their modules.
-    """
-    from .load import load
-
-    return load(path, weights, via=via, trust=trust, on_mismatch=on_mismatch)
+    return replace(origin, trust=artifact.digest)

@@ -57,7 +57,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     load = perf_counter() - started
     steps.update(function.timings)
     started = perf_counter()
-    function.call_flat(leaves)
+    function.flat(leaves)
     _wait(torch)
     first_call = perf_counter() - started
     return {
@@ -83,7 +83,7 @@ def _steady_call(function: Any, leaves: Any, torch: Any) -> float:
     seconds: list[float] = []
     while len(seconds) < 20 and sum(seconds) < 1.0:
         started = perf_counter()
-        function.call_flat(leaves)
+        function.flat(leaves)
         _wait(torch)
         seconds.append(perf_counter() - started)
     return statistics.median(seconds)

@@ -13,20 +13,10 @@ from ..artifact.schema import Program
 from ..errors import ParameterError
 from .attributes import with_attributes
 from .bind import ExecutionParts
+from .functions import Bind, Functions
 from .parameters import Found, Lookup, Source, find_parameters, module_of
 from .sharing import Apart, check_apart, find_ties
 from .watch import Watch
-
-Forward = Callable[..., tuple[Any, ...]]
-
-
-@dataclass(frozen=True)
-class Bound:
-    """Functions of the execution code over one set of tensors."""
-
-    check: Forward
-    forward: Forward
-    by_size: Mapping[tuple[int, ...], Forward]
 
 
 @dataclass(frozen=True)
@@ -36,7 +26,7 @@ class Binding:
     ``apart`` is None where the call writes to nothing but its own memory.
     """
 
-    functions: Bound
+    functions: Functions
     parts: ExecutionParts
     watch: Watch
     apart: Apart | None
@@ -45,8 +35,8 @@ class Binding:
 class Follower:
     """Binds an artifact to a model, and to the tensors that the model has later.
 
-    ``bind`` makes functions of parameters. The model is not kept alive; of a mapping, the tensors
-    are that it had at first.
+    ``bind`` makes functions of parameters, which have these ``names``. The model is not kept alive;
+    of a mapping, the tensors are that it had at first.
     """
 
     def __init__(
@@ -54,7 +44,7 @@ class Follower:
         source: Source,
         program: Program,
         stored: Mapping[str, torch.Tensor],
-        bind: Callable[[ExecutionParts], Bound],
+        bind: Bind,
         kernels: Sequence[Callable[..., Any]],
         constants: Sequence[torch.Tensor],
     ) -> None:
@@ -63,11 +53,11 @@ class Follower:
         self._bind = bind
         self._kernels = kernels
         self._constants = constants
-        self._names = [row[0] for row in program.parameters]
+        self.names = [row[0] for row in program.parameters]
         module = module_of(source)
         self._module = None if module is None else weakref.ref(module)
         self._found: Mapping[str, torch.Tensor] = {}
-        self.binding = self._bound_to(source)
+        self.binding = self._bind_to(source)
 
     def __call__(self) -> Binding:
         """The binding to the tensors that the model has now.
@@ -80,7 +70,7 @@ class Follower:
         module = None if self._module is None else self._module()
         try:
             with torch.inference_mode(False):
-                binding = self._bound_to(self._found if module is None else module)
+                binding = self._bind_to(self._found if module is None else module)
         except ParameterError as error:
             raise ParameterError(
                 f"The model has changed since it was loaded. {error.what}",
@@ -94,22 +84,20 @@ class Follower:
         """The model's own tensors by name, with all that autograd knows of them."""
         module = None if self._module is None else self._module()
         lookup = Lookup(self._found if module is None else module, self._stored)
-        return {name: lookup.get(name)[0] for name in self._names}
+        return {name: lookup.get(name)[0] for name in self.names}
 
-    def _bound_to(self, source: Source) -> Binding:
+    def _bind_to(self, source: Source) -> Binding:
         program = self._program
         lookup = Lookup(source, self._stored)
         found = find_parameters(lookup, program.parameters, self._stored)
         found = with_attributes(lookup, program.parameters, found, self._stored, program.written)
-        ties = find_ties(lookup, found, self._names, program.ties, program.written)
-        check_apart(self._names, found.tensors, program.written)
+        ties = find_ties(lookup, found, self.names, program.ties, program.written)
+        check_apart(self.names, found.tensors, program.written)
         every = Found(found.tensors + ties.tensors, found.places + ties.places, found.guard)
         apart = None
         if program.written or program.written_inputs:
             paths = [entry["path"] for entry in program.signature["inputs"]]
-            apart = Apart(
-                self._names, found.tensors, program.written, paths, program.written_inputs
-            )
+            apart = Apart(self.names, found.tensors, program.written, paths, program.written_inputs)
         parts = ExecutionParts(self._kernels, found.tensors, self._constants)
-        self._found = dict(zip(self._names, found.tensors, strict=True))
+        self._found = dict(zip(self.names, found.tensors, strict=True))
         return Binding(self._bind(parts), parts, Watch(lookup, every), apart)

@@ -57,7 +57,7 @@ def diagnose(
             return model
 
         def inputs() -> list[Any]:
-            return list(function.flatten(cloned(tuple(args)), cloned(dict(kwargs))))
+            return list(function.flat.leaves(cloned(tuple(args)), cloned(dict(kwargs))))
 
         recording = record_call(compiled.parts, weights, inputs)
         put_back(kept)

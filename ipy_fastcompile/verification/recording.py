@@ -19,8 +19,9 @@ from ..artifact.schema import Program, read_program
 from ..children.answer import answer
 from ..runtime import bind
 from ..runtime.inputs import example_inputs
-from ..runtime.load import Parts, load_parts
+from ..runtime.load import load_parts
 from ..runtime.parameters import Source, find_parameters, tensors_for
+from ..runtime.parts import Parts
 from ..runtime.sharing import part_of
 from ..torch_compat import inductor
 
@@ -95,7 +96,7 @@ def record_call(
     program = read_program(artifact.manifest, artifact.path)
     function = load_parts(artifact, weights(), with_tree=False)
     leaves = inputs()
-    outputs = list(copied(function.call_flat(leaves)))
+    outputs = list(copied(function.flat(leaves)))
     arguments, parameters = list(copied(leaves)), list(copied(function.parts.parameters))
 
     parts = load_parts(artifact, weights(), with_tree=False).parts

@@ -32,7 +32,7 @@ from ipy_fastcompile.artifact.schema import read_program
 parts = open_artifact(json.loads(sys.argv[1])["path"])
 program = read_program(parts.manifest, parts.path)
 function = load_parts(parts, tensors_for(program.parameters), with_tree=False)
-function.call_flat(example_inputs(program))
+function.flat(example_inputs(program))
 heavy = ("torch._dynamo", "torch._inductor", "torch._functorch", "triton", "sympy")
 after = set(sys.modules)
 print(json.dumps({

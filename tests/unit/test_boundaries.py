@@ -104,7 +104,6 @@ KNOWN_CIRCLES = (
     {"__init__.py", "notebook/magics.py"},
     {"artifact/inspect.py", "artifact/summary.py"},
     {"engine/again.py", "engine/reloadable.py"},
-    {"runtime/again.py", "runtime/load.py", "runtime/loaded.py"},
 )
 # The one room that knows private names of torch ...
 TORCH_COMPAT = "torch_compat/"

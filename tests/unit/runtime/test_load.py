@@ -300,7 +300,7 @@ def test_kernels_for_fixed_sizes_serve_those_sizes(tmp_path: Path) -> None:
     )
     compiled.save(tmp_path / "rows.fastcompile")
     function = fc.load(tmp_path / "rows.fastcompile", model)
-    assert set(function._follower().functions.by_size) == {(2,), (16,)}
+    assert set(function.flat.follower().functions.by_size) == {(2,), (16,)}
     for rows in (2, 6, 16, 64):
         x = torch.randn(rows, 4)
         with torch.no_grad():

@@ -204,11 +204,11 @@ def test_a_profile_leaves_model_and_arguments_as_they_were(compiled: Any, model:
 
 
 def test_a_profile_changes_nothing_of_what_normally_runs(compiled: Any) -> None:
-    text, forward = compiled.execution_code, compiled.function._follower().functions.forward
+    text, forward = compiled.execution_code, compiled.function.flat.follower().functions.forward
     compiled.profile(runs=1)  # the example call
     assert compiled.report.profile.sizes == (("rows", 8),)
     assert compiled.execution_code == text
-    assert compiled.function._follower().functions.forward is forward
+    assert compiled.function.flat.follower().functions.forward is forward
     assert not re.search(r"\bmark\b", text)
     assert "mark" not in forward.__code__.co_names
 

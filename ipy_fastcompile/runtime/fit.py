@@ -1,0 +1,73 @@
+"""artifact + this machine -> whether its kernels fit, or an error that lists all differences."""
+
+from __future__ import annotations
+
+import torch
+
+from ..artifact.schema import Program
+from ..artifact.stamp import CPU_FLAGS, VECTOR_ISA, compare_stamps, explain
+from ..errors import ArtifactIncompatible, OpMissing, warn_user
+from ..torch_compat import binaries as torch_binaries
+from .clock import Clock
+from .machine import machine_stamp
+from .request import Request
+
+
+def fit(request: Request, clock: Clock) -> str:
+    """What keeps the kernels from running here, where they are to be compiled again; "" as a rule.
+
+    Raises ArtifactIncompatible listing all differences where they are not, and OpMissing naming
+    every op that a library registers and that is not registered here.
+    """
+    vector_isa = _probe_vector_isa(request)
+    if vector_isa:
+        clock.mark("vector isa")
+    recorded = request.program.stamp
+    current = machine_stamp(cpu_binaries=CPU_FLAGS in recorded, cuda="gpu" in recorded)
+    differences = compare_stamps(recorded, current | vector_isa)
+    misfit = ""
+    if differences:
+        path, listed = request.parts.path, explain(differences).replace("\n", "; ")
+        if not request.may_recompile:
+            raise ArtifactIncompatible(
+                f"{path} does not fit this machine: {listed}.",
+                'Compile again here, or load with on_mismatch="recompile".',
+                path=path,
+                differences=differences,
+            )
+        misfit = f"The kernels of {path} are recompiled: {listed}."
+        warn_user(misfit)
+    _check_ops(request.program, request.parts.path)
+    return misfit
+
+
+def _probe_vector_isa(request: Request) -> dict[str, str]:
+    """What Inductor would compile C++ for, where PyTorch's loader may; {} where it never does.
+
+    That loader compiles C++ again where its cache does not have it, for whatever this machine
+    prefers. Text written for another vector width then gives wrong numbers, or worse.
+    """
+    program = request.program
+    kernels = [e for k in program.kernels for e in (k, *(entry for _, entry in k.sizes))]
+    if VECTOR_ISA not in program.stamp:
+        return {}
+    if request.via == "native" and all(kernel.native for kernel in kernels):
+        return {}
+    try:
+        return {VECTOR_ISA: torch_binaries.cpu_vector_isa()}
+    except RuntimeError:  # no compiler: nothing is compiled, and PyTorch's loader says so
+        return {}
+
+
+def _check_ops(program: Program, path: str) -> None:
+    missing = []
+    for op, module in program.ops.items():
+        namespace, _, name = op.partition("::")
+        if not hasattr(getattr(torch.ops, namespace), name.partition(".")[0]):
+            missing.append(f"{op} (registered by {module or 'an unknown module'})")
+    if missing:
+        raise OpMissing(
+            f"{path} calls ops that are not registered here: {', '.join(missing)}.",
+            "Import the modules that register them first; nothing is imported for you.",
+            ops=tuple(missing),
+        )

@@ -1,0 +1,79 @@
+"""leaves of a call -> leaves of its outputs: a program, bound to a model, without containers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..errors import InputError
+from ..torch_compat import surroundings
+from . import modes
+from .explain import add_note
+from .follow import Follower
+from .signature import CallTree
+from .unfit import unfit_data
+
+
+class FlatFunction:
+    """What a `LoadedFunction` runs, for whoever measures or checks it.
+
+    Attributes
+    ----------
+    tree:
+        How arguments become leaves, and leaves results.
+    follower:
+        The binding to the tensors that the model has now.
+    """
+
+    def __init__(self, tree: CallTree, follower: Follower, default_dtype: str) -> None:
+        self.tree = tree
+        self.follower = follower
+        self._n_inputs = len(tree.paths)
+        self._default_dtype = getattr(torch, default_dtype) if default_dtype else None
+
+    def leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any]:
+        """The leaves of a call; raises InputError when it has other arguments."""
+        return self.tree.leaves(args, kwargs)
+
+    def check(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """What the execution code's ``forward`` takes: the checked leaves and symbolic sizes."""
+        return self.follower().functions.check(*leaves)
+
+    def __call__(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """Run on the leaves of a call."""
+        if modes.is_plain():
+            return self._run(leaves)
+        with modes.set_aside("A compiled function", InputError):
+            if modes.is_dual():
+                modes.refuse_tangents(dict(zip(self.tree.paths, leaves, strict=True)))
+                modes.refuse_tangents(self.follower.of_model())
+            return self._run(leaves)
+
+    def _run(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        binding = self.follower()
+        functions = binding.functions
+        if self._default_dtype is not None:
+            modes.check_default_dtype(self._default_dtype)
+        arguments = functions.check(*leaves)
+        if binding.apart is not None:
+            binding.apart.check(arguments)
+            binding.apart.tell_autograd(leaves)
+        forward = functions.forward
+        if functions.by_size:
+            forward = functions.by_size.get(arguments[self._n_inputs :], forward)
+        try:
+            if torch.is_grad_enabled():
+                with torch.no_grad():
+                    return forward(*arguments)
+            return forward(*arguments)
+        except Exception as error:
+            refused = unfit_data(error)
+            if refused is not None:
+                raise refused from error
+            add_note(error)
+            raise
+
+
+surroundings.hide_from_dynamo(FlatFunction.__call__, "it runs kernels that are compiled already")

@@ -1,0 +1,63 @@
+"""execution code + kernels + one set of tensors -> the functions that a call runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from .bind import ExecutionParts, bind_again
+from .request import Request
+from .ways import GraphOf, Kernels
+
+Forward = Callable[..., tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Functions:
+    """Functions of the execution code over one set of tensors; ``by_size`` for fixed sizes."""
+
+    check: Forward
+    forward: Forward
+    by_size: Mapping[tuple[int, ...], Forward]
+
+
+Bind = Callable[[ExecutionParts], Functions]
+
+
+def binder(
+    request: Request, namespace: Mapping[str, Any], kernels: Kernels, graph_of: GraphOf
+) -> Bind:
+    """What binds executed code to tensors, as often as there are others.
+
+    It keeps nothing of the artifact's bytes.
+    """
+    if request.via == "fx":
+        from .stitched import stitched_forward
+
+        return partial(
+            _bind_graph, namespace, partial(stitched_forward, graph_of(), request.program)
+        )
+    return partial(_bind_code, namespace, kernels.by_size)
+
+
+def _bind_code(
+    namespace: Mapping[str, Any],
+    by_size: Mapping[tuple[int, ...], Sequence[Callable[..., Any]]],
+    parts: ExecutionParts,
+) -> Functions:
+    function = bind_again(namespace, *parts)
+    fixed = {
+        sizes: bind_again(namespace, kernels, parts.parameters, parts.constants).forward
+        for sizes, kernels in by_size.items()
+    }
+    return Functions(function.check_inputs, function.forward, fixed)
+
+
+def _bind_graph(
+    namespace: Mapping[str, Any], stitched: Callable[..., Forward], parts: ExecutionParts
+) -> Functions:
+    """The same through the split graph, its compiled children replaced by kernels."""
+    function = bind_again(namespace, *parts)
+    return Functions(function.check_inputs, stitched(parts.kernels, parts.parameters), {})

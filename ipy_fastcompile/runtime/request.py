@@ -1,0 +1,41 @@
+"""What a load was asked for: an artifact, the path it takes, and what to do with a misfit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..artifact.schema import Program
+from ..artifact.squeeze import unsqueeze
+from ..errors import FastCompileError
+from .parts import Parts
+
+PATHS = ("native", "torch", "fx")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One load. ``via`` is one of `PATHS`, ``on_mismatch`` ``"error"`` or ``"recompile"``."""
+
+    parts: Parts
+    program: Program
+    via: str
+    on_mismatch: str
+
+    @property
+    def may_recompile(self) -> bool:
+        """Whether kernels that do not fit are compiled again from the FX graph."""
+        return self.on_mismatch == "recompile"
+
+    def unsqueezed(self, member: str) -> bytes:
+        """The content of a member that is stored compressed."""
+        return unsqueeze(self.parts.read(member), member)
+
+
+def check_options(via: str, on_mismatch: str) -> None:
+    """Raise FastCompileError for a path or a wish that there is not."""
+    if via not in PATHS:
+        raise FastCompileError(
+            f"via is {via!r}, which is no reload path.", f"Use one of {', '.join(PATHS)}."
+        )
+    if on_mismatch not in ("error", "recompile"):
+        raise FastCompileError(f"on_mismatch is {on_mismatch!r}.", 'Use "error" or "recompile".')

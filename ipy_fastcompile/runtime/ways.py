@@ -1,0 +1,141 @@
+"""kernels of an artifact -> callables, each along its way: native, through torch, or recompiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+
+from ..artifact.schema import KernelEntry
+from ..errors import ArtifactIncompatible, FastCompileError, KernelError, LowerError, warn_user
+from ..torch_compat import inductor, stored_graphs
+from . import bind
+from .advice import what_helps
+from .cuda import load_launches
+from .kernels import kernel_namespace, load_libraries
+from .request import Request
+from .texts import CodeOf
+
+Kernel = Callable[..., Any]
+GraphOf = Callable[[], torch.fx.GraphModule]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The kernels of a program, in its order.
+
+    ``by_size`` has those for fixed sizes, ``ways`` the way of each kernel, ``notes`` what a user
+    should know of them.
+    """
+
+    functions: tuple[Kernel, ...]
+    by_size: Mapping[tuple[int, ...], tuple[Kernel, ...]]
+    ways: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class _Loaded(NamedTuple):
+    function: Kernel
+    way: str
+    note: str = ""
+
+
+def load_kernels(request: Request, misfit: str, code_of: CodeOf, graph_of: GraphOf) -> Kernels:
+    """Load every kernel; all are recompiled from the graph where there is a ``misfit``.
+
+    Raises KernelError naming one that does not load, and LowerError one that does not compile.
+    """
+    entries = request.program.kernels
+    if misfit:
+        load_one = partial(_recompile, graph_of)
+    else:
+        load_one = partial(_load_one, request, code_of, graph_of)
+    loaded = [load_one(entry) for entry in entries]
+    fixed: dict[tuple[int, ...], list[_Loaded]] = {}
+    for position, kernel in enumerate([] if misfit or request.via == "fx" else entries):
+        for sizes, entry in kernel.sizes:
+            fixed.setdefault(sizes, []).append(load_one(entry))
+            if len(fixed[sizes]) != position + 1:
+                raise KernelError(f"{kernel.name} has no kernel for {sizes}.", "Save it again.")
+    every = [*loaded, *(each for row in fixed.values() for each in row)]
+    return Kernels(
+        tuple(each.function for each in loaded),
+        {sizes: tuple(each.function for each in row) for sizes, row in fixed.items()},
+        tuple(each.way for each in loaded),
+        tuple(each.note for each in every if each.note),
+    )
+
+
+def _load_one(request: Request, code_of: CodeOf, graph_of: GraphOf, entry: KernelEntry) -> _Loaded:
+    note = ""
+    try:
+        if request.via == "native" and entry.native:
+            return _Loaded(_native(request, code_of, entry), "native")
+        if request.via == "native":
+            note = f"{entry.name} takes PyTorch's loader: {entry.why}"
+        return _Loaded(_through_torch(request, entry), "torch", note)
+    except KernelError as error:
+        if not request.may_recompile:
+            raise
+        note = f"{entry.name} is recompiled: {error.what}"
+        warn_user(note)
+        return _recompile(graph_of, entry)._replace(note=note)
+
+
+def _native(request: Request, code_of: CodeOf, entry: KernelEntry) -> Kernel:
+    parts = request.parts
+    loaded = load_libraries({m.rpartition("/")[2]: parts.view(m) for _, m in entry.libraries})
+    functions = {name: loaded[m.rpartition("/")[2]] for name, m in entry.libraries}
+    functions |= load_launches(entry.launches, parts.read)
+    namespace = bind.run_code(code_of(entry.text, entry.name), kernel_namespace(functions))
+    kernel: Kernel = namespace[entry.name]
+    return kernel
+
+
+def _through_torch(request: Request, entry: KernelEntry) -> Kernel:
+    data = request.unsqueezed(entry.torch)
+    try:
+        return inductor.deserialize_kernel(data)
+    except FastCompileError:
+        raise
+    except Exception as error:  # PyTorch's loader runs a compiler and unpickles: anything comes
+        raise KernelError(
+            f"PyTorch's loader failed on {entry.name}: {_told(error)}.",
+            what_helps(entry, error),
+            kernel=entry.name,
+        ) from error
+
+
+def _recompile(graph_of: GraphOf, entry: KernelEntry) -> _Loaded:
+    from .fallback import recompile
+
+    graph = graph_of()
+    try:
+        return _Loaded(recompile(graph, entry), "recompiled")
+    except Exception as error:  # Inductor runs a compiler: anything comes
+        raise LowerError(
+            f"{entry.name} cannot be compiled on this machine: {_told(error)}.",
+            "Install the compiler, or load where the artifact was made.",
+            kernel=entry.name,
+        ) from error
+
+
+def decode_graph(request: Request) -> torch.fx.GraphModule:
+    """The split FX graph of an artifact, decoded, which unpickles it."""
+    data = request.unsqueezed(request.program.fx)
+    try:
+        graph: torch.fx.GraphModule = stored_graphs.deserialize_graph(data)
+    except Exception as error:  # it imports what the model's libraries had when it was saved
+        raise ArtifactIncompatible(
+            f"The FX graph of {request.parts.path} cannot be decoded here: {_told(error)}.",
+            "Load along the native path, or compile again here.",
+            path=request.parts.path,
+        ) from error
+    return graph
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip():.300}"
