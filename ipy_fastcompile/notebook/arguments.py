@@ -111,11 +111,18 @@ def read_words(line: str, options: Sequence[Option], magic: str) -> list[str]:
 
 def read_line(magic: Any, line: str, options: Sequence[Option]) -> argparse.Namespace | None:
     """What the line of ``magic``, which holds no code, asks for; None if that is the usage."""
-    found: argparse.Namespace = magic.parser.parse_args(read_words(line, options, magic.__name__))
+    found = _parse(magic.parser, read_words(line, options, magic.__name__), magic.__name__)
     if found.help:
         show_text(magic.__doc__)
         return None
     return found
+
+
+def _parse(parser: argparse.ArgumentParser, words: list[str], magic: str) -> argparse.Namespace:
+    try:
+        return parser.parse_args(words)
+    except UsageError as error:  # argparse says what is wrong, and not what would be right
+        raise UsageError(f"{error}. %{magic}? shows what it takes.") from None
 
 
 def _check_flag(flag: str, known: Mapping[str, Option], magic: str) -> None:
@@ -144,7 +151,7 @@ def read_options(parser: argparse.ArgumentParser, line: str, *, is_cell: bool) -
             f"The first line of the cell takes options only, and {code!r} is none."
             " The code goes below it."
         )
-    found = parser.parse_args(words)
+    found = _parse(parser, words, "fastcompile")
     if found.runs is not None and found.runs < 1:
         raise UsageError(f"--runs is {found.runs}, and at least 1 process is needed.")
     if found.force and found.assert_warm:

@@ -20,6 +20,7 @@ from ipy_fastcompile.notebook.magics import OTHER_MAGICS
 from ipy_fastcompile.notebook.options import COMPILE_OPTIONS, LOAD_OPTIONS, OPTIONS
 
 PARSER = FastCompileMagics.fastcompile.parser
+USAGE = " %fastcompile? shows what it takes."
 
 
 def read(line: str, *, is_cell: bool = False) -> Options:
@@ -131,10 +132,10 @@ def test_an_unknown_option_that_is_near_nothing_gets_no_guess() -> None:
         ("-m", "-m needs a value: -m NAME."),
         ("--save --no-warm", "--save needs a value: --save PATH."),
         ("--runs 0", "--runs is 0, and at least 1 process is needed."),
-        ("--runs many", "argument --runs: invalid int value: 'many'"),
+        ("--runs many", f"argument --runs: invalid int value: 'many'.{USAGE}"),
         ("-o 2x", "-o stores the result under a Python name, and '2x' is none."),
         ("-o class", "-o stores the result under a Python name, and 'class' is none."),
-        ("--no-warm=3", "argument --no-warm: ignored explicit argument '3'"),
+        ("--no-warm=3", f"argument --no-warm: ignored explicit argument '3'.{USAGE}"),
     ],
 )
 def test_a_value_that_does_not_fit_is_named(line: str, message: str) -> None:

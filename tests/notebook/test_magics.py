@@ -311,7 +311,18 @@ def test_an_interrupt_leaves_no_half_full_bar(
         ("%fastcompile_load a.fastcompile", "Two things are needed: %fastcompile_load PATH MODEL."),
         ("%fastcompile_load a modle", "There is no modle to take the weights from. Did you mean"),
         ("%fastcompile_load a model --via x", "argument --via: invalid choice: 'x'"),
-        ("%fastcompile_load a model b", "unrecognized arguments: b"),
+        (
+            "%fastcompile_load a model b",
+            "unrecognized arguments: b. %fastcompile_load? shows what it takes.",
+        ),
+        (
+            "%fastcompile_load a model -o",
+            "argument -o/--output: expected one argument. %fastcompile_load? shows",
+        ),
+        (
+            "%%fastcompile --runs many\nmodel(4)",
+            "argument --runs: invalid int value: 'many'. %fastcompile? shows",
+        ),
         ("%fastcompile_inspect", "The path of an artifact is needed"),
         ("%fastcompile_inspect a --out x", "%fastcompile_inspect has no option --out."),
     ],
