@@ -122,11 +122,32 @@ class BinaryRecord:
 
 
 @dataclass(frozen=True)
+class NearTwin:
+    """An earlier kernel with the same ops, and what kept the two apart; `str` says it in words.
+
+    ``submodule`` is the first that runs the earlier kernel. ``node`` is the first node that
+    differs, ``own`` what stands in its line, ``other`` what stands there in the earlier one.
+    """
+
+    kernel: int
+    submodule: int
+    node: str
+    own: str
+    other: str
+
+    def __str__(self) -> str:
+        return (
+            f"same ops as kernel {self.kernel} (submod_{self.submodule}), but node {self.node}: "
+            f"{self.own} instead of {self.other}."
+        )
+
+
+@dataclass(frozen=True)
 class KernelRecord:
     """A kernel: the compiled form of one or several submodules (twins).
 
     ``native`` says whether the native path runs it from bundled binaries alone; if not, ``why``
-    names the obstacle and the `torch` loader is used. ``near_twin`` explains, for a kernel that
+    names the obstacle and the `torch` loader is used. ``near_twin`` says, of a kernel that
     has the same ops as another one, what kept them apart.
     """
 
@@ -143,7 +164,7 @@ class KernelRecord:
     ops: tuple[str, ...]  # ops called from its code, "aten::mm.out"
     size: int  # bytes in the artifact, binaries included
     seconds: float  # time to compile
-    near_twin: str = ""
+    near_twin: NearTwin | None = None
     # Inductor output code line (from 1) -> the user's source line
     output_lines: tuple[tuple[int, Source], ...] = ()
 

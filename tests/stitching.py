@@ -55,7 +55,7 @@ def lower_without_compiler(split: SplitGraph) -> Lowered:
                 native=None,
                 why="it is the graph itself",
                 seconds=0.0,
-                near_twin="",
+                near_twin=None,
                 sizes={},
             )
         )

@@ -157,7 +157,7 @@ def _kernel(kernel: KernelRecord) -> dict[str, Any]:
         "slot": badge.slot,
         "native": kernel.native,
         "why": inert(kernel.why),
-        "near": inert(kernel.near_twin),
+        "near": inert(str(kernel.near_twin or "")),
         "size": kernel.size,
         "seconds": kernel.seconds,
         "count": len(kernel.submodules),

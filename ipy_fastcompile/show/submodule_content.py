@@ -65,7 +65,7 @@ def _kernel_facts(kernel: KernelRecord) -> dict[str, Any]:
         "size": kernel.size,
         "sizeText": format_bytes(kernel.size),
         "seconds": kernel.seconds,
-        "near": inert(kernel.near_twin),
+        "near": inert(str(kernel.near_twin or "")),
         "ops": [inert(op) for op in kernel.ops],
         "sources": [[inert(s.name), inert(s.language)] for s in kernel.sources],
         "binaries": [[inert(b.name), inert(b.sha256), b.size] for b in kernel.binaries],

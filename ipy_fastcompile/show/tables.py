@@ -138,7 +138,7 @@ def _kernel_row(kernel: KernelRecord) -> tuple[Cell, ...]:
     notes = [inert(kernel.why)] if kernel.why else []
     if kernel.near_twin:
         cost = f"{format_seconds(kernel.seconds)} and {format_bytes(kernel.size)}"
-        notes.append(f"near-twin: {inert(kernel.near_twin)} Sharing would save {cost}.")
+        notes.append(f"near-twin: {inert(str(kernel.near_twin))} Sharing would save {cost}.")
     return (
         Cell("", badge=kernel_badge(kernel.index)),
         Cell(format_count(len(kernel.submodules))),

@@ -132,21 +132,20 @@ def _target(graph_module: GraphModule, node: Node) -> str:
     return f"{type(value).__qualname__} {id(value)}"  # unknown: never equal to another one
 
 
-def explain_difference(one: Description, other: Description) -> str:
-    """What keeps two graphs with the same ops apart: the first line that differs, or ''.
+def first_difference(one: Description, other: Description) -> tuple[str, str, str] | None:
+    """What keeps two graphs with the same ops apart: the first node, and its words in both.
 
-    Graphs with different ops are no near-twins; for them the answer is ''.
+    Graphs with different ops are no near-twins; for them, and for equal ones, the answer is None.
     """
     if one.ops != other.ops:
-        return ""
+        return None
     for name, mine, its in zip(one.names, one.lines, other.lines, strict=True):
         if mine != its:
-            left, right = _first_difference(mine, its)
-            return f"node {name}: {left} instead of {right}."
-    return ""
+            return (name, *_differing_words(mine, its))
+    return None
 
 
-def _first_difference(mine: str, its: str) -> tuple[str, str]:
+def _differing_words(mine: str, its: str) -> tuple[str, str]:
     """The differing words of two lines, with a little of what stands around them."""
     left, right = mine.split(" "), its.split(" ")
     for position, (a, b) in enumerate(zip(left, right, strict=False)):

@@ -12,11 +12,12 @@ from torch.fx import GraphModule, Node
 
 from ...errors import warn_user
 from ...interrupts import check_whole
+from ...records import NearTwin
 from ...torch_compat import compiled as torch_compiled, inductor, symbols as torch_symbols
 from ..graph.boundaries import REFUSED
 from ..graph.layout import settle_layouts, settle_outputs
 from ..graph.split import SplitGraph, Submodule
-from ..graph.twins import Description, describe, explain_difference
+from ..graph.twins import Description, describe, first_difference
 from ..graph.weights import weight_positions
 from ..sizes.conditions import Condition
 from ..sizes.kernel_guards import GuardsOfKernels, symbol_ranges
@@ -44,7 +45,7 @@ class Kernel:
     native: NativeKernel | None
     why: str
     seconds: float
-    near_twin: str
+    near_twin: NearTwin | None
     sizes: Mapping[tuple[tuple[str, int], ...], Kernel]
 
 
@@ -173,7 +174,7 @@ def compile_kernel(
     index: int,
     digest: str,
     submodules: tuple[int, ...] = (),
-    near_twin: str = "",
+    near_twin: NearTwin | None = None,
     weights: frozenset[int] = frozenset(),
 ) -> Kernel:
     """Compile one submodule; also what the fallback does with a submodule read from FX bytes.
@@ -203,7 +204,7 @@ def _finish(
     index: int,
     digest: str,
     submodules: tuple[int, ...],
-    near_twin: str,
+    near_twin: NearTwin | None,
     started: float,
     weights: frozenset[int],
 ) -> Kernel:
@@ -215,14 +216,14 @@ def _finish(
 
 def _near_twin(
     first: Submodule, descriptions: tuple[Description, ...], kernels: list[Kernel]
-) -> str:
+) -> NearTwin | None:
     """Why this submodule does not share the kernel of an earlier one that has the same ops."""
     for kernel in kernels:
         earlier = kernel.submodules[0]
-        difference = explain_difference(descriptions[first.index], descriptions[earlier])
-        if difference:
-            return f"same ops as kernel {kernel.index} (submod_{earlier}), but {difference}"
-    return ""
+        difference = first_difference(descriptions[first.index], descriptions[earlier])
+        if difference is not None:
+            return NearTwin(kernel.index, earlier, *difference)
+    return None
 
 
 # --- kernels for fixed sizes ---------------------------------------------------------------------
@@ -317,7 +318,7 @@ def _compile_variant(
         kernel.index,
         f"{kernel.digest}:{suffix}",
         kernel.submodules,
-        "",
+        None,
         started,
         frozenset(),
     )

@@ -15,6 +15,7 @@ from ipy_fastcompile.records import (
     KernelRecord,
     KernelSource,
     LineRecord,
+    NearTwin,
     ProfileRecord,
     ReloadRecord,
     Report,
@@ -349,9 +350,9 @@ def sample_report(layers: int = 4, *, profiled: bool = True, near_twin: bool = F
                 ops=("aten::mm.out",) if kind == "layer" else ("aten::mm.out", "aten::embedding"),
                 size=sum(b.size for b in binaries) + len(output),
                 seconds=7.1 - index,
-                near_twin="Same ops as kernel 1; first difference: add_1 adds 1e-05, there 1e-06."
+                near_twin=NearTwin(1, 2, "add_1", "float 1e-05", "float 1e-06")
                 if kind == "odd"
-                else "",
+                else None,
                 output_lines=mapped,
             )
         )
