@@ -182,7 +182,7 @@ def test_near_twins_shows_what_it_says(shown: Any) -> None:
     assert [kernel for kernel, _ in found] == ["2", "3", "4", "5"]
     for layer in range(2, 6):
         assert f"float {1 / layer**0.5!r:.6}" in named
-    lines = text_of(outputs(notebook, "import re"))
+    lines = text_of(outputs(notebook, "submodules, graphs = "))
     for layer in range(1, 5):
         norm = f"model.layers.{layer}.post_attention_layernorm"
         assert f"{norm}: return self.norm(x) * self.scale" in lines
