@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
@@ -101,23 +100,16 @@ class TerminalBar:
 class NotebookBar:
     """One output that is updated, and in the end replaced by the result."""
 
-    def __init__(
-        self,
-        stages: tuple[str, ...],
-        show: Callable[..., Any] = display,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, stages: tuple[str, ...]) -> None:
         self._stages = stages
-        self._show = show
-        self._clock = clock
-        self._started = clock()
+        self._started = time.monotonic()
         self._drawn_at = self._started
         self._stage = ""
         self._handle: Any = None
 
     def update(self, progress: Progress) -> None:
         """Draw the bar again, but not more often than a reader can see."""
-        now = self._clock()
+        now = time.monotonic()
         if progress.stage == self._stage and now - self._drawn_at < _PAUSE:
             return
         self._stage, self._drawn_at = progress.stage, now
@@ -128,7 +120,7 @@ class NotebookBar:
         if bundle is None:
             if self._handle is None:
                 return
-            seconds = self._clock() - self._started
+            seconds = time.monotonic() - self._started
             text = f"fastcompile stopped at stage {self._stage} after {seconds:.1f} s"
             bundle = {"text/plain": text, "text/html": f"<div>{escape(text)}</div>"}
         self._put(bundle)
@@ -136,7 +128,7 @@ class NotebookBar:
 
     def _put(self, bundle: dict[str, str]) -> None:
         if self._handle is None:
-            self._handle = self._show(bundle, raw=True, display_id=True)
+            self._handle = display(bundle, raw=True, display_id=True)
         else:
             self._handle.update(bundle, raw=True)
 

@@ -7,6 +7,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
+from ipy_fastcompile.notebook import progress
 from ipy_fastcompile.notebook.progress import (
     STAGES,
     NotebookBar,
@@ -45,10 +46,26 @@ class Page:
 
 
 class Clock:
+    """Stands for the module `time`."""
+
     now = 0.0
 
-    def __call__(self) -> float:
+    def monotonic(self) -> float:
         return self.now
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Page:
+    page = Page()
+    monkeypatch.setattr(progress, "display", page)
+    return page
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    return clock
 
 
 def test_the_fraction_never_goes_back() -> None:
@@ -59,15 +76,15 @@ def test_the_fraction_never_goes_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("progress", "share"),
+    ("record", "share"),
     [
         (Progress("capture", 0, 0), 0),
         (Progress("split", 5, 1), 2 / 7),
         (Progress("unheard of", 1, 1), 0),
     ],
 )
-def test_the_fraction_of_odd_records(progress: Progress, share: float) -> None:
-    assert fraction(STAGES, progress) == pytest.approx(share)
+def test_the_fraction_of_odd_records(record: Progress, share: float) -> None:
+    assert fraction(STAGES, record) == pytest.approx(share)
 
 
 def test_a_record_in_words() -> None:
@@ -98,9 +115,8 @@ def test_what_is_no_terminal_gets_nothing() -> None:
     assert stream.getvalue() == ""
 
 
-def test_a_page_holds_one_output_that_becomes_the_result() -> None:
-    page, clock = Page(), Clock()
-    bar = NotebookBar(STAGES, page, clock)
+def test_a_page_holds_one_output_that_becomes_the_result(page: Page, clock: Clock) -> None:
+    bar = NotebookBar(STAGES)
     bar.update(Progress("capture", 0, 1))
     clock.now = 2.0
     bar.update(Progress("lower", 1, 3))
@@ -113,9 +129,8 @@ def test_a_page_holds_one_output_that_becomes_the_result() -> None:
     ]
 
 
-def test_a_page_is_not_updated_more_often_than_can_be_seen() -> None:
-    page, clock = Page(), Clock()
-    bar = NotebookBar(STAGES, page, clock)
+def test_a_page_is_not_updated_more_often_than_can_be_seen(page: Page, clock: Clock) -> None:
+    bar = NotebookBar(STAGES)
     for done in range(100):
         clock.now = done / 100
         bar.update(Progress("lower", done, 100))
@@ -124,18 +139,16 @@ def test_a_page_is_not_updated_more_often_than_can_be_seen() -> None:
     assert page.history[-1]["text/plain"] == "codegen (1 s)"
 
 
-def test_a_page_says_where_the_work_stopped() -> None:
-    page, clock = Page(), Clock()
-    bar = NotebookBar(STAGES, page, clock)
+def test_a_page_says_where_the_work_stopped(page: Page, clock: Clock) -> None:
+    bar = NotebookBar(STAGES)
     bar.update(Progress("lower", 1, 3))
     clock.now = 1.5
     bar.finish()
     assert page.history[-1]["text/plain"] == "fastcompile stopped at stage lower after 1.5 s"
 
 
-def test_a_page_stays_empty_when_nothing_happened() -> None:
-    page = Page()
-    NotebookBar(STAGES, page, Clock()).finish()
+def test_a_page_stays_empty_when_nothing_happened(page: Page) -> None:
+    NotebookBar(STAGES).finish()
     assert page.history == []
 
 
