@@ -61,7 +61,7 @@ class ArtifactComparison:
     def is_equal(self) -> bool:
         """Whether they differ in nothing but when they were saved and what their reports say."""
         members = [
-            {name: entry for name, entry in info.manifest["members"].items() if name != REPORT}
+            {name: entry for name, entry in info.common.members.items() if name != REPORT}
             for info in (self.a, self.b)
         ]
         return not self.manifest and members[0] == members[1]
@@ -116,7 +116,7 @@ def _text_changes(a: ArtifactInfo, b: ArtifactInfo) -> Iterator[TextChange]:
     for name in [name for name in {**a.kinds, **b.kinds} if name in texts[0] | texts[1]]:
         if name not in texts[0] or name not in texts[1]:
             yield TextChange(name, name in texts[0], name in texts[1], "")
-        elif a.manifest["members"][name] != b.manifest["members"][name]:
+        elif a.common.members[name] != b.common.members[name]:
             yield TextChange(name, True, True, _diff(a.text(name), b.text(name)))
 
 

@@ -18,6 +18,7 @@ from .kinds import KINDS, REPORT_KIND, TEXT, is_native, kind_of, plain_content
 from .open import OpenArtifact, open_artifact
 from .outline import Outline, read_outline
 from .pickles import PickleListing, is_pickle, list_imports
+from .summary import summary_lines
 
 REPORT = "report.json.z"
 EXECUTION = "execution.py"
@@ -30,6 +31,7 @@ class ArtifactInfo:
         self._artifact = artifact
         self.path = artifact.path
         self.manifest = artifact.manifest
+        self.common = artifact.common
         self.names = artifact.names
         self.size = artifact.size
         self.digest = artifact.digest
@@ -116,8 +118,6 @@ class ArtifactInfo:
         return listings
 
     def __str__(self) -> str:
-        from .summary import summary_lines
-
         return "\n".join(summary_lines(self))
 
     def __repr__(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import ArtifactIncompatible, ArtifactTooLarge, ManifestCorrupt, SaveError
 from ..version import __version__
 from . import limits
+from .schema.records import Common, Member
 
 COMMON = ("format", "package", "created", "members")
 
@@ -77,8 +78,8 @@ def write_manifest(manifest: Mapping[str, Any], members: Mapping[str, bytes]) ->
 
 def parse_manifest(
     raw: bytes, spans: Mapping[str, tuple[int, int]], path: str, *, is_hostile: bool
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """The manifest as data, and the SHA-256 of every member, checked against the container.
+) -> tuple[dict[str, Any], Common]:
+    """The manifest as data, and its common part, checked against the container.
 
     The depth is measured only where ``is_hostile``: what this user signed went through
     `write_manifest`, and the walk would cost a native load a millisecond.
@@ -104,10 +105,14 @@ def parse_manifest(
     for key in ("package", "created"):
         if not isinstance(manifest.get(key), str):
             raise _corrupt(path, f"its {key!r} is not a string")
-    table = manifest.get("members")
+    members = _read_members(manifest.get("members"), spans, path)
+    return manifest, Common(manifest["format"], manifest["package"], manifest["created"], members)
+
+
+def _read_members(table: Any, spans: Mapping[str, tuple[int, int]], path: str) -> dict[str, Member]:
     if not isinstance(table, dict):
         raise _corrupt(path, "its 'members' is not an object")
-    digests = {}
+    members = {}
     for name, entry in table.items():
         if not (isinstance(entry, list) and len(entry) == 2):
             raise _corrupt(path, f"its entry for member {name!r:.80} is not [sha256, size]")
@@ -123,13 +128,13 @@ def parse_manifest(
             )
         if name.startswith(limits.BLOBS) and name != limits.BLOBS + digest:
             raise _corrupt(path, f"it gives member {name} another digest than its name")
-        digests[name] = digest
-    unlisted = spans.keys() - digests.keys() - {limits.MANIFEST, limits.SIGNATURE}
+        members[name] = Member(digest, size)
+    unlisted = spans.keys() - members.keys() - {limits.MANIFEST, limits.SIGNATURE}
     if unlisted:
         raise _corrupt(path, f"it does not list member {min(unlisted)}")
-    if limits.MANIFEST in digests or limits.SIGNATURE in digests:
+    if limits.MANIFEST in members or limits.SIGNATURE in members:
         raise _corrupt(path, "it lists itself")
-    return manifest, digests
+    return members
 
 
 def check_format(manifest: Mapping[str, Any], path: str) -> None:

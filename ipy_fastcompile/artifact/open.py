@@ -24,6 +24,7 @@ from . import limits
 from .container import check_crc, parse_container
 from .files import path_text, read_file
 from .manifest import parse_manifest
+from .schema.records import Common
 from .stranger import explain_stranger
 from .trust import Verdict, check_pin, judge, refuse
 
@@ -36,7 +37,9 @@ class OpenArtifact:
     path:
         Where it was read from, for messages: nothing is read again.
     manifest:
-        `manifest.json` as data.
+        `manifest.json` as data; `schema.read_manifest` gives it as records.
+    common:
+        Its common part.
     names:
         The members, without `manifest.json` and `manifest.sig`, in file order.
     verdict:
@@ -52,18 +55,18 @@ class OpenArtifact:
         data: bytes,
         spans: Mapping[str, tuple[int, int]],
         manifest: dict[str, Any],
-        digests: Mapping[str, str],
+        common: Common,
         verdict: Verdict,
         timings: dict[str, float],
     ) -> None:
         self.path = path
         self.manifest = manifest
-        self.names = tuple(digests)
+        self.common = common
+        self.names = tuple(common.members)
         self.verdict = verdict
         self.timings = timings
         self._data = memoryview(data)
         self._spans = spans
-        self._digests = digests
         self._verified: set[str] = set()
 
     @property
@@ -86,8 +89,8 @@ class OpenArtifact:
 
         Raises `MemberCorrupt` when there is no such member, or its SHA-256 is not the manifest's.
         """
-        digest = self._digests.get(name)
-        if digest is None:
+        member = self.common.members.get(name)
+        if member is None:
             raise MemberCorrupt(
                 f"{self.path} has no member {name!r:.200}.",
                 "Save the artifact again.",
@@ -100,14 +103,14 @@ class OpenArtifact:
             begun = perf_counter()
             found = sha256(content).hexdigest()
             self.timings["verify"] += perf_counter() - begun
-            if found != digest:
+            if found != member.sha256:
                 raise MemberCorrupt(
                     f"Member {name} of {self.path} is not what was saved: its SHA-256 is {found}, "
-                    f"not {digest}.",
+                    f"not {member.sha256}.",
                     "Copy the file again, or save the artifact again.",
                     path=self.path,
                     member=name,
-                    expected=digest,
+                    expected=member.sha256,
                     found=found,
                 )
             self._verified.add(name)
@@ -182,10 +185,10 @@ def open_artifact(
     verify = perf_counter() - begun
 
     begun = perf_counter()
-    manifest, digests = parse_manifest(raw, spans, where, is_hostile=verdict.state != "own")
+    manifest, common = parse_manifest(raw, spans, where, is_hostile=verdict.state != "own")
     read += perf_counter() - begun
     timings = {"read": read, "verify": verify}
-    return OpenArtifact(where, data, spans, manifest, digests, verdict, timings)
+    return OpenArtifact(where, data, spans, manifest, common, verdict, timings)
 
 
 def _head(view: memoryview, spans: Mapping[str, tuple[int, int]], path: str) -> tuple[bytes, bytes]:

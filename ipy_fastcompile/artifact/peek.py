@@ -18,6 +18,7 @@ from . import limits
 from .container import parse_directory
 from .files import check_end, open_regular, read_exactly
 from .manifest import parse_manifest
+from .schema.records import Common
 
 _MAX_MEMBER_BYTES = 32 * 2**20
 
@@ -28,6 +29,7 @@ class Glimpse:
 
     path: str
     manifest: dict[str, Any]
+    common: Common
     members: dict[str, bytes]
     size: int
     modified: float
@@ -51,20 +53,20 @@ def peek(path: str, names: Collection[str] = ()) -> Glimpse:
             )
         raw = _read(descriptor, members[limits.MANIFEST], limits.MANIFEST, path)
         spans = {name: (begin, end) for name, (begin, end, _) in members.items()}
-        manifest, digests = parse_manifest(raw, spans, path, is_hostile=True)
+        manifest, common = parse_manifest(raw, spans, path, is_hostile=True)
         contents = {}
         for name in names:
-            if name not in digests:
+            if name not in common.members:
                 continue
             contents[name] = _read(descriptor, members[name], name, path)
-            if sha256(contents[name]).hexdigest() != digests[name]:
+            if sha256(contents[name]).hexdigest() != common.members[name].sha256:
                 raise MemberCorrupt(
                     f"Member {name} of {path} is not what was saved.",
                     "Save the artifact again.",
                     path=path,
                     member=name,
                 )
-        return Glimpse(path, manifest, contents, status.st_size, status.st_mtime)
+        return Glimpse(path, manifest, common, contents, status.st_size, status.st_mtime)
 
 
 def _read(descriptor: int, place: tuple[int, int, int], name: str, path: str) -> bytes:

@@ -1,38 +1,69 @@
-"""An `ArtifactInfo` -> the lines of its summary; every text from the file is made inert."""
+"""What was read in an artifact -> the lines of its summary; every text of the file made inert."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .inert import inert
 from .kinds import TEXT
+from .outline import KernelSummary, Outline
+from .pickles import PickleListing
+from .schema import Common
+from .trust import Verdict
 from .units import format_bytes
-
-if TYPE_CHECKING:
-    from .inspect import ArtifactInfo
-    from .outline import KernelSummary
-    from .pickles import PickleListing
 
 _CLAIM = "its texts are claims: what would run are its binaries"
 _SHOWN = 40
 _SHOWN_NAMES = 12
 
 
-def summary_lines(info: ArtifactInfo) -> list[str]:
+class Readable(Protocol):
+    """What a summary is made of; `inspect.ArtifactInfo` has it."""
+
+    path: str
+    size: int
+    digest: str
+    names: tuple[str, ...]
+    trust: Verdict
+    common: Common
+
+    @property
+    def outline(self) -> Outline:
+        """What the manifest says."""
+
+    @property
+    def edited(self) -> Mapping[str, str]:
+        """Generated text -> what its generator never writes."""
+
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        """Member -> kind."""
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Kind -> bytes."""
+
+    @property
+    def pickles(self) -> Mapping[str, PickleListing]:
+        """Opaque member -> what unpickling it would import."""
+
+
+def summary_lines(info: Readable) -> list[str]:
     """What a terminal shows of an artifact, one fact a line."""
     trusted = "yes" if info.trust.is_trusted else "no"
     outline = info.outline
     native = sum(kernel.native for kernel in outline.kernels)
     through_torch = len(outline.kernels) - native
-    saved = " · ".join(plain(info.manifest[key]) for key in ("created", "package", "format"))
+    saved = " · ".join(map(plain, (info.common.created, info.common.package, info.common.format)))
     rows = [
         ("model", plain(outline.model) or "(not named)"),
         ("saved", saved),
         ("digest", info.digest),
         ("trusted", f"{trusted}: {plain(info.trust.why)}"),
         *([] if info.trust.is_trusted else [("", _CLAIM)]),
+        *_refusal(outline.problems),
         ("parameters", _number(outline.parameters)),
         ("submodules", _number(outline.submodules)),
         *(
@@ -59,7 +90,7 @@ def plain(value: Any) -> str:
     return inert(value if isinstance(value, str) else str(value), limit=300)
 
 
-def _pickle_lines(info: ArtifactInfo) -> Iterator[str]:
+def _pickle_lines(info: Readable) -> Iterator[str]:
     """What loading the opaque members would import, those that import the same in one line."""
     alike: dict[tuple[str, PickleListing], list[str]] = {}
     for name, listing in info.pickles.items():
@@ -68,6 +99,14 @@ def _pickle_lines(info: ArtifactInfo) -> Iterator[str]:
         note = f" ({inert(listing.note)})" if listing.note else ""
         which = _short(names[0]) if len(names) == 1 else f"{len(names)} members"
         yield f"{kind}, {which}: imports {_some(listing.names, _SHOWN_NAMES)}{note}"
+
+
+def _refusal(problems: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Why a load would refuse the manifest: the first reason, and how many more there are."""
+    if not problems:
+        return []
+    more = f", and {len(problems) - 1} more" if problems[1:] else ""
+    return [("manifest", f"no load takes it: {problems[0]}{more}")]
 
 
 def _stamped(value: Any) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from ..artifact import OpenArtifact
 from ..artifact.inert import inert
 from ..artifact.outline import read_outline
-from ..artifact.peek import peek
+from ..artifact.peek import Glimpse, peek
 from ..errors import ArtifactError, CacheError
 from .changes import Change, diff_components
 from .key.components import KEY_MEMBER, Key, recorded_digests
@@ -109,19 +109,19 @@ def _read_entry(file: StoredFile) -> Entry:
         _, components = recorded_digests(glimpse.manifest, str(file.path))
     except ArtifactError as error:
         return Entry(digest, file.path, file.size, file.modified, problem=error.what)
-    return make_entry(file, glimpse.manifest, components)
+    return make_entry(file, glimpse, components)
 
 
 def make_entry(
-    file: StoredFile, manifest: Mapping[str, Any], components: Mapping[str, str]
+    file: StoredFile, found: Glimpse | OpenArtifact, components: Mapping[str, str]
 ) -> Entry:
-    """The entry that ``file`` is, from its manifest and the digests of its key's components."""
+    """The entry that ``file`` is, from what was found in it and its key's components."""
     return Entry(
         digest=file.path.name.removesuffix(ENTRY_SUFFIX),
         path=file.path,
         size=file.size,
         used=file.modified,
-        created=manifest["created"],
-        model=read_outline(manifest).model,
+        created=found.common.created,
+        model=read_outline(found.manifest).model,
         components=tuple(components.items()),
     )

@@ -241,7 +241,7 @@ class Store:
                 source(temporary)
                 artifact = self._check(Path(temporary), key)
         file = sweep.StoredFile(target, "entry", artifact.size, time.time())
-        return make_entry(file, artifact.manifest, key.digests)
+        return make_entry(file, artifact, key.digests)
 
     def _check(self, path: Path, key: Key) -> OpenArtifact:
         """The artifact at ``path``, whole, this user's, of this key, and not too large."""

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch.fx import Node
 
 from ..artifact import blob_name
+from ..artifact.schema import (
+    KernelEntry,
+    Launch,
+    Library,
+    Manifest,
+    Model,
+    Program,
+    TensorSpecs,
+    read_program,
+)
+from ..artifact.schema.write import manifest_data
 from ..artifact.squeeze import squeeze
 from ..artifact.stamp import VECTOR_ISA
 from ..errors import ArtifactCorrupt, SaveError
@@ -20,17 +29,26 @@ from ..runtime import bind
 from ..runtime.cuda import launch_text
 from ..runtime.machine import machine_stamp
 from ..runtime.nests import named_types, read_nest
-from ..runtime.signature import describe_call
 from ..runtime.type_names import is_importable
-from ..torch_compat import binaries, ops as torch_ops, symbols as torch_symbols
-from .calls.captured import Captured, ParameterSpec
+from ..torch_compat import binaries, ops as torch_ops
+from ..torch_compat.launches import CudaLaunch
+from .calls.captured import Captured
 from .code.codegen import ExecutionCode
 from .code.stored import store_code_of
 from .graph.stored_graph import serialized
 from .kernels.lower import Kernel, Lowered
 from .kernels.native import BUILTIN_NAMESPACES
-from .sizes.expressions import size_text
 from .sizes.phrases import condition_records
+from .specs import (
+    example_leaf,
+    signature_of,
+    stored_tensors,
+    symbols_of,
+    tensor_spec,
+    ties_of,
+)
+
+_EXECUTION = "execution.py"
 
 
 @dataclass(frozen=True)
@@ -60,7 +78,7 @@ def check_result_types(parts: Packed) -> None:
 
     Raises SaveError naming a type of the result that is local to a function.
     """
-    text = parts.manifest["program"]["signature"]["out_tree"]
+    text = read_program(parts.manifest, parts.path).signature.out_tree
     nest = read_nest(json.loads(text)) if "<" in text else None
     for name in named_types(nest):
         if is_importable(name):
@@ -76,62 +94,67 @@ def check_result_types(parts: Packed) -> None:
 def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
     """Put everything that any reload path needs into members, and describe it in a manifest."""
     captured = lowered.split.captured
-    members: dict[str, bytes] = {"execution.py": code.text.encode()}
-    texts = {"execution.py": "execution code"}
-    entries = [_pack_kernel(k, members, texts) for k in lowered.kernels]
-    stored = _stored_tensors(captured, code)
-    stored_name = ""
-    if stored:
-        from safetensors.torch import save
+    members: dict[str, bytes] = {_EXECUTION: code.text.encode()}
+    texts = {_EXECUTION: "execution code"}
+    kernels = tuple(
+        _pack_kernel(k, f"kernels/{k.index}", f"submod_{k.submodules[0]}", members, texts)
+        for k in lowered.kernels
+    )
+    native_ops = (op for kernel in _every(lowered.kernels) for op in _native_ops(kernel))
+    ops = sorted({*code.ops, *native_ops})
+    manifest = Manifest(
+        model=Model(
+            name=captured.model_name,
+            parameters=len(captured.parameters),
+            submodules=len(lowered.split.submodules),
+        ),
+        stamp=_stamp(lowered),
+        program=_program(lowered, code, kernels, ops, members, texts),
+        ops_called=tuple(ops),
+    )
+    timings = {"read": 0.0, "verify": 0.0}
+    return Packed(manifest_data(manifest), members, timings, types=captured.types)
 
-        stored_name = _add_blob(members, save(stored))
-    fx = serialized(lowered.split.graph_module)
-    ops = sorted({*code.ops, *(op for k in lowered.kernels for op in _native_ops(k))})
+
+def _program(
+    lowered: Lowered,
+    code: ExecutionCode,
+    kernels: tuple[KernelEntry, ...],
+    ops: Iterable[str],
+    members: dict[str, bytes],
+    texts: Mapping[str, str],
+) -> Program:
+    captured, memory = lowered.split.captured, lowered.split.captured.memory
     nodes = {n.name: n for n in lowered.split.graph_module.graph.nodes}
     used = [p for p in captured.parameters if nodes[p.placeholder].users]
-    program = {
-        "model": captured.model_name,
-        "signature": _signature(captured, used),
-        "symbols": [[s.name, s.min, s.max, s.example] for s in captured.symbols],
-        "conditions": [
-            condition.words
-            for condition in condition_records(
-                (*lowered.conditions, *lowered.of_data), captured.names
-            )
-        ],
-        "parameters": [_parameter_row(nodes[p.placeholder], p) for p in used],
-        **_memory(captured, used),
-        "stored": stored_name,
-        "constants": [
-            _tensor_row(f"constant {i}", "constant", t) for i, t in enumerate(code.constants)
-        ],
-        "kernels": entries,
-        "ops": {op: _registrar(op) for op in ops if op.split("::")[0] not in BUILTIN_NAMESPACES},
-        "execution": "execution.py",
-        "code": _add_blob(members, squeeze(store_code_of(members, texts))),
-        "python": bind.python_tag(),
-        "fx": _add_blob(members, squeeze(fx)),
-        "example": _example_rows(captured),
-        "stitched": [f"submod_{i} {k}" for i, k in enumerate(lowered.kernel_of) if k is not None],
-    }
-    has_cubins = any(k.native and k.native.cubins for k in lowered.kernels)
-    has_libraries = any(k.native and k.native.libraries for k in lowered.kernels)
-    stamp = machine_stamp(
-        cpu_binaries=has_libraries, cuda=has_cubins or _device(captured).type == "cuda"
+    conditions = condition_records((*lowered.conditions, *lowered.of_data), captured.names)
+    return Program(
+        model=captured.model_name,
+        signature=signature_of(captured, used),
+        symbols=symbols_of(captured),
+        conditions=tuple(condition.words for condition in conditions),
+        parameters=TensorSpecs.of(
+            tensor_spec(p.name, p.kind, nodes[p.placeholder].meta["val"]) for p in used
+        ),
+        ties=ties_of(captured),
+        written=tuple(p.name for p in used if p.placeholder in memory.written),
+        written_inputs=tuple(
+            i for i, spec in enumerate(captured.inputs) if spec.placeholder in memory.written
+        ),
+        default_dtype=memory.default_dtype,
+        stored=_store_tensors(captured, code, members),
+        constants=TensorSpecs.of(
+            tensor_spec(f"constant {i}", "constant", t) for i, t in enumerate(code.constants)
+        ),
+        kernels=kernels,
+        ops={op: _registrar(op) for op in ops if op.split("::")[0] not in BUILTIN_NAMESPACES},
+        execution=_EXECUTION,
+        code=_add_blob(members, squeeze(store_code_of(members, texts))),
+        python=bind.python_tag(),
+        fx=_add_blob(members, squeeze(serialized(lowered.split.graph_module))),
+        example=tuple(map(example_leaf, captured.example_leaves)),
+        stitched={f"submod_{i}": k for i, k in enumerate(lowered.kernel_of) if k is not None},
     )
-    if any(_writes_cpp(k) for kernel in lowered.kernels for k in (kernel, *kernel.sizes.values())):
-        stamp[VECTOR_ISA] = binaries.cpu_vector_isa()
-    manifest = {
-        "model": {
-            "name": captured.model_name,
-            "parameters": len(captured.parameters),
-            "submodules": len(lowered.split.submodules),
-        },
-        "stamp": stamp,
-        "program": program,
-        "ops_called": ops,
-    }
-    return Packed(manifest, members, {"read": 0.0, "verify": 0.0}, types=captured.types)
 
 
 def _add_blob(members: dict[str, bytes], data: bytes) -> str:
@@ -140,69 +163,27 @@ def _add_blob(members: dict[str, bytes], data: bytes) -> str:
     return name
 
 
-def _native_ops(kernel: Kernel) -> list[str]:
-    every = (kernel, *kernel.sizes.values())
-    return [op for k in every if k.native for op in k.native.ops]
+def _store_tensors(captured: Captured, code: ExecutionCode, members: dict[str, bytes]) -> str:
+    """The member of the tensors that a model may not have, "" where there are none."""
+    stored = stored_tensors(captured, code.constants)
+    if not stored:
+        return ""
+    from safetensors.torch import save
+
+    return _add_blob(members, save(stored))
 
 
-def _writes_cpp(kernel: Kernel) -> bool:
-    return "async_compile.cpp" in kernel.parts.output_code
-
-
-# --- kernels -------------------------------------------------------------------------------------
-
-
-def _pack_kernel(
-    kernel: Kernel, members: dict[str, bytes], texts: dict[str, str]
-) -> dict[str, Any]:
-    folder = f"kernels/{kernel.index}"
-    entry = _pack_one(kernel, folder, members, texts)
-    entry["submodule"] = f"submod_{kernel.submodules[0]}"
-    entry["sizes"] = []
-    for sizes, variant in kernel.sizes.items():
-        suffix = "_".join(f"{name}{size}" for name, size in sizes)
-        inner = _pack_one(variant, f"{folder}/{suffix}", members, texts)
-        inner["submodule"] = entry["submodule"]
-        inner["at"] = [size for _, size in sizes]
-        entry["sizes"].append(inner)
-    return entry
-
-
-def _pack_one(
-    kernel: Kernel, folder: str, members: dict[str, bytes], texts: dict[str, str]
-) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "name": f"kernel_{kernel.index}",
-        "digest": kernel.digest,
-        "native": kernel.native is not None,
-        "why": kernel.why,
-        "text": "",
-        "libraries": [],
-        "launches": [],
-        "torch": _add_blob(members, squeeze(kernel.data)),
-    }
-    if kernel.native is not None:
-        member = f"{folder}/native.py"
-        members[member] = kernel.native.code.encode()
-        texts[member] = entry["name"]
-        entry["text"] = member
-        entry["libraries"] = [[n, _add_blob(members, data)] for n, data in kernel.native.libraries]
-        for cubin in kernel.native.cubins:
-            record = asdict(cubin)
-            record["cubin"] = _add_blob(members, cubin.cubin)
-            check_grammar(launch_text(record), "launcher", kernel=True)
-            entry["launches"].append(_as_json(record))
-    else:
-        # A native kernel's text says what runs; the report has Inductor's, C++ included.
-        members[f"{folder}/output_code.py"] = kernel.parts.output_code.encode()
-    return entry
-
-
-def _as_json(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in record.items()}
-
-
-# --- the call, the parameters, the tensors -------------------------------------------------------
+def _stamp(lowered: Lowered) -> dict[str, Any]:
+    """What the artifact needs of a machine."""
+    natives = [kernel.native for kernel in lowered.kernels if kernel.native]
+    has_cubins = any(native.cubins for native in natives)
+    stamp = machine_stamp(
+        cpu_binaries=any(native.libraries for native in natives),
+        cuda=has_cubins or _device(lowered.split.captured).type == "cuda",
+    )
+    if any("async_compile.cpp" in k.parts.output_code for k in _every(lowered.kernels)):
+        stamp[VECTOR_ISA] = binaries.cpu_vector_isa()
+    return stamp
 
 
 def _device(captured: Captured) -> torch.device:
@@ -213,114 +194,64 @@ def _device(captured: Captured) -> torch.device:
     return torch.device("cpu")
 
 
-def _signature(captured: Captured, used: list[ParameterSpec]) -> dict[str, Any]:
-    signature = describe_call(
-        captured.arguments,
-        captured.result,
-        [spec.path for spec in captured.inputs],
-        captured.argument_names,
-        len(captured.example_args),
-        list(captured.example_kwargs),
-        captured.defaults,
-    )
-    used_names = {p.placeholder for p in used}
-    inputs = {spec.placeholder for spec in captured.inputs}
-    marks = []
-    for node in captured.graph_module.graph.nodes:
-        if node.op == "placeholder":
-            is_used = "parameter" if node.name in used_names else "unused"
-            marks.append("input" if node.name in inputs else is_used)
-    signature["placeholders"] = marks
-    values = {n.name: n.meta.get("val") for n in captured.graph_module.graph.nodes}
-    for spec, entry in zip(captured.inputs, signature["inputs"], strict=True):
-        value = values[spec.placeholder]
-        if isinstance(value, torch.Tensor):
-            entry["dims"] = [_dimension(size, captured) for size in value.shape]
-    return signature
-
-
-def _dimension(size: Any, captured: Captured) -> int | str:
-    """A size of an input as JSON has it: a number, or an expression over the symbols' names."""
-    if not torch_symbols.is_symbolic_int(size):
-        return int(size)
-    return size_text(torch_symbols.symbolic_expression(size), captured.names)
-
-
-def _memory(captured: Captured, used: list[ParameterSpec]) -> dict[str, Any]:
-    """What a load and a call have to know of shared memory, and of the default dtype."""
-    memory = captured.memory
-    inputs = enumerate(captured.inputs)
-    return {
-        "ties": [
-            [t.name, t.other, t.offset, None if t.shape is None else list(t.shape)]
-            for t in memory.ties
-        ],
-        "written": [p.name for p in used if p.placeholder in memory.written],
-        "written_inputs": [i for i, spec in inputs if spec.placeholder in memory.written],
-        "default_dtype": memory.default_dtype,
-    }
-
-
-def _parameter_row(node: Node, parameter: ParameterSpec) -> list[Any]:
-    return _tensor_row(parameter.name, parameter.kind, node.meta["val"])
-
-
-def _tensor_row(name: str, kind: str, value: torch.Tensor) -> list[Any]:
-    """Name, kind, dtype, shape, strides (None when contiguous) and device."""
-    stride = [int(n) for n in value.stride()]
-    return [
-        name,
-        kind,
-        str(value.dtype)[6:],
-        [int(n) for n in value.shape],
-        None if value.is_contiguous() else stride,
-        str(value.device),
-    ]
-
-
-def _example_rows(captured: Captured) -> list[Any]:
-    """The example call's leaves, as specifications: tensors without their values."""
-    rows: list[Any] = []
-    for leaf in captured.example_leaves:
-        if isinstance(leaf, torch.Tensor):
-            rows.append(
-                [
-                    "tensor",
-                    str(leaf.dtype)[6:],
-                    list(leaf.shape),
-                    list(leaf.stride()),
-                    str(leaf.device),
-                ]
-            )
-        elif leaf is None or isinstance(leaf, (bool, int, float, str)):
-            finite = not isinstance(leaf, float) or math.isfinite(leaf)
-            rows.append(["value", leaf] if finite else ["float", repr(leaf)])  # JSON has no NaN
-        else:
-            rows.append(["other", repr(leaf)])
-    return rows
-
-
-# Non-persistent buffers up to this size are kept, for loads from a state dict.
-_KEPT_BUFFER_BYTES = 1 << 20
-
-
-def _stored_tensors(captured: Captured, code: ExecutionCode) -> dict[str, torch.Tensor]:
-    """Constants of the graph and of the code, and small non-persistent buffers; never weights."""
-    stored = {
-        f"constant {i}": t.detach().cpu().contiguous().clone() for i, t in enumerate(code.constants)
-    }
-    for parameter in captured.parameters:
-        tensor = captured.constants.get(parameter.name)
-        if tensor is None:
-            continue
-        small = tensor.numel() * tensor.element_size() <= _KEPT_BUFFER_BYTES
-        if parameter.kind == "constant" or (not parameter.persistent and small):
-            stored[parameter.name] = tensor.detach().cpu().contiguous().clone()
-    return stored
-
-
 def _registrar(op: str) -> str:
     """The module that registered an op, as far as the op itself tells."""
     namespace, _, name = op.partition("::")
     packet = getattr(getattr(torch.ops, namespace), name.partition(".")[0])
     return torch_ops.op_module(packet)
+
+
+# --- kernels -------------------------------------------------------------------------------------
+
+
+def _every(kernels: Iterable[Kernel]) -> list[Kernel]:
+    """The kernels and their variants for fixed sizes."""
+    return [k for kernel in kernels for k in (kernel, *kernel.sizes.values())]
+
+
+def _native_ops(kernel: Kernel) -> Iterable[str]:
+    return kernel.native.ops if kernel.native else ()
+
+
+def _pack_kernel(
+    kernel: Kernel, folder: str, submodule: str, members: dict[str, bytes], texts: dict[str, str]
+) -> KernelEntry:
+    """A kernel with its variants. Its texts go into ``folder``, what they are into ``texts``."""
+    entry = KernelEntry(
+        name=f"kernel_{kernel.index}",
+        digest=kernel.digest,
+        native=kernel.native is not None,
+        why=kernel.why,
+        text="",
+        libraries=(),
+        launches=(),
+        torch=_add_blob(members, squeeze(kernel.data)),
+        submodule=submodule,
+    )
+    if kernel.native is None:
+        # A native kernel's text says what runs; the report has Inductor's, C++ included.
+        members[f"{folder}/output_code.py"] = kernel.parts.output_code.encode()
+    else:
+        text = f"{folder}/native.py"
+        members[text] = kernel.native.code.encode()
+        texts[text] = entry.name
+        entry = replace(
+            entry,
+            text=text,
+            libraries=tuple(
+                Library(name, _add_blob(members, data)) for name, data in kernel.native.libraries
+            ),
+            launches=tuple(_launch(cubin, members) for cubin in kernel.native.cubins),
+        )
+    variants = []
+    for named, variant in kernel.sizes.items():
+        inner = f"{folder}/{'_'.join(f'{name}{size}' for name, size in named)}"
+        sizes = tuple(size for _, size in named)
+        variants.append((sizes, _pack_kernel(variant, inner, submodule, members, texts)))
+    return replace(entry, sizes=tuple(variants))
+
+
+def _launch(cubin: CudaLaunch, members: dict[str, bytes]) -> Launch:
+    launch = Launch(**{**vars(cubin), "cubin": _add_blob(members, cubin.cubin)})
+    check_grammar(launch_text(launch), "launcher", kernel=True)
+    return launch

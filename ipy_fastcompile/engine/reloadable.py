@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..artifact import SavedArtifact
+from ..artifact.schema import read_program
 from ..errors import NotPicklable, warn_user
 from ..records import ArtifactRecord, ReloadRecord, Report
 from ..runtime.again import SAVE_FIRST
@@ -73,7 +74,7 @@ class ReloadableModel(ABC):
         saved = self.write(file)
         for alarm in self.report.alarms:
             warn_user(f"{saved.path} was saved. {alarm}")
-        fx = self.parts.read(self.parts.manifest["program"]["fx"])
+        fx = self.parts.read(read_program(self.parts.manifest, self.parts.path).fx)
         record = ArtifactRecord(saved.path, saved.digest, saved.size, len(fx), saved.signed)
         self.report = replace(self.report, artifact=record)
         return record

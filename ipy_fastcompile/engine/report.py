@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
+from ..artifact.schema import read_program
 from ..records import (
     NOT_COMPILED,
     BinaryRecord,
@@ -50,6 +51,7 @@ def build_report(
     alive = line_liveness(lowered, code, sizes, describer.size)
     lines = _lines(code, alive)
     spans = _spans(lines)
+    entries = read_program(packed.manifest, packed.path).kernels
     submodules = tuple(
         SubmoduleRecord(
             index=sub.index,
@@ -89,7 +91,9 @@ def build_report(
         parameter_bytes=sum(p.numel() * p.element_size() for p in parameters),
         submodules=submodules,
         graphs=tuple(graphs),
-        kernels=tuple(_kernel(k, packed) for k in lowered.kernels),
+        kernels=tuple(
+            _kernel(k, len(packed.members[entries[k.index].torch])) for k in lowered.kernels
+        ),
         execution_code=code.text,
         lines=lines,
         notes=tuple(notes),
@@ -203,7 +207,7 @@ def _graph(
 # --- kernels -------------------------------------------------------------------------------------
 
 
-def _kernel(kernel: Kernel, packed: Packed) -> KernelRecord:
+def _kernel(kernel: Kernel, torch_bytes: int) -> KernelRecord:
     native = kernel.native
     binaries = tuple(
         BinaryRecord(name, digest_of(data), len(data))
@@ -212,8 +216,6 @@ def _kernel(kernel: Kernel, packed: Packed) -> KernelRecord:
             *((c.name, c.cubin) for c in (native.cubins if native else ())),
         )
     )
-    entry = packed.manifest["program"]["kernels"][kernel.index]
-    size = len(packed.members[entry["torch"]]) + sum(b.size for b in binaries)
     return KernelRecord(
         index=kernel.index,
         digest=kernel.digest,
@@ -226,7 +228,7 @@ def _kernel(kernel: Kernel, packed: Packed) -> KernelRecord:
         sources=tuple(KernelSource(*s) for s in kernel_sources(kernel.parts.output_code)),
         binaries=binaries,
         ops=native.ops if native else (),
-        size=size,
+        size=torch_bytes + sum(binary.size for binary in binaries),
         seconds=kernel.seconds,
         near_twin=kernel.near_twin,
         output_lines=tuple(

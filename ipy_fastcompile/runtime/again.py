@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..artifact import open_artifact
+from ..artifact.schema import Member
 from ..errors import ArtifactError, NotPicklable
 
 SAVE_FIRST = "Save it with .save(path), and load it where it is needed: fc.load(path, model)."
@@ -27,7 +28,7 @@ class Origin:
     path: str
     trust: str | None
     on_mismatch: str
-    members: Mapping[str, Any]
+    members: Mapping[str, Member]
 
 
 def origin_of(
@@ -35,11 +36,11 @@ def origin_of(
     path: str | os.PathLike[str],
     trust: str | None,
     on_mismatch: str,
-    manifest: Mapping[str, Any],
+    members: Mapping[str, Member],
 ) -> Origin:
     """Where an artifact was loaded from."""
     where = os.path.abspath(os.fsdecode(path))
-    return Origin(again, where, trust, on_mismatch, manifest["members"])
+    return Origin(again, where, trust, on_mismatch, members)
 
 
 def pinned(origin: Origin | None, model: str) -> Origin:
@@ -52,7 +53,7 @@ def pinned(origin: Origin | None, model: str) -> Origin:
         raise NotPicklable(
             f"{model} cannot be pickled without its artifact: {error.what}", SAVE_FIRST
         ) from error
-    if artifact.manifest["members"] != origin.members:
+    if artifact.common.members != origin.members:
         raise NotPicklable(
             f"{origin.path} is another artifact than the one that {model} was loaded from.",
             "Load it again, and pickle that.",

@@ -6,11 +6,11 @@ values. Where the model has one under the same name, a call uses the model's, as
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping
 
 import torch
 
+from ..artifact.schema import TensorSpecs
 from ..errors import ParameterError
 from ..torch_compat import module_tables
 from . import plain
@@ -20,7 +20,7 @@ from .places import Place
 
 def with_attributes(
     lookup: Lookup,
-    specs: Sequence[Sequence[Any]],
+    specs: TensorSpecs,
     found: Found,
     stored: Mapping[str, torch.Tensor],
     written: Collection[str],
@@ -37,16 +37,16 @@ def with_attributes(
         return found
     tensors, places = list(found.tensors), list(found.places)
     for position in rare:
-        name, kind, *rest = specs[position]
+        spec = specs[position]
         place = places[position]
         if place is not None:
-            _check_kept(name, place)
+            _check_kept(spec.name, place)
             continue
-        if kind != "constant" or name in written:
+        if spec.kind != "constant" or spec.name in written:
             continue
-        tensor, _ = lookup.get(name)
+        tensor, _ = lookup.get(spec.name)
         if tensor is not None and plain.is_plain(tensor):
-            own = find_parameters(lookup, [[name, "attribute", *rest]], stored)
+            own = find_parameters(lookup, TensorSpecs.of([spec._replace(kind="attribute")]), stored)
             tensors[position], places[position] = own.tensors[0], own.places[0]
     return Found(tensors, places)
 

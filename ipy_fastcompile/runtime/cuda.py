@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..artifact.schema import Launch
 from ..errors import KernelError
 from ..torch_compat import cubins as torch_cubins
 
@@ -19,7 +20,7 @@ _FUNCTIONS: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
 
 def load_launches(
-    launches: Sequence[Mapping[str, Any]], read: Callable[[str], bytes]
+    launches: Sequence[Launch], read: Callable[[str], bytes]
 ) -> dict[str, Callable[..., Any]]:
     """A launcher for every launch record of a kernel, by its name in the kernel's text.
 
@@ -32,14 +33,14 @@ def load_launches(
         raise KernelError(
             "This build of torch cannot launch cubins.", "Use a CUDA build of torch 2.11 or newer."
         )
-    return {str(launch["name"]): _make(launcher, launch, read) for launch in launches}
+    return {launch.name: _make(launcher, launch, read) for launch in launches}
 
 
-def _make(launcher: Any, launch: Mapping[str, Any], read: Callable[[str], bytes]) -> Any:
-    member, symbol, device = str(launch["cubin"]), str(launch["symbol"]), int(launch["device"])
-    key = (member, symbol, device)
+def _make(launcher: Any, launch: Launch, read: Callable[[str], bytes]) -> Any:
+    key = (launch.cubin, launch.symbol, launch.device)
     if key not in _FUNCTIONS:
-        _FUNCTIONS[key] = _load_cubin(read(member), symbol, int(launch["shared"]), device)
+        data = read(launch.cubin)
+        _FUNCTIONS[key] = _load_cubin(data, launch.symbol, launch.shared, launch.device)
     module, function = _FUNCTIONS[key]
     from .bind import compile_text, register_text, run_code
 
@@ -50,17 +51,17 @@ def _make(launcher: Any, launch: Mapping[str, Any], read: Callable[[str], bytes]
     return namespace["launch"]
 
 
-def launch_text(launch: Mapping[str, Any]) -> str:
+def launch_text(launch: Launch) -> str:
     """The launcher's source: grid from the arguments, then one call into torch's C launcher."""
-    types = str(launch["argument_types"]) + "O" * int(launch["scratch_arguments"])
-    passed = [*map(str, launch["passed"]), *["None"] * int(launch["scratch_arguments"])]
-    x, y, z = (str(g) for g in launch["grid"])
-    setup = "".join(f"    {line}\n" for line in launch["grid_setup"])
+    types = launch.argument_types + "O" * launch.scratch_arguments
+    passed = [*launch.passed, *["None"] * launch.scratch_arguments]
+    x, y, z = launch.grid
+    setup = "".join(f"    {line}\n" for line in launch.grid_setup)
     return (
-        f"def launch({', '.join([*map(str, launch['parameters']), 'stream'])}):\n"
+        f"def launch({', '.join([*launch.parameters, 'stream'])}):\n"
         f"{setup}"
-        f"    launch_kernel(function, {x}, {y}, {z}, {int(launch['num_warps'])}, "
-        f"{int(launch['shared'])}, {types!r}, "
+        f"    launch_kernel(function, {x}, {y}, {z}, {launch.num_warps}, "
+        f"{launch.shared}, {types!r}, "
         f"({''.join(f'{p}, ' for p in passed).rstrip(' ')}), stream)\n"
     )
 

@@ -22,7 +22,7 @@ def fit(request: Request, clock: Clock) -> str:
     vector_isa = _probe_vector_isa(request)
     if vector_isa:
         clock.mark("vector isa")
-    recorded = request.program.stamp
+    recorded = request.stamp
     current = machine_stamp(cpu_binaries=CPU_FLAGS in recorded, cuda="gpu" in recorded)
     differences = compare_stamps(recorded, current | vector_isa)
     misfit = ""
@@ -49,7 +49,7 @@ def _probe_vector_isa(request: Request) -> dict[str, str]:
     """
     program = request.program
     kernels = [e for k in program.kernels for e in (k, *(entry for _, entry in k.sizes))]
-    if VECTOR_ISA not in program.stamp:
+    if VECTOR_ISA not in request.stamp:
         return {}
     if request.via == "native" and all(kernel.native for kernel in kernels):
         return {}

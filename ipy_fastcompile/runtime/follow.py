@@ -53,7 +53,7 @@ class Follower:
         self._bind = bind
         self._kernels = kernels
         self._constants = constants
-        self.names = [row[0] for row in program.parameters]
+        self.names = list(program.parameters.names)
         module = module_of(source)
         self._module = None if module is None else weakref.ref(module)
         self._found: Mapping[str, torch.Tensor] = {}
@@ -96,7 +96,7 @@ class Follower:
         every = Found(found.tensors + ties.tensors, found.places + ties.places, found.guard)
         apart = None
         if program.written or program.written_inputs:
-            paths = [entry["path"] for entry in program.signature["inputs"]]
+            paths = [entry.path for entry in program.signature.inputs]
             apart = Apart(self.names, found.tensors, program.written, paths, program.written_inputs)
         parts = ExecutionParts(self._kernels, found.tensors, self._constants)
         self._found = dict(zip(self.names, found.tensors, strict=True))

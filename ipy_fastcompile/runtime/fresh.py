@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..artifact import open_artifact
+from ..artifact.schema import read_program
 from ..children.ask import ask
 from ..children.environment import child_environment
 from ..errors import ChildError
@@ -45,9 +46,8 @@ def measure_reloads(
     A path that fails is a record with ``error`` set to what the process said.
     """
     artifact = open_artifact(path, trust=trust)
-    modules = sorted(
-        {m for m in artifact.manifest["program"]["ops"].values() if m and m != "__main__"}
-    )
+    program = read_program(artifact.manifest, artifact.path)
+    modules = sorted({m for m in program.ops.values() if m and m != "__main__"})
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in paths}
     errors: dict[str, str] = {}
     for _ in range(max(1, runs)):

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..artifact.schema import Program
+from ..artifact.schema import ExampleOther, ExampleValue, Program
 from ..errors import InputError
 from .size_values import size_value
 
@@ -33,31 +33,26 @@ def example_inputs(
     generator = torch.Generator().manual_seed(seed)
     leaves: list[Any] = []
     wanted = shapes or [None] * len(program.example)
-    for row, entry, given in zip(program.example, program.signature["inputs"], wanted, strict=True):
-        if row[0] == "float":
-            leaves.append(float(row[1]))
+    for leaf, entry, given in zip(program.example, program.signature.inputs, wanted, strict=True):
+        if isinstance(leaf, ExampleValue):
+            leaves.append(leaf.value)
             continue
-        if row[0] == "value":
-            leaves.append(row[1])
-            continue
-        if row[0] != "tensor":
+        if isinstance(leaf, ExampleOther):
             raise InputError(
-                f"Argument {entry['path']} is {row[1]}, which cannot be made up.",
+                f"Argument {entry.path} is {leaf.text}, which cannot be made up.",
                 "Call the loaded function with your own inputs.",
             )
-        _, dtype_name, shape, stride, device = row
-        dims = entry.get("dims") or [None] * len(shape)
-        if sizes:
-            named = {name: example for name, _, _, example in program.symbols} | dict(sizes)
-            shape = [
-                n if d is None else size_value(d, named) for d, n in zip(dims, shape, strict=True)
-            ]
-            stride = _like(stride, row[2], shape)
+        shape: Sequence[int] = leaf.shape
+        if sizes and entry.dims:
+            named = {symbol.name: symbol.example for symbol in program.symbols} | dict(sizes)
+            shape = [size_value(size, named) for size in entry.dims]
         if given is not None:
             shape = list(given)
-            stride = _like(stride, row[2], shape)
-        dtype = getattr(torch, dtype_name)
-        tensor = torch.empty_strided(shape, stride, dtype=dtype, device=device)
+        stride: Sequence[int] = leaf.strides
+        if shape is not leaf.shape:
+            stride = _like(stride, leaf.shape, shape)
+        dtype = getattr(torch, leaf.dtype)
+        tensor = torch.empty_strided(shape, stride, dtype=dtype, device=leaf.device)
         if dtype is torch.bool:
             tensor.fill_(True)
         elif dtype.is_floating_point or dtype.is_complex:
@@ -69,7 +64,7 @@ def example_inputs(
     return leaves
 
 
-def _like(stride: list[int], shape: list[int], wanted: list[int]) -> list[int]:
+def _like(stride: Sequence[int], shape: Sequence[int], wanted: Sequence[int]) -> list[int]:
     """Strides of the same dimension order for another shape, without gaps."""
     order = sorted(range(len(shape)), key=lambda i: (stride[i], shape[i]))
     result, step = [0] * len(shape), 1

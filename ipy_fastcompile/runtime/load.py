@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -19,7 +20,7 @@ import torch
 from safetensors.torch import load as load_tensors
 
 from ..artifact import open_artifact
-from ..artifact.schema import read_program
+from ..artifact.schema import read_manifest
 from ..errors import FastCompileError
 from . import bind, modes
 from .again import Origin, origin_of
@@ -87,7 +88,7 @@ def load(
     """
     check_options(via, on_mismatch)
     parts = open_artifact(file, trust=trust)
-    origin = origin_of(load_again, file, trust, on_mismatch, parts.manifest)
+    origin = origin_of(load_again, file, trust, on_mismatch, parts.common.members)
     return load_parts(parts, model, via=via, on_mismatch=on_mismatch, origin=origin)
 
 
@@ -107,8 +108,9 @@ def load_parts(
     """
     with modes.alone("load", FastCompileError):
         clock = Clock(parts)
-        program = read_program(parts.manifest, parts.path)
-        request = Request(parts, program, via, on_mismatch)
+        manifest = read_manifest(parts.manifest, parts.path)
+        program = manifest.program
+        request = Request(parts, program, manifest.stamp, via, on_mismatch)
         clock.mark("manifest")
         misfit = fit(request, clock)
         clock.mark("manifest")
@@ -126,7 +128,7 @@ def load_parts(
         bind_to = binder(request, namespace, kernels, graph_of)
         follower = Follower(model, program, stored, bind_to, kernels.functions, constants)
         clock.mark("parameters")
-        signature = program.signature if with_tree else {**program.signature, "out_kind": "tuple"}
+        signature = program.signature if with_tree else replace(program.signature, out_kind="tuple")
         flat = FlatFunction(CallTree(signature, types), follower, program.default_dtype)
         clock.mark("bind")
         return LoadedFunction(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from ..artifact.schema import TensorSpec, TensorSpecs
 from ..errors import ParameterError
 from . import plain
 from .places import Place, Places
@@ -34,7 +35,7 @@ class Found(NamedTuple):
 
 
 def find_parameters(
-    source: Source | Lookup, specs: Sequence[Sequence[Any]], stored: Mapping[str, torch.Tensor]
+    source: Source | Lookup, specs: TensorSpecs, stored: Mapping[str, torch.Tensor]
 ) -> Found:
     """The tensor for every specification, in order: plain, without autograd, on the same memory.
 
@@ -43,7 +44,7 @@ def find_parameters(
     source:
         A module, a bound method of one, or a mapping of names to tensors.
     specs:
-        ``[name, kind, dtype, shape, strides or None when contiguous, device]`` each.
+        What each of them must be.
     stored:
         Constants and non-persistent buffers that the artifact holds; used for constants, and for
         what a mapping (a state dict, say) does not have.
@@ -51,41 +52,47 @@ def find_parameters(
     Raises ParameterError naming the tensor that is missing or does not fit, and both sides.
     """
     lookup = source if isinstance(source, Lookup) else Lookup(source, stored)
-    tensors, places, _ = lookup.find_all([row[0] for row in specs if row[1] != "constant"])
-    for position in [n for n, row in enumerate(specs) if row[1] == "constant"]:
-        name, _, _, _, stride, device_name = specs[position]  # the artifact's own
-        tensors.insert(position, _laid_out(stored[name].to(torch.device(device_name)), stride))
+    names: Sequence[str] = specs.names
+    own: list[int] = []
+    if "constant" in specs.kinds:  # those are the artifact's
+        own = [n for n, kind in enumerate(specs.kinds) if kind == "constant"]
+        names = [spec.name for spec in specs if spec.kind != "constant"]
+    tensors, places, _ = lookup.find_all(names)
+    for position in own:
+        spec = specs[position]
+        tensor = stored[spec.name].to(torch.device(spec.device))
+        tensors.insert(position, _laid_out(tensor, spec.strides))
         places.insert(position, None)
     guard = guard_whole(tensors, specs)
     if guard is not None:
         return Found(list(map(torch.Tensor.detach, tensors)), places, guard)
-    for row, tensor in zip(specs, tensors, strict=True):
-        _check(row, tensor, (getattr(torch, row[2]), tuple(row[3]), torch.device(row[5])))
+    for spec, tensor in zip(specs, tensors, strict=True):
+        wanted = (getattr(torch, spec.dtype), spec.shape, torch.device(spec.device))
+        _check(spec, tensor, wanted)
     return Found(list(map(plain.alias, tensors)), places)
 
 
 _metadata = attrgetter("dtype", "shape", "device")
 
 
-def _check(row: Sequence[Any], tensor: torch.Tensor, wanted: tuple[Any, ...]) -> None:
+def _check(spec: TensorSpec, tensor: torch.Tensor, wanted: tuple[Any, ...]) -> None:
     """One tensor beside its specification; raises ParameterError."""
-    name, kind, dtype_name, shape, stride, device_name = row
     if not plain.is_plain(tensor):
-        _refuse_flaw(name, kind, tensor)
-    if _metadata(tensor) != wanted or not _has_strides(tensor, stride):
-        raise _misfit(name, kind, tensor, dtype_name, shape, stride, device_name)
+        _refuse_flaw(spec, tensor)
+    if _metadata(tensor) != wanted or not _has_strides(tensor, spec.strides):
+        raise _misfit(spec, tensor)
     if not plain.has_memory(tensor):
-        _refuse_flaw(name, kind, tensor)
+        _refuse_flaw(spec, tensor)
 
 
-def _refuse_flaw(name: str, kind: str, tensor: torch.Tensor) -> None:
+def _refuse_flaw(spec: TensorSpec, tensor: torch.Tensor) -> None:
     """Raise ParameterError for a tensor that kernels cannot read; subclasses with memory pass."""
     flaw = plain.find_flaw(tensor)
     if flaw is not None:
         raise ParameterError(
-            f"The {kind} {name} {flaw.what}, and compiled kernels read memory.",
+            f"The {spec.kind} {spec.name} {flaw.what}, and compiled kernels read memory.",
             flaw.hint,
-            name=name,
+            name=spec.name,
             expected="a plain tensor",
             found=flaw.what,
         )
@@ -113,25 +120,17 @@ def _has_strides(tensor: torch.Tensor, stride: Sequence[int] | None) -> bool:
     return all(found == wanted or size <= 1 for found, wanted, size in entries)
 
 
-def _misfit(
-    name: str,
-    kind: str,
-    tensor: torch.Tensor,
-    dtype: str,
-    shape: Sequence[int],
-    stride: Sequence[int] | None,
-    device: str,
-) -> ParameterError:
-    layout = "contiguous" if stride is None else f"strides {list(stride)}"
-    expected = f"{dtype}{list(shape)}, {layout}, on {device}"
+def _misfit(spec: TensorSpec, tensor: torch.Tensor) -> ParameterError:
+    layout = "contiguous" if spec.strides is None else f"strides {list(spec.strides)}"
+    expected = f"{spec.dtype}{list(spec.shape)}, {layout}, on {spec.device}"
     found = (
         f"{str(tensor.dtype)[6:]}{list(tensor.shape)}, strides {list(tensor.stride())}, "
         f"on {tensor.device}"
     )
     return ParameterError(
-        f"The {kind} {name} is {found}, and the artifact was compiled for {expected}.",
+        f"The {spec.kind} {spec.name} is {found}, and the artifact was compiled for {expected}.",
         "Load it for the model it was made from, or compile again.",
-        name=name,
+        name=spec.name,
         expected=expected,
         found=found,
     )
@@ -240,7 +239,7 @@ def _no_tensor(name: str, value: Any) -> ParameterError:
     )
 
 
-def tensors_for(specs: Sequence[Sequence[Any]], seed: int = 0) -> dict[str, torch.Tensor]:
+def tensors_for(specs: TensorSpecs, seed: int = 0) -> dict[str, torch.Tensor]:
     """Made-up tensors that fit the specifications, for processes that have no weights.
 
     Floating-point values are small and random, integers zero; values are not the model's.
@@ -248,11 +247,11 @@ def tensors_for(specs: Sequence[Sequence[Any]], seed: int = 0) -> dict[str, torc
     generator = torch.Generator().manual_seed(seed)
     noise = torch.rand(_NOISE, generator=generator).mul_(0.04).sub_(0.02)
     tensors = {}
-    for name, _, dtype_name, shape, stride, device in specs:
-        dtype = getattr(torch, dtype_name)
-        tensor = torch.empty(shape, dtype=dtype, device=device)
-        if stride is not None:
-            tensor = torch.empty_strided(shape, stride, dtype=dtype, device=device)
+    for spec in specs:
+        dtype, device = getattr(torch, spec.dtype), spec.device
+        tensor = torch.empty(spec.shape, dtype=dtype, device=device)
+        if spec.strides is not None:
+            tensor = torch.empty_strided(spec.shape, spec.strides, dtype=dtype, device=device)
         if dtype.is_floating_point and dtype.itemsize >= 2:
             # Tiled, for a billion random numbers would take longer than all that is measured.
             tiles = -(-tensor.numel() // _NOISE)
@@ -260,7 +259,7 @@ def tensors_for(specs: Sequence[Sequence[Any]], seed: int = 0) -> dict[str, torc
             tensor.copy_(values.view(tensor.shape))
         else:
             tensor.zero_()
-        tensors[name] = tensor
+        tensors[spec.name] = tensor
     return tensors
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..artifact.schema import Program
 from ..artifact.squeeze import unsqueeze
@@ -18,6 +20,7 @@ class Request:
 
     parts: Parts
     program: Program
+    stamp: Mapping[str, Any]
     via: str
     on_mismatch: str
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from ..artifact.schema import Tie
 from ..errors import InputError, ParameterError
 from . import plain
 from .parameters import Found, Lookup
@@ -22,15 +23,14 @@ def find_ties(
     lookup: Lookup,
     found: Found,
     names: Sequence[str],
-    ties: Iterable[tuple[str, str, int, Sequence[int] | None]],
+    ties: Iterable[Tie],
     written: Iterable[str],
 ) -> Found:
     """The tensors that are tied to those that were bound, and their places.
 
-    ``ties`` are rows of a name that is bound, another name of the model whose memory was part of it
-    when it was compiled, and where: an offset in elements and a shape, None for all of it. Raises
-    ParameterError naming both where they are apart now. In a mapping, copies with equal values pass
-    unless the call writes to them.
+    ``ties`` say which they were when the model was compiled. Raises ParameterError naming both
+    where they are apart now. In a mapping, copies with equal values pass unless the call writes to
+    them.
     """
     bound = dict(zip(names, found.tensors, strict=True))
     tensors: list[torch.Tensor] = []

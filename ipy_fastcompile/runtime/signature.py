@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..artifact.schema import Input, Signature
 from ..errors import ArtifactCorrupt, InputError
 from .nests import builder, leaves_of, named_types, nest_data, read_nest
 from .type_names import find_named
@@ -16,26 +17,26 @@ from .type_names import find_named
 class CallTree:
     """Turns a call into the leaves that the execution code takes, and its results into the outputs.
 
-    ``data`` is the manifest's ``signature``: the names of the model's arguments, how many were
-    positional at capture, the keywords, and how everything is nested, as JSON. ``types`` are types
-    by name that need not be looked for.
+    ``signature`` has the names of the model's arguments, how many were positional at capture, the
+    keywords, and how everything is nested, as JSON. ``types`` are types by name that need not be
+    looked for.
 
     Raises TreeTypeMissing for a type of the outputs that this process lacks, ArtifactCorrupt for
-    data that no pack writes.
+    nests that no pack writes.
     """
 
-    def __init__(self, data: Mapping[str, Any], types: Mapping[str, Any] | None = None) -> None:
-        self.argument_names: list[str] = list(data["argument_names"])
-        self.n_positional: int = data["n_positional"]
-        self.keywords: list[str] = list(data["keywords"])
-        self.paths: list[str] = [entry["path"] for entry in data["inputs"]]
-        self._defaults: Mapping[str, str] = data["defaults"]
-        self._flat: bool = data["flat"]
-        self._in_tree_text: str = data["in_tree"]
+    def __init__(self, signature: Signature, types: Mapping[str, Any] | None = None) -> None:
+        self.argument_names = signature.argument_names
+        self.n_positional = signature.n_positional
+        self.keywords = list(signature.keywords)  # a call's are compared with it
+        self.paths = [entry.path for entry in signature.inputs]
+        self._defaults = signature.defaults
+        self._flat = signature.flat
+        self._in_tree_text = signature.in_tree
         self._in_tree: list[tuple[str, Any]] | None = None
-        self._out_kind: str = data["out_kind"]
+        self._out_kind = signature.out_kind
         if self._out_kind == "tree":
-            self._out_nest = _read(data["out_tree"], read_nest)
+            self._out_nest = _read(signature.out_tree, read_nest)
             self._types = types or {}
             self._build = builder(self._out_nest, self._types)
 
@@ -171,8 +172,8 @@ def describe_call(
     n_positional: int,
     keywords: Sequence[str],
     defaults: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """The plain data that `CallTree` reads.
+) -> Signature:
+    """The signature that `CallTree` reads, but for the dimensions of inputs and the placeholders.
 
     ``arguments`` are the way to each argument and its nest, positional ones first; ``output`` is
     the nest of the result, ``defaults`` the literals of arguments that have one.
@@ -182,14 +183,14 @@ def describe_call(
         out_kind = "leaf"
     elif output.type in ("builtins:tuple", "builtins:list") and not any(output.children):
         out_kind = output.kind
-    return {
-        "argument_names": list(argument_names),
-        "n_positional": n_positional,
-        "keywords": list(keywords),
-        "defaults": dict(defaults or {}),
-        "inputs": [{"path": path} for path in paths],
-        "flat": all(nest is None for _, nest in arguments),
-        "in_tree": json.dumps([[path, nest_data(nest)] for path, nest in arguments]),
-        "out_kind": out_kind,
-        "out_tree": json.dumps(nest_data(output)) if out_kind == "tree" else "",
-    }
+    return Signature(
+        argument_names=tuple(argument_names),
+        n_positional=n_positional,
+        keywords=tuple(keywords),
+        defaults=dict(defaults or {}),
+        inputs=tuple(map(Input, paths)),
+        flat=all(nest is None for _, nest in arguments),
+        in_tree=json.dumps([[path, nest_data(nest)] for path, nest in arguments]),
+        out_kind=out_kind,
+        out_tree=json.dumps(nest_data(output)) if out_kind == "tree" else "",
+    )

@@ -32,13 +32,12 @@ def stitched_forward(
     The graph's placeholders are all parameters, those that nothing uses included, and the inputs;
     the sizes that the execution code's ``forward`` takes are computed by the graph itself.
     """
-    for entry in program.stitched:
-        name, _, kernel = entry.partition(" ")
-        graph_module.add_module(name, _KernelModule(kernels[int(kernel)]))
+    for name, kernel in program.stitched.items():
+        graph_module.add_module(name, _KernelModule(kernels[kernel]))
     used = iter(parameters)
     order: list[tuple[bool, Any]] = []
     position = 0
-    for mark in program.signature["placeholders"]:
+    for mark in program.signature.placeholders:
         if mark == "parameter":
             order.append((True, next(used)))
         elif mark == "input":

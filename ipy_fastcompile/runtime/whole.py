@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
+from ..artifact.schema import TensorSpecs
 from ..torch_compat import tensor_kinds
 from . import plain
 
@@ -31,20 +32,19 @@ _storage = torch.Tensor.untyped_storage
 _wants_gradient = attrgetter("requires_grad")
 
 
-def guard_whole(tensors: Sequence[torch.Tensor], specs: Sequence[Sequence[Any]]) -> Guard | None:
+def guard_whole(tensors: Sequence[torch.Tensor], specs: TensorSpecs) -> Guard | None:
     """A guard over tensors that are all whole and as specified; None where one is not.
 
     ``specs`` are those of `parameters.find_parameters`, which says what is wrong with which tensor.
     """
     if not tensors or not plain.PLAIN_TYPES.issuperset(map(type, tensors)):
         return None
-    _, _, dtypes, shapes, strides, devices = zip(*specs, strict=True)
-    if any(strides):
+    if any(specs.strides):
         return None
     kinds = list(
         zip(
-            map(type, tensors), map(_wants_gradient, tensors), dtypes, map(tuple, shapes), devices,
-            strict=True,
+            map(type, tensors), map(_wants_gradient, tensors), specs.dtypes, specs.shapes,
+            specs.devices, strict=True,
         )
     )  # fmt: skip
     examples = {}

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ..artifact.inert import inert
+from ..artifact.schema import read_program
 from ..engine.calls.unharmed import Kept, keep, put_back, silent
 from ..errors import DiffersFromEager, FastCompileError
 from ..records import Report
@@ -84,7 +85,8 @@ def compare_with_eager(
     kwargs = dict(kwargs or {})
     bounds = bounds_for(_dtypes(compiled.report))
     is_random = any(note.startswith(DRAWS) for note in compiled.report.notes)
-    kept = keep(model, is_writing=bool(compiled.parts.manifest["program"]["written"]))
+    program = read_program(compiled.parts.manifest, compiled.parts.path)
+    kept = keep(model, is_writing=bool(program.written))
     with silent():
         # Random numbers of a second call depend on how many the first one drew.
         calls = 1 if is_random else 2

@@ -33,7 +33,7 @@ class Replay(Interpreter):
         self, graph: GraphModule, program: Program, calls: Sequence[Mapping[str, Any]]
     ) -> None:
         super().__init__(graph)
-        self._kernel_of = dict(entry.partition(" ")[::2] for entry in program.stitched)
+        self._kernel_of = program.stitched
         self._calls = iter(calls)
         self._node: Node | None = None
         self.verdicts: dict[str, tuple[float, bool, str]] = {}
@@ -112,7 +112,7 @@ def judge(
         (f"input {i} after the call", a, b)
         for i, (a, b) in enumerate(zip(arguments, recording["arguments"], strict=True))
     ]
-    names = [row[0] for row in program.parameters]
+    names = program.parameters.names
     whole += [
         (f"{name} after the call", a, b)
         for name, a, b in zip(names, mine, recording["parameters"], strict=True)
@@ -140,8 +140,7 @@ def _ordered(
     used, given = iter(parameters), iter(leaves)
     sources = {"parameter": used, "input": given}
     return [
-        next(sources[mark]) if mark in sources else None
-        for mark in program.signature["placeholders"]
+        next(sources[mark]) if mark in sources else None for mark in program.signature.placeholders
     ]
 
 

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..artifact.schema import Program
+from ..artifact.schema.write import as_data
 from ..errors import ArtifactStale, VerifyError
 from .report import size_label
 
@@ -21,8 +22,8 @@ _SPECIFICATION = "specification"
 
 def specification_of(program: Program) -> str:
     """Equal for artifacts whose made-up parameters and inputs are equal."""
-    parts = [program.parameters, program.example, program.symbols]
-    return sha256(json.dumps(parts, default=list).encode()).hexdigest()
+    parts = as_data((program.parameters, program.example, program.symbols))
+    return sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def named_outputs(sizes: Mapping[str, int], outputs: Sequence[Any]) -> dict[str, torch.Tensor]:

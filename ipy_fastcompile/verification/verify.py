@@ -107,7 +107,7 @@ def _verdict(
     found: Mapping[str, torch.Tensor] | None,
     saved: Mapping[str, torch.Tensor] | None,
 ) -> SizeVerdict:
-    kernels = {name: int(k) for name, _, k in (e.partition(" ") for e in program.stitched)}
+    kernels = program.stitched
     problems = []
     if judged["wrong"]:
         problems.append(f"the whole model differs from eager in {judged['wrong']}")

@@ -87,7 +87,7 @@ def test_a_miss_is_inert(tmp_path: Path) -> None:
     key = Key({"code": f"@@ {HOSTILE}\nx\n{HOSTILE}\n", HOSTILE: HOSTILE, "a": "b=1\nc=2"})
 
     def save(path: str) -> None:
-        save_artifact(path, {"model": HOSTILE, "key": key.manifest_entry}, key.members)
+        save_artifact(path, {"model": {"name": HOSTILE}, "key": key.manifest_entry}, key.members)
 
     assert store.put(key, save) is not None
     other = Key({"code": f"@@ {HOSTILE}\ny\n{HOSTILE}!\n", HOSTILE: HOSTILE + "!", "a": "b=1\nc=3"})

@@ -1,155 +1,228 @@
-"""manifest -> Program: what a load needs to know, each field checked for its type.
+"""A manifest as JSON data -> its records, each field checked for its type.
 
-The manifest is JSON that a stranger may have written; everything in it is checked here before
-anything is executed, so a wrong one is `ManifestCorrupt` and never an accident further down.
+A stranger may have written it. A load refuses what does not fit before anything is executed, with
+the name of the field, so that it is never an accident further down; a summary shows what there is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ...errors import ArtifactCorrupt
+from ...errors import ManifestCorrupt
+from .check import check_program
+from .fields import Fields, Notes
+from .records import (
+    Example,
+    ExampleOther,
+    ExampleTensor,
+    ExampleValue,
+    Input,
+    KernelEntry,
+    KeyEntry,
+    Launch,
+    Library,
+    Manifest,
+    Model,
+    Program,
+    Shape,
+    Signature,
+    Symbol,
+    TensorSpecs,
+    Tie,
+)
+from .values import (
+    COUNT,
+    FLAG,
+    LIST,
+    LITERAL,
+    NOT_FINITE,
+    NUMBER,
+    NUMBER_OR_NULL,
+    NUMBERS,
+    NUMBERS_OR_NULL,
+    OBJECT,
+    OUT_KIND,
+    SIZES,
+    TEXT,
+    TEXTS,
+    Kind,
+)
+
+_DIGITS = 8  # of the number of a kernel, at most
+# The columns of rows.
+_TENSOR = (TEXT, TEXT, TEXT, NUMBERS, NUMBERS_OR_NULL, TEXT)
+_SYMBOL = (TEXT, NUMBER, NUMBER_OR_NULL, NUMBER)
+_TIE = (TEXT, TEXT, NUMBER, NUMBERS_OR_NULL)
+_LIBRARY = (TEXT, TEXT)
 
 
-@dataclass(frozen=True)
-class KernelEntry:
-    """One kernel: how each path gets it. Members are names in the artifact."""
+def read_manifest(data: Mapping[str, Any], path: str) -> Manifest:
+    """The manifest of the artifact at ``path``.
 
-    name: str
-    digest: str
-    native: bool
-    why: str
-    text: str
-    libraries: tuple[tuple[str, str], ...]  # (name in the text, member)
-    launches: tuple[dict[str, Any], ...]
-    torch: str
-    submodule: str
-    sizes: tuple[tuple[tuple[int, ...], KernelEntry], ...] = ()
-
-
-@dataclass(frozen=True)
-class Program:
-    """The loadable part of a manifest."""
-
-    signature: dict[str, Any]
-    symbols: tuple[tuple[str, int, int | None, int], ...]
-    conditions: tuple[str, ...]  # on sizes, in words; `check_inputs` checks them
-    parameters: tuple[list[Any], ...]
-    # (name of a parameter, another name whose memory it is, offset in elements, its shape or None)
-    ties: tuple[tuple[str, str, int, list[int] | None], ...]
-    written: tuple[str, ...]  # parameters and buffers that a call writes to
-    written_inputs: tuple[int, ...]
-    default_dtype: str  # "" where the default dtype changes nothing
-    stored: str
-    constants: tuple[list[Any], ...]
-    kernels: tuple[KernelEntry, ...]
-    ops: dict[str, str]
-    execution: str
-    code: str
-    python: str
-    fx: str
-    example: tuple[Any, ...]
-    stitched: tuple[str, ...]  # kernels' places in the split graph: submodule -> kernel, in order
-    stamp: dict[str, Any]
-    model: str
-
-
-def read_program(manifest: Mapping[str, Any], path: str) -> Program:
-    """The program part of a manifest.
-
-    Raises `ArtifactCorrupt` naming the field that is missing or of another type.
+    Raises `ManifestCorrupt` naming the first field that is missing or of another type.
     """
-    reader = _Reader(manifest.get("program"), path, "program")
-    kernels = tuple(
-        _read_kernel(_Reader(entry, path, f"program.kernels[{i}]"))
-        for i, entry in enumerate(reader.get("kernels", list))
-    )
-    signature = reader.get("signature", dict)
-    _check_signature(_Reader(signature, path, "program.signature"))
-    return Program(
-        signature=signature,
-        symbols=tuple(map(tuple, reader.rows("symbols", 4))),
-        conditions=tuple(map(str, reader.get("conditions", list))),
-        parameters=tuple(reader.rows("parameters", 6)),
-        ties=tuple((str(a), str(b), int(n), shape) for a, b, n, shape in reader.rows("ties", 4)),
-        written=tuple(map(str, reader.get("written", list))),
-        written_inputs=tuple(reader.get("written_inputs", list)),
-        default_dtype=reader.get("default_dtype", str),
-        stored=reader.get("stored", str),
-        constants=tuple(reader.rows("constants", 6)),
-        kernels=kernels,
-        ops={str(k): str(v) for k, v in reader.get("ops", dict).items()},
-        execution=reader.get("execution", str),
-        code=reader.get("code", str),
-        python=reader.get("python", str),
-        fx=reader.get("fx", str),
-        example=tuple(reader.get("example", list)),
-        stitched=tuple(map(str, reader.get("stitched", list))),
-        stamp=_Reader(dict(manifest), path, "manifest").get("stamp", dict),
-        model=reader.get("model", str),
-    )
-
-
-def _check_signature(reader: _Reader) -> None:
-    for name in ("argument_names", "keywords", "inputs"):
-        reader.get(name, list)
-    for name in ("in_tree", "out_tree", "out_kind"):
-        reader.get(name, str)
-    reader.get("n_positional", int)
-    reader.get("flat", bool)
-    reader.get("defaults", dict)
-    for entry in reader.get("inputs", list):
-        _Reader(entry, reader.path, f"{reader.where}.inputs").get("path", str)
-
-
-def _read_kernel(reader: _Reader, nested: bool = False) -> KernelEntry:
-    sizes = []
-    for position, entry in enumerate([] if nested else reader.get("sizes", list)):
-        inner = _Reader(entry, reader.path, f"{reader.where}.sizes[{position}]")
-        values = tuple(inner.get("at", list))
-        sizes.append((values, _read_kernel(inner, nested=True)))
-    return KernelEntry(
-        name=reader.get("name", str),
-        digest=reader.get("digest", str),
-        native=reader.get("native", bool),
-        why=reader.get("why", str),
-        text=reader.get("text", str),
-        libraries=tuple((str(a), str(b)) for a, b in reader.rows("libraries", 2)),
-        launches=tuple(reader.get("launches", list)),
-        torch=reader.get("torch", str),
-        submodule=reader.get("submodule", str),
-        sizes=tuple(sizes),
-    )
-
-
-class _Reader:
-    """Typed access to an object of the manifest."""
-
-    def __init__(self, data: Any, path: str, where: str) -> None:
-        self.path = path
-        self.where = where
-        if not isinstance(data, dict):
-            raise self._wrong(f"{where} is no object")
-        self._data = data
-
-    def _wrong(self, what: str) -> ArtifactCorrupt:
-        return ArtifactCorrupt(
-            f"The manifest of {self.path} is not one that this version writes: {what}.",
-            "Save the artifact again.",
-            path=self.path,
+    manifest, notes = read_leniently(data)
+    if notes:
+        more = f", and {len(notes) - 1} more" if len(notes) > 1 else ""
+        raise ManifestCorrupt(
+            f"The manifest of {path} is not one that this version writes: {notes[0]}{more}.",
+            "Copy the file again, or save the artifact again with this version.",
+            path=path,
+            field=notes[0].partition(" ")[0],
+            reasons=tuple(notes),
         )
+    return manifest
 
-    def get(self, name: str, kind: type) -> Any:
-        value = self._data.get(name)
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise self._wrong(f"{self.where}.{name} is missing or no {kind.__name__}")
-        return value
 
-    def rows(self, name: str, width: int) -> list[list[Any]]:
-        rows: list[Any] = self.get(name, list)
-        for row in rows:
-            if not isinstance(row, list) or len(row) != width:
-                raise self._wrong(f"{self.where}.{name} has a row that is no list of {width}")
-        return rows
+def read_program(data: Mapping[str, Any], path: str) -> Program:
+    """The program of the artifact at ``path``; raises as `read_manifest`."""
+    return read_manifest(data, path).program
+
+
+def read_key(data: Mapping[str, Any]) -> KeyEntry | None:
+    """The cache key that a manifest records; None where it records none, or not as we write it."""
+    notes = Notes()
+    key = _key(Fields(data, "", notes).inside("key"))
+    return None if notes else key
+
+
+def read_leniently(data: Mapping[str, Any]) -> tuple[Manifest, tuple[str, ...]]:
+    """What there is of a manifest, and what is wrong with it: nothing where a load takes it."""
+    notes = Notes()
+    fields = Fields(data, "", notes)
+    model = fields.inside("model")
+    manifest = Manifest(
+        model=Model(
+            name=model.get("name", TEXT),
+            parameters=model.get("parameters", COUNT),
+            submodules=model.get("submodules", COUNT),
+        ),
+        stamp=fields.get("stamp", OBJECT),
+        program=_program(fields.inside("program")),
+        ops_called=fields.get("ops_called", TEXTS),
+        key=_key(fields.inside("key")) if fields.has("key") else None,
+    )
+    if not notes:
+        check_program(manifest.program, notes)
+    return manifest, tuple(notes)
+
+
+def _program(fields: Fields) -> Program:
+    return Program(
+        model=fields.get("model", TEXT),
+        signature=_signature(fields.inside("signature")),
+        symbols=fields.rows("symbols", Symbol, _SYMBOL),
+        conditions=fields.get("conditions", TEXTS),
+        parameters=TensorSpecs(*fields.columns("parameters", _TENSOR)),
+        ties=fields.rows("ties", Tie, _TIE),
+        written=fields.get("written", TEXTS),
+        written_inputs=fields.get("written_inputs", NUMBERS),
+        default_dtype=fields.get("default_dtype", TEXT),
+        stored=fields.get("stored", TEXT),
+        constants=TensorSpecs(*fields.columns("constants", _TENSOR)),
+        kernels=tuple(_kernel(entry, _sizes(entry)) for entry in fields.each("kernels")),
+        ops=fields.texts_by_name("ops"),
+        execution=fields.get("execution", TEXT),
+        code=fields.get("code", TEXT),
+        python=fields.get("python", TEXT),
+        fx=fields.get("fx", TEXT),
+        example=tuple(_examples(fields)),
+        stitched=_stitched(fields),
+    )
+
+
+def _signature(fields: Fields) -> Signature:
+    return Signature(
+        argument_names=fields.get("argument_names", TEXTS),
+        n_positional=fields.get("n_positional", NUMBER),
+        keywords=fields.get("keywords", TEXTS),
+        defaults=fields.texts_by_name("defaults"),
+        inputs=tuple(
+            Input(entry.get("path", TEXT), entry.get("dims", SIZES) if entry.has("dims") else None)
+            for entry in fields.each("inputs")
+        ),
+        flat=fields.get("flat", FLAG),
+        in_tree=fields.get("in_tree", TEXT),
+        out_kind=fields.get("out_kind", OUT_KIND),
+        out_tree=fields.get("out_tree", TEXT),
+        placeholders=fields.get("placeholders", TEXTS),
+    )
+
+
+def _kernel(fields: Fields, sizes: tuple[tuple[Shape, KernelEntry], ...] = ()) -> KernelEntry:
+    return KernelEntry(
+        name=fields.get("name", TEXT),
+        digest=fields.get("digest", TEXT),
+        native=fields.get("native", FLAG),
+        why=fields.get("why", TEXT),
+        text=fields.get("text", TEXT),
+        libraries=fields.rows("libraries", Library, _LIBRARY),
+        launches=tuple(map(_launch, fields.each("launches"))),
+        torch=fields.get("torch", TEXT),
+        submodule=fields.get("submodule", TEXT),
+        sizes=sizes,
+    )
+
+
+def _sizes(fields: Fields) -> tuple[tuple[Shape, KernelEntry], ...]:
+    return tuple((entry.get("at", NUMBERS), _kernel(entry)) for entry in fields.each("sizes"))
+
+
+def _launch(fields: Fields) -> Launch:
+    return Launch(
+        name=fields.get("name", TEXT),
+        symbol=fields.get("symbol", TEXT),
+        cubin=fields.get("cubin", TEXT),
+        parameters=fields.get("parameters", TEXTS),
+        passed=fields.get("passed", TEXTS),
+        argument_types=fields.get("argument_types", TEXT),
+        scratch_arguments=fields.get("scratch_arguments", NUMBER),
+        num_warps=fields.get("num_warps", NUMBER),
+        shared=fields.get("shared", NUMBER),
+        grid_setup=fields.get("grid_setup", TEXTS),
+        grid=fields.get("grid", TEXTS),
+        device=fields.get("device", NUMBER),
+        chosen=fields.get("chosen", TEXT),
+    )
+
+
+# A leaf of the example call is a row that begins with one of these.
+_EXAMPLES: Mapping[str, tuple[Callable[..., Example], tuple[Kind, ...]]] = {
+    "tensor": (ExampleTensor, (TEXT, NUMBERS, NUMBERS, TEXT)),
+    "value": (ExampleValue, (LITERAL,)),
+    "float": (lambda text: ExampleValue(float(text)), (NOT_FINITE,)),
+    "other": (ExampleOther, (TEXT,)),
+}
+
+
+def _examples(fields: Fields) -> Iterator[Example]:
+    for position, row in enumerate(fields.get("example", LIST)):
+        head, *rest = row if isinstance(row, list) and row else (None,)
+        make, kinds = _EXAMPLES.get(head if isinstance(head, str) else "", (None, ()))
+        if make is None or len(rest) != len(kinds) or not all(map(_fits, kinds, rest)):
+            fields.wrong(f"example[{position}]", "is no leaf of a call")
+            continue
+        yield make(*(kind.plain((value,))[0] for kind, value in zip(kinds, rest, strict=True)))
+
+
+def _fits(kind: Kind, value: Any) -> bool:
+    return kind.fits((value,))
+
+
+def _stitched(fields: Fields) -> dict[str, int]:
+    """``submod_3 1`` is a submodule and the number of its kernel."""
+    entries = fields.get("stitched", TEXTS)
+    parts = [entry.rpartition(" ") for entry in entries]
+    numbers = [number for _, _, number in parts]
+    if not all(map(str.isdecimal, numbers)) or max(map(len, numbers), default=0) > _DIGITS:
+        fields.wrong("stitched", "has an entry that is no submodule and number of a kernel")
+        return {}
+    stitched = {submodule: int(number) for submodule, _, number in parts}
+    if len(stitched) != len(entries):
+        fields.wrong("stitched", "has a submodule twice")
+    return stitched
+
+
+def _key(fields: Fields) -> KeyEntry:
+    return KeyEntry(fields.get("digest", TEXT), fields.texts_by_name("components"))

@@ -18,6 +18,8 @@ from typing import Any
 
 from ...artifact import limits
 from ...artifact.manifest import is_digest
+from ...artifact.schema import KeyEntry, read_key
+from ...artifact.schema.write import as_data
 from ...artifact.squeeze import squeeze, unsqueeze
 from ...errors import CacheKeyError, ManifestCorrupt
 
@@ -66,7 +68,8 @@ class Key:
     @property
     def manifest_entry(self) -> dict[str, Any]:
         """What an artifact's manifest holds under ``"key"``: short, since every load parses it."""
-        return {"digest": self.digest, "components": dict(self.digests)}
+        entry: dict[str, Any] = as_data(KeyEntry(self.digest, self.digests))
+        return entry
 
     @property
     def members(self) -> dict[str, bytes]:
@@ -100,22 +103,20 @@ def recorded_digests(manifest: Mapping[str, Any], path: str) -> tuple[str, Mappi
 
     Raises `ManifestCorrupt` when there is no such entry, or the two do not belong together.
     """
-    entry = manifest.get("key")
-    components = entry.get("components") if isinstance(entry, dict) else None
-    if not isinstance(components, dict) or not all(map(is_digest, components.values())):
+    entry = read_key(manifest)
+    if entry is None or not all(map(is_digest, entry.components.values())):
         raise ManifestCorrupt(
             f"The manifest of {path} records no cache key.",
             "Save it with key.manifest_entry under 'key'.",
             path=path,
         )
-    digest = _digest(components)
-    if not isinstance(entry, dict) or entry.get("digest") != digest:
+    if entry.digest != _digest(entry.components):
         raise ManifestCorrupt(
             f"The cache key in the manifest of {path} is not that of its components.",
             "Save the artifact again.",
             path=path,
         )
-    return digest, components
+    return entry.digest, entry.components
 
 
 def _digest(digests: Mapping[str, str]) -> str:

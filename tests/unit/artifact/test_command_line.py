@@ -21,7 +21,7 @@ def store(tmp_path: Path) -> Store:
         key = Key({"code": section("helper.py", f"x = {number}\n"), "torch": "2.13.0"})
 
         def save(path: str, key: Key = key) -> None:
-            save_artifact(path, {"model": "Net", "key": key.manifest_entry}, key.members)
+            save_artifact(path, {"model": {"name": "Net"}, "key": key.manifest_entry}, key.members)
 
         assert store.put(key, save) is not None
     return store
@@ -58,15 +58,15 @@ def test_wrong_arguments(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = tmp_path / "a", tmp_path / "b"
-    save_artifact(a, {"model": "A"}, {"execution.py": b"return 1\n"})
-    save_artifact(b, {"model": "B"}, {"execution.py": b"return 2\n"})
+    save_artifact(a, {"model": {"name": "A"}}, {"execution.py": b"return 1\n"})
+    save_artifact(b, {"model": {"name": "B"}}, {"execution.py": b"return 2\n"})
     code, out, err = run(capsys, "inspect", a)
     assert (code, err) == (0, "")
     assert "model       A" in out
     assert run(capsys, "inspect", a, "--text", "execution.py") == (0, "return 1\n\n", "")
     code, out, _ = run(capsys, "inspect", a, b)
     assert code == 1
-    assert "model: A -> B" in out
+    assert "model.name: A -> B" in out
     assert run(capsys, "inspect", a, a)[0] == 0
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from ipy_fastcompile.artifact import blob_name, kinds, save_artifact
 from ipy_fastcompile.artifact.compare import compare
 from ipy_fastcompile.artifact.inspect import REPORT, inspect
 from ipy_fastcompile.artifact.pickles import list_imports
+from ipy_fastcompile.artifact.schema import KernelEntry, Library
+from ipy_fastcompile.artifact.schema.write import as_data
 from ipy_fastcompile.artifact.squeeze import squeeze
 from ipy_fastcompile.artifact.units import format_bytes
 from ipy_fastcompile.errors import ArtifactCorrupt, MemberCorrupt
@@ -20,19 +23,30 @@ from ipy_fastcompile.records import Report
 from tests.faults.parts import run_child
 from tests.unit.show.sample import sample_report
 
+from .sample import PROGRAM, kernel
+
 NATIVE = b"\x7fELF" + b"n" * 5000
 FX = pickle.dumps({"graph": [json.JSONDecoder], "inner": pickle.dumps(io.StringIO)})
 KERNEL = pickle.dumps(json.JSONEncoder)
 
 
-def program(**changes: Any) -> dict[str, Any]:
+def program(*kernels: KernelEntry) -> dict[str, Any]:
     native, torch = blob_name(NATIVE), blob_name(squeeze(KERNEL))
-    kernels = [
-        {"digest": "ab" * 32, "native": True, "why": "", "libraries": [["k", native]]},
-        {"digest": "cd" * 32, "native": False, "why": "it mutates x", "torch": torch},
-    ]
-    stitched = ["submod_0 0", "submod_1 1", "submod_2 0", "submod_4 0"]
-    return {"kernels": kernels, "fx": blob_name(squeeze(FX)), "stitched": stitched, **changes}
+    parts: dict[str, Any] = {"libraries": (), "launches": (), "torch": torch}
+    usual = (
+        kernel(0, **{**parts, "libraries": (Library("k", native),)}),
+        kernel(1, digest="cd" * 32, native=False, why="it mutates x", **parts),
+    )
+    made: dict[str, Any] = as_data(
+        replace(
+            PROGRAM,
+            conditions=(),
+            kernels=kernels or usual,
+            fx=blob_name(squeeze(FX)),
+            stitched={"submod_0": 0, "submod_1": 1, "submod_2": 0, "submod_4": 0},
+        )
+    )
+    return made
 
 
 def save(path: Path, **changes: Any) -> Path:
@@ -40,6 +54,7 @@ def save(path: Path, **changes: Any) -> Path:
         "model": {"name": "LlamaForCausalLM", "parameters": 2, "submodules": 5},
         "stamp": {"torch": "2.13.0", "cpu_flags": ["avx2", "fma"]},
         "program": program(),
+        "ops_called": [],
         **changes.pop("manifest", {}),
     }
     blobs = (NATIVE, squeeze(KERNEL), squeeze(FX))
@@ -79,6 +94,7 @@ def test_the_summary(tmp_path: Path) -> None:
         f"              {sizes[1]} FX graph\n"
         "              16 B constants\n"
         "  texts       execution.py, graph.txt\n"
+        "  edited      execution.py, line 1: the function execute is never generated.\n"
         f"  unpickling  kernels for the torch path, {blob_name(squeeze(KERNEL))[:18]}…: imports "
         "json.encoder.JSONEncoder\n"
         f"  unpickling  FX graph, {blob_name(squeeze(FX))[:18]}…: imports _io.StringIO, "
@@ -93,6 +109,7 @@ def test_an_artifact_that_says_nothing(tmp_path: Path) -> None:
     assert "parameters  not recorded" in text
     assert "kernels     0: 0 native" in text
     assert "stamp       none" in text
+    assert "manifest    no load takes it: model is missing, and 3 more" in text
 
 
 @pytest.mark.parametrize("value", [None, 1, "x", [], [1], {"a": 1}, {"a": {}}, [[1]], True, 1.5])
@@ -216,7 +233,7 @@ def test_equal_artifacts(tmp_path: Path) -> None:
 def test_what_differs(tmp_path: Path) -> None:
     other = {
         "stamp": {"torch": "2.12.0", "cpu_flags": ["avx2", "fma"], "gpu": "H100"},
-        "program": program(kernels=[{"digest": "ab" * 32}, {"digest": "ef" * 32}]),
+        "program": program(kernel(0), kernel(1, digest="ef" * 32)),
     }
     comparison = compare(
         save(tmp_path / "a"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from ipy_fastcompile.artifact.schema import Launch
 from ipy_fastcompile.engine.kernels.native import kernel_sources, rewrite_kernel
 from ipy_fastcompile.errors import InputError
 from ipy_fastcompile.grammar.check import check_grammar
@@ -203,7 +204,7 @@ def test_a_kernel_without_a_static_launch_says_why() -> None:
 
 def test_a_launcher_computes_the_grid_and_passes_what_the_cubin_takes() -> None:
     calls: list[Any] = []
-    text = launch_text(asdict(launch(CUDA_KERNELS[1])))
+    text = launch_text(Launch(**{**vars(launch(CUDA_KERNELS[1])), "cubin": "blobs/of"}))
     check_grammar(text, "launcher", kernel=True)
     namespace = run_code(
         compile_text(text, "launcher"),

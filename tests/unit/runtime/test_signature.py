@@ -5,17 +5,20 @@ from __future__ import annotations
 import ast
 import collections
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
+from ipy_fastcompile.artifact.schema import Signature
+from ipy_fastcompile.artifact.schema.write import as_data
 from ipy_fastcompile.errors import ArtifactCorrupt, InputError, TreeTypeMissing
 from ipy_fastcompile.runtime.nests import flatten
 from ipy_fastcompile.runtime.signature import CallTree, describe_call, literal_of
 
 
-def data_of_call(arguments: dict[str, Any], result: Any) -> dict[str, Any]:
+def signature_of_call(arguments: dict[str, Any], result: Any) -> Signature:
     """The signature of a call with these arguments, by position."""
     rows = [(name, flatten(value, name)) for name, value in arguments.items()]
     return describe_call(
@@ -28,9 +31,9 @@ def data_of_call(arguments: dict[str, Any], result: Any) -> dict[str, Any]:
     )
 
 
-def tree_with_output_of_type(name: str) -> dict[str, Any]:
-    data = data_of_call({"x": 1}, [{"a": 1}])
-    return {**data, "out_tree": data["out_tree"].replace("builtins:dict", name)}
+def tree_with_output_of_type(name: str) -> Signature:
+    signature = signature_of_call({"x": 1}, [{"a": 1}])
+    return replace(signature, out_tree=signature.out_tree.replace("builtins:dict", name))
 
 
 def test_a_container_of_a_module_that_is_not_imported_says_which_to_import() -> None:
@@ -60,13 +63,13 @@ def test_a_container_that_its_module_does_not_define_is_named() -> None:
     ],
 )
 def test_a_tree_that_no_pack_writes_is_corrupt(text: str) -> None:
-    data = {**data_of_call({"x": 1}, [{"a": 1}]), "out_tree": text}
+    signature = replace(signature_of_call({"x": 1}, [{"a": 1}]), out_tree=text)
     with pytest.raises(ArtifactCorrupt):
-        CallTree(data)
+        CallTree(signature)
 
 
 def test_the_keys_of_a_dict_may_come_in_any_order() -> None:
-    tree = CallTree(data_of_call({"batch": {"ids": 1, "mask": [2, 3]}}, 1))
+    tree = CallTree(signature_of_call({"batch": {"ids": 1, "mask": [2, 3]}}, 1))
     assert tree.leaves(({"mask": [5, 6], "ids": 4},), {}) == [4, 5, 6]
 
 
@@ -83,14 +86,15 @@ def test_the_keys_of_a_dict_may_come_in_any_order() -> None:
     ],
 )
 def test_a_call_that_is_nested_in_another_way_names_the_place(value: Any, said: str) -> None:
-    tree = CallTree(data_of_call({"batch": {"ids": 1, "mask": [2, 3]}}, 1))
+    tree = CallTree(signature_of_call({"batch": {"ids": 1, "mask": [2, 3]}}, 1))
     with pytest.raises(InputError, match=said):
         tree.leaves((value,), {})
 
 
 def test_signatures_are_json() -> None:
-    data = data_of_call({"x": {"a": (1, range(3))}}, {"b": float("nan"), 3: b"x", ("t", 1): 2})
-    assert json.loads(json.dumps(data)) == data
+    result = {"b": float("nan"), 3: b"x", ("t", 1): 2}
+    data = as_data(signature_of_call({"x": {"a": (1, range(3))}}, result))
+    assert json.loads(json.dumps(data, allow_nan=False)) == data
 
 
 def with_defaults() -> CallTree:

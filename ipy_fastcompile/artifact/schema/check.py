@@ -1,0 +1,56 @@
+"""A program whose fields have the right types -> where they contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .fields import Notes
+from .records import KernelEntry, Program
+
+_MARKS = frozenset({"parameter", "unused", "input"})
+
+
+def check_program(program: Program, notes: Notes) -> None:
+    """Note every field that does not fit the others: what a load would stumble over."""
+    for place, what in _contradictions(program):
+        notes.add(f"program.{place}", what)
+
+
+def _contradictions(program: Program) -> Iterator[tuple[str, str]]:
+    signature = program.signature
+    names = frozenset(program.parameters.names if program.ties or program.written else ())
+    kinds = (*program.parameters.kinds, *program.constants.kinds)
+    marks = signature.placeholders
+    inputs = len(signature.inputs)
+    if not _MARKS.issuperset(marks):
+        yield "signature.placeholders", "has a mark that is none of parameter, unused and input"
+    if marks.count("parameter") != len(program.parameters):
+        yield "signature.placeholders", f"does not mark {len(program.parameters)} parameters"
+    if marks.count("input") != inputs:
+        yield "signature.placeholders", f"does not mark {inputs} inputs"
+    if signature.n_positional < 0:
+        yield "signature.n_positional", "is negative"
+    if len(program.example) != inputs:
+        yield "example", f"has {len(program.example)} leaves, and the signature {inputs} inputs"
+    if program.ties and not names.issuperset(tie.name for tie in program.ties):
+        yield "ties", "names what is no parameter"
+    if program.written and not names.issuperset(program.written):
+        yield "written", "names what is no parameter"
+    if not all(0 <= position < inputs for position in program.written_inputs):
+        yield "written_inputs", "has the number of no input"
+    if not program.stored and "constant" in kinds:
+        yield "stored", "is empty, and there are constants"
+    if max(program.stitched.values(), default=-1) >= len(program.kernels):
+        yield "stitched", "has the number of no kernel"
+    for position, kernel in enumerate(program.kernels):
+        yield from _of_kernel(f"kernels[{position}]", kernel, len(program.symbols))
+
+
+def _of_kernel(place: str, kernel: KernelEntry, symbols: int) -> Iterator[tuple[str, str]]:
+    if kernel.native and not kernel.text:
+        yield f"{place}.text", "is empty, and the kernel is native"
+    for position, (sizes, variant) in enumerate(kernel.sizes):
+        inner = f"{place}.sizes[{position}]"
+        if len(sizes) != symbols:
+            yield f"{inner}.at", f"has {len(sizes)} sizes, and the program {symbols} symbols"
+        yield from _of_kernel(inner, variant, symbols)
