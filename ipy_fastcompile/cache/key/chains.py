@@ -47,7 +47,6 @@ _TUPLE = _codes("BUILD_TUPLE")
 _TEXT = _codes("FORMAT_VALUE FORMAT_SIMPLE FORMAT_WITH_SPEC CONVERT_VALUE")
 _OPERATOR, _REMAINDER = _codes("BINARY_OP BINARY_MODULO"), 6
 _ITEM, _CALL_KW = _codes("BINARY_SUBSCR"), _codes("CALL_KW CALL_FUNCTION_KW")
-_PUSHES = _CONST | _FAST | _CELL | set(GLOBALS)
 _ANY_CALL = _codes("CALL CALL_FUNCTION CALL_METHOD CALL_KW CALL_FUNCTION_KW")
 # ``a.keys() & b.keys()`` is a set.
 _UNIONS = {(op, number) for op in _codes("BINARY_OP") for number in (1, 7, 12)}

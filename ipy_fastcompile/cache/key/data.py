@@ -43,7 +43,12 @@ def _environment(walker: Walker, path: str, _value: Any, _depth: int) -> None:
 
 def _context_variable(walker: Walker, path: str, value: Any, depth: int) -> None:
     walker.line(path, f"context variable {value.name}")
-    walker.describe(f"{path}.get()", value.get(None), depth + 1)
+    try:
+        current = value.get()
+    except LookupError:  # never set, and without a default
+        walker.line(f"{path}.get()", "not set")
+    else:
+        walker.describe(f"{path}.get()", current, depth + 1)
 
 
 def _weak_reference(walker: Walker, path: str, value: Any, depth: int) -> None:

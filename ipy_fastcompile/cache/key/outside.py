@@ -121,8 +121,8 @@ def _look_at_chain(
     if value is ABSENT:
         if module is not None:
             _look_at_absent(walk, module, name, path, is_user=is_user)
-        elif name.startswith("@"):
-            walk.absent(module_name(name, scope), path, is_user=is_user)
+        elif name.startswith("@") and is_user:
+            walk.absent(module_name(name, scope), path)
         return
     names, why = variables(value, rest, uses.words.get(chain, {None}))
     if names or why:
@@ -231,5 +231,3 @@ def _look_at_absent(
     elif type(module) is not types.ModuleType and is_user:
         if "__getattr__" in {n for cls in type(module).__mro__[:-2] for n in vars(cls)}:
             walk.miss(path, f"{module.__name__}.{name} is not loaded yet")
-    else:
-        walk.absent(f"{module.__name__}.{name}", path, is_user=False)

@@ -198,10 +198,9 @@ class Walk(Notes):
             with self.component("flags"):
                 self.describe(f"{name}()", function())
 
-    def absent(self, module: str, path: str, *, is_user: bool) -> None:
-        """A module that is not imported is mentioned."""
-        if is_user:
-            describe_unimported(self, module, path)
+    def absent(self, module: str, path: str) -> None:
+        """The user's code mentions a module that is not imported."""
+        describe_unimported(self, module, path)
 
     def knows_all(self, where: Home) -> bool:
         """Whether any name of what lives there may be looked up."""

@@ -121,5 +121,5 @@ class Follower(Walker, Protocol):
     def ask(self, name: str, function: Any) -> None:
         """Put the answer of a function into the key."""
 
-    def absent(self, module: str, path: str, *, is_user: bool) -> None:
-        """A module that is not imported is mentioned."""
+    def absent(self, module: str, path: str) -> None:
+        """The user's code mentions a module that is not imported."""
