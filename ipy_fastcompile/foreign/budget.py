@@ -68,4 +68,3 @@ class Unpickled:
     value: Any
     end: int
     problem: str = ""
-    opcodes: int = 0

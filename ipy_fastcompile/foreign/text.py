@@ -9,7 +9,7 @@ from ..artifact.units import format_bytes
 from .dangers import RANKS
 from .records import ForeignArtifact
 
-TIMES = "\u00d7"  # the multiplication sign
+_TIMES = "\u00d7"  # the multiplication sign
 _SHOWN = 40
 _SHOWN_CODE = 60
 _SHOWN_LINE = 150
@@ -73,7 +73,7 @@ def _globals(artifact: ForeignArtifact) -> Iterator[str]:
     yield f"loading would import {len(artifact.globals)} globals: {told}"
     for entry in artifact.globals[:_SHOWN]:
         computed = " (name computed while it loads)" if entry.is_computed else ""
-        called = f", called {entry.calls}{TIMES}" if entry.calls else ""
+        called = f", called {entry.calls}{_TIMES}" if entry.calls else ""
         name = inert(entry.name, limit=_SHOWN_CELL)
         yield f"  {entry.danger:<19} {name}{computed}: {entry.purpose}{called}"
     if len(artifact.globals) > _SHOWN:

@@ -51,14 +51,14 @@ class _Machine(Stack):
                 count += 1
                 budget.opcodes -= 1
                 if name == "STOP":
-                    return Unpickled(self.pop(), at, "", count)
+                    return Unpickled(self.pop(), at)
                 if budget.opcodes <= 0 or budget.values <= 0:
                     raise Unparsable("it has more opcodes or values than are read")
                 if not count % _EVERY and time.monotonic() > budget.ends:
                     raise Unparsable(f"reading took more than {limits.SECONDS:.0f} s")
                 self.step(name, argument)
         except Unparsable as error:
-            return Unpickled(self.stack[-1] if self.stack else None, at, str(error), count)
+            return Unpickled(self.stack[-1] if self.stack else None, at, str(error))
 
     def make(self, value: Any) -> None:
         self.budget.values -= 1

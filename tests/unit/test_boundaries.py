@@ -100,11 +100,7 @@ BY_NAME = (
     "verification/reference.py",
 )
 # Files that import each other in a circle, until they are taken apart.
-KNOWN_CIRCLES = (
-    {"__init__.py", "notebook/magics.py"},
-    {"artifact/inspect.py", "artifact/summary.py"},
-    {"engine/again.py", "engine/reloadable.py"},
-)
+KNOWN_CIRCLES = ({"artifact/inspect.py", "artifact/summary.py"},)
 # The one room that knows private names of torch ...
 TORCH_COMPAT = "torch_compat/"
 # ... and what it may import only inside a function, so that the runtime can use the rest.
