@@ -99,8 +99,6 @@ BY_NAME = (
     "verification/recording.py",
     "verification/reference.py",
 )
-# Files that import each other in a circle, until they are taken apart.
-KNOWN_CIRCLES = ({"artifact/inspect.py", "artifact/summary.py"},)
 # The one room that knows private names of torch ...
 TORCH_COMPAT = "torch_compat/"
 # ... and what it may import only inside a function, so that the runtime can use the rest.
@@ -287,7 +285,7 @@ def test_every_part_of_the_package_is_walked() -> None:
 
 def test_no_files_import_each_other_in_a_circle() -> None:
     sources = {file: (ROOT / file).read_text(encoding="utf-8") for file in files()}
-    assert [group for group in circles(sources) if group not in KNOWN_CIRCLES] == []
+    assert circles(sources) == []
 
 
 def test_no_files_of_the_bench_import_each_other_in_a_circle() -> None:
