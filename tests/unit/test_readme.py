@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from ipy_fastcompile import __main__ as command_line
+from ipy_fastcompile.demo import make_llama
+from ipy_fastcompile.engine.calls.capture import capture
+from ipy_fastcompile.engine.code.codegen import generate_execution_code
+from ipy_fastcompile.engine.graph.split import split
 from ipy_fastcompile.notebook.options import COMPILE_OPTIONS, LOAD_OPTIONS
+from tests.stitching import lower_without_compiler
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,6 +53,24 @@ def test_the_python_in_it_can_be_parsed() -> None:
     assert len(plain) >= 2
     for block in plain:
         ast.parse(block)
+
+
+def test_the_execution_code_in_it_is_the_text_that_is_generated() -> None:
+    model, ids = make_llama()
+    captured = capture(model, (ids,), dynamic={"input_ids": {1: ("seq", 2, 512)}})
+    text = generate_execution_code(lower_without_compiler(split(captured))).text
+    (shown,) = re.findall(r"```python\n(\"{3}Execution code.*?)```", README, re.DOTALL)
+    # Lines of transformers move from release to release.
+    written, *parts = (
+        re.sub(r"  # \w+\.py:.*", "", code) for code in (text, *shown.split("...\n"))
+    )
+    assert len(parts) > 4
+    at = 0
+    for part in parts:
+        found = written.find(part.rstrip(" "), at)
+        assert found >= 0, part
+        at = found + len(part.rstrip(" "))
+    assert at == len(written)
 
 
 def test_the_map_of_the_code_is_up_to_date() -> None:
