@@ -50,6 +50,13 @@ def tables_of(
     return module._parameters, module._buffers, module._modules
 
 
+def global_hooks() -> tuple[list[Any], list[Any]]:
+    """The hooks of every module's forward, and those before it."""
+    modules = torch.nn.modules.module
+    after, before = modules._global_forward_hooks, modules._global_forward_pre_hooks
+    return list(after.values()), list(before.values())
+
+
 def has_pre_hooks(module: torch.nn.Module) -> bool:
     """Whether hooks of its own run before the module's forward."""
     return bool(module._forward_pre_hooks)

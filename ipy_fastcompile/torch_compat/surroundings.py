@@ -28,6 +28,16 @@ def is_plain_surroundings() -> bool:
     )
 
 
+def function_modes() -> list[Any]:
+    """The modes of this thread that see calls of torch's functions, the outermost first."""
+    return list(torch.overrides._get_current_function_mode_stack())  # type: ignore[no-untyped-call]
+
+
+def dispatch_modes() -> list[Any]:
+    """The modes of this thread that see ops, the outermost first."""
+    return list(torch.utils._python_dispatch._get_current_dispatch_mode_stack())
+
+
 def is_dual_level() -> bool:
     """Whether tensors may be dual numbers of forward-mode autograd."""
     return bool(_forward_ad._current_level >= 0)
@@ -41,7 +51,7 @@ def tracer_in_charge() -> str:
         interpreter: Any = torch._C._functorch.peek_interpreter_stack()
         kind = interpreter.key().name.lower()
         return f"torch.func.{kind}" if kind in ("vmap", "grad", "jvp") else "a torch.func transform"
-    for mode in torch.utils._python_dispatch._get_current_dispatch_mode_stack():
+    for mode in dispatch_modes():
         if getattr(mode, "_mode_key", None) is not None:
             return _TRACERS.get(type(mode).__name__, type(mode).__name__)
     count: Any = torch._ops._len_torch_dispatch_stack_pre_dispatch

@@ -17,8 +17,8 @@ import torch
 from ... import directories
 from ...artifact import limits
 from ...runtime.machine import machine_stamp
-from ...torch_compat import process_flags
 from ...version import __version__
+from . import flags
 from .walker import Walker
 
 # Environment variables that torch, Inductor, Triton, OpenMP and the C++ compiler listen to ...
@@ -113,7 +113,7 @@ def environment_text(names: Iterable[str] = ()) -> str:
 
 def describe_flags(walker: Walker) -> None:
     """What `torch.set_...` and its kind change for the whole process."""
-    for name, value in process_flags.global_flags().items():
+    for name, value in flags.global_flags().items():
         walker.describe(name, value)
     context = decimal.getcontext()
     numbers = (context.prec, context.rounding, context.Emin, context.Emax, context.clamp)
@@ -128,7 +128,7 @@ def describe_flags(walker: Walker) -> None:
 def describe_configuration(walker: Walker, modules: Iterable[str]) -> None:
     """What these configuration modules say other than by default, in this environment."""
     for module in modules:
-        for name, value in sorted(process_flags.changed_configuration(module).items()):
+        for name, value in sorted(flags.changed_configuration(module).items()):
             walker.describe(f"{module.removeprefix('torch.')}.{name}", value)
 
 

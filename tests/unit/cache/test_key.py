@@ -8,6 +8,7 @@ import functools
 import itertools
 import json
 import linecache
+import operator
 import os
 import random
 import subprocess
@@ -26,10 +27,9 @@ import torch
 from torch import nn
 
 from ipy_fastcompile.cache.changes import Change, diff_components
-from ipy_fastcompile.cache.key import machine as key_machine, package as key_package
+from ipy_fastcompile.cache.key import flags, machine as key_machine, package as key_package
 from ipy_fastcompile.cache.key.call import make_key
 from ipy_fastcompile.cache.key.walk import Walk
-from ipy_fastcompile.torch_compat import process_flags
 from tests.unit.cache.key_project import Project, inputs, open_project, replaced
 
 Patch = pytest.MonkeyPatch
@@ -232,6 +232,11 @@ def _backend(module: Any, name: str, value: Any) -> Any:
     return lambda: _flag(lambda: getattr(module, name), lambda v: setattr(module, name, v), value)
 
 
+def _split_k(name: str) -> Any:
+    matmul = torch.backends.cuda.matmul
+    return _flag(lambda: (True, True), lambda value: setattr(matmul, name, value), (False, False))
+
+
 def _deterministic(warn_only: bool) -> Any:
     return _flag(
         lambda: (
@@ -267,6 +272,22 @@ FLAGS: dict[str, Callable[[], contextlib.AbstractContextManager[Any]]] = {
     "cublas tf32": _backend(_cuda.matmul, "allow_tf32", True),
     "fp16 reduction": _backend(_cuda.matmul, "allow_fp16_reduced_precision_reduction", False),
     "bf16 reduction": _backend(_cuda.matmul, "allow_bf16_reduced_precision_reduction", False),
+    "fp16 accumulation": _backend(_cuda.matmul, "allow_fp16_accumulation", True),
+    "fp16 split k": lambda: _split_k("allow_fp16_reduced_precision_reduction"),
+    "bf16 split k": lambda: _split_k("allow_bf16_reduced_precision_reduction"),
+    **{
+        f"fp32 precision {place}": _backend(
+            operator.attrgetter(place)(torch.backends), "fp32_precision", value
+        )
+        for place, value in (
+            ("cuda.matmul", "tf32"),
+            ("cudnn.conv", "ieee"),
+            ("cudnn.rnn", "ieee"),
+            ("mkldnn.matmul", "bf16"),
+            ("mkldnn.conv", "bf16"),
+            ("mkldnn.rnn", "bf16"),
+        )
+    },
     "flash attention": lambda: _flag(_cuda.flash_sdp_enabled, _cuda.enable_flash_sdp, False),
     "efficient attention": lambda: _flag(
         _cuda.mem_efficient_sdp_enabled, _cuda.enable_mem_efficient_sdp, False
@@ -287,7 +308,7 @@ OF_THE_MACHINE = {"cpu capability", "cuda"}
 
 
 def test_every_flag_is_tried() -> None:
-    assert set(process_flags.global_flags()) == set(FLAGS) | OF_THE_MACHINE
+    assert set(flags.global_flags()) == set(FLAGS) | OF_THE_MACHINE
 
 
 @pytest.mark.parametrize("flag", FLAGS)
@@ -787,10 +808,10 @@ def test_the_working_directory_is_no_part_of_the_key(tmp_path: Path) -> None:
     asked = (
         "import os, sys\n"
         "import torch._dynamo.config, torch._functorch.config, torch._inductor.config\n"
-        "from ipy_fastcompile.torch_compat import process_flags\n"
+        "from ipy_fastcompile.cache.key import flags\n"
         "os.chdir(sys.argv[1])\n"
         "for part in ('dynamo', 'functorch', 'inductor'):\n"
-        "    print(process_flags.changed_configuration(f'torch._{part}.config'))\n"
+        "    print(flags.changed_configuration(f'torch._{part}.config'))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", asked, str(tmp_path)], capture_output=True, text=True
