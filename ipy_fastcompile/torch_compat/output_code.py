@@ -19,7 +19,7 @@ def output_code_functions() -> dict[str, Any]:
     guards = torch._C._dynamo.guards
     functions = {
         "assert_size_stride": guards.assert_size_stride,
-        "assert_tensor_metadata": assert_tensor_metadata,
+        "assert_tensor_metadata": _assert_tensor_metadata,
         "assert_alignment": guards.assert_alignment,
         "empty_strided_cpu": guards._empty_strided_cpu,
         "reinterpret_tensor": guards._reinterpret_tensor,
@@ -38,7 +38,7 @@ def output_code_functions() -> dict[str, Any]:
     return functions
 
 
-def assert_tensor_metadata(
+def _assert_tensor_metadata(
     tensor: torch.Tensor | None,
     size: tuple[int, ...],
     stride: tuple[int, ...],
