@@ -1,6 +1,6 @@
 """what a trace asks about sizes -> each question, its answer, and who asked.
 
-ShapeEnv; seen on 2.13.
+torch.fx.experimental.symbolic_shapes.ShapeEnv; seen on 2.11 and 2.13.
 """
 
 from __future__ import annotations
