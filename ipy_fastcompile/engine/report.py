@@ -26,7 +26,7 @@ from ..records import (
 )
 from ..runtime.kernels import digest_of
 from ..runtime.machine import describe_machine
-from ..torch_compat import symbols as torch_symbols
+from ..torch_compat import symbolic
 from .code.codegen import ExecutionCode
 from .code.liveness import Liveness, line_liveness
 from .code.sources import kernel_lines, read_source
@@ -126,18 +126,18 @@ class _Describer:
         self._numbers: dict[Any, int] = {}
 
     def size(self, value: Any) -> Size:
-        if not torch_symbols.is_symbolic_int(value):
+        if not symbolic.is_symbolic_int(value):
             return int(value)
-        expression = torch_symbols.symbolic_expression(value)
+        expression = symbolic.symbolic_expression(value)
         if expression not in self._sizes:
             self._sizes[expression] = str(expression.xreplace(self._symbols))
         return self._sizes[expression]
 
     def example(self, value: Any) -> int:
         """The number at the example sizes; 0 where a size is only known while running."""
-        if not torch_symbols.is_symbolic_int(value):
+        if not symbolic.is_symbolic_int(value):
             return int(value)
-        expression = torch_symbols.symbolic_expression(value)
+        expression = symbolic.symbolic_expression(value)
         if expression not in self._numbers:
             number = expression.subs(self._examples)
             self._numbers[expression] = int(number) if number.is_number else 0
@@ -163,7 +163,7 @@ class _Describer:
             )
         if value is None:
             return Value(name, "none", text="None")
-        if torch_symbols.is_symbolic_int(value):
+        if symbolic.is_symbolic_int(value):
             return Value(name, "int", text=str(self.size(value)))
         if isinstance(value, (bool, int, float, str)):
             return Value(name, type(value).__name__, text=repr(value))

@@ -19,7 +19,7 @@ from ..artifact.schema import (
     Tie,
 )
 from ..runtime.signature import describe_call
-from ..torch_compat import symbols as torch_symbols
+from ..torch_compat import symbolic
 from .calls.captured import Captured, ParameterSpec
 from .sizes.expressions import size_text
 
@@ -60,9 +60,9 @@ def _input(path: str, value: Any, captured: Captured) -> Input:
 
 def _dimension(size: Any, captured: Captured) -> int | str:
     """A number, or an expression over the symbols' names."""
-    if not torch_symbols.is_symbolic_int(size):
+    if not symbolic.is_symbolic_int(size):
         return int(size)
-    return size_text(torch_symbols.symbolic_expression(size), captured.names)
+    return size_text(symbolic.symbolic_expression(size), captured.names)
 
 
 def symbols_of(captured: Captured) -> tuple[Symbol, ...]:

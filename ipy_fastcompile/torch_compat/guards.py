@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from .. import directories
-from . import symbols
+from . import symbolic
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def shape_environment(graph_module: torch.fx.GraphModule) -> Any:
     for node in graph_module.graph.nodes:
         value = node.meta.get("val")
         for size in (*value.shape, value) if isinstance(value, torch.Tensor) else (value,):
-            if symbols.is_symbolic_int(size):
+            if symbolic.is_symbolic_int(size):
                 return size.node.shape_env
     return None
 
@@ -97,7 +97,7 @@ def _free_choice(environment: Any, expression: Any, fallback: bool | None) -> bo
     free = getattr(expression, "free_symbols", None)
     hints = getattr(environment, "backed_var_to_val", None)
     hints = environment.var_to_val if hints is None else hints  # 2.11 has only this
-    if not free or not free <= hints.keys() or not symbols.is_short(expression):
+    if not free or not free <= hints.keys() or not symbolic.is_short(expression):
         return None  # a guard on a long expression is what keeps the next ones shorter
     if fallback is None and not _asked_by_convolution():
         return None

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from . import guards, ops, symbols
+from . import guards, ops, symbolic
 
 # What `torch.compile` notes on a module and on its parameters, for itself alone (seen on 2.13).
 MARKS_OF_TORCH_COMPILE = frozenset({"_is_torch_compile", "_dynamo_static_input_type"})
@@ -108,7 +108,7 @@ def _compiled_anew(inputs: Sequence[Any]) -> Iterator[None]:
     import torch.compiler.config
 
     sizes = [s for v in inputs for s in (v.shape if isinstance(v, torch.Tensor) else (v,))]
-    if not any(map(symbols.is_symbolic_int, sizes)):
+    if not any(map(symbolic.is_symbolic_int, sizes)):
         yield
         return
     with torch.compiler.config.patch(cache_key_tag=uuid.uuid4().hex):
@@ -130,7 +130,7 @@ def _assertions_of_its_own(graph_module: torch.fx.GraphModule) -> Iterator[None]
             value = node.meta.get("val")
             sizes = value.shape if isinstance(value, torch.Tensor) else (value,)
             expressions = [
-                symbols.symbolic_expression(n) for n in sizes if symbols.is_symbolic_int(n)
+                symbolic.symbolic_expression(n) for n in sizes if symbolic.is_symbolic_int(n)
             ]
             told.update(e for e in expressions if getattr(e, "is_Symbol", False))
     lowering: Any = GraphLowering

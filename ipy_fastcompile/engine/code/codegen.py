@@ -21,7 +21,7 @@ from torch.fx import Node
 from ...errors import CodegenError
 from ...grammar.check import check_grammar
 from ...records import Source
-from ...torch_compat import symbols
+from ...torch_compat import symbolic
 from ..graph.split import Submodule
 from ..kernels.lower import Lowered
 from .calls import where, write_call
@@ -269,9 +269,9 @@ class _Forward:
     def _known_size(self, node: Node) -> str | None:
         """The symbolic size that a node of size arithmetic is, if it is one itself."""
         value = node.meta.get("val")
-        if not symbols.is_symbolic_int(value):
+        if not symbolic.is_symbolic_int(value):
             return None
-        return self.lowered.split.captured.names.get(symbols.symbolic_expression(value))
+        return self.lowered.split.captured.names.get(symbolic.symbolic_expression(value))
 
     def _needed_sizes(self) -> set[Node]:
         """Size arithmetic that a call or the output needs, now that check_inputs found sizes."""

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from ...torch_compat import symbols
+from ...torch_compat import symbolic
 from ..kernels.lower import Lowered
 from ..sizes.expressions import size_text
 from ..sizes.phrases import phrase
@@ -82,9 +82,9 @@ def _summary(value: Any, checks: InputChecks) -> str:
 
 
 def _size(size: Any, checks: InputChecks) -> Any:
-    if not symbols.is_symbolic_int(size):
+    if not symbolic.is_symbolic_int(size):
         return size
-    expression = symbols.symbolic_expression(size)
+    expression = symbolic.symbolic_expression(size)
     known = expression.free_symbols <= set(checks.words)
     return size_text(expression, checks.words) if known else expression
 

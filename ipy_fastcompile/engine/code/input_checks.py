@@ -12,7 +12,7 @@ import torch
 from torch.fx import Node
 
 from ...errors import CodegenError
-from ...torch_compat import ops, symbols
+from ...torch_compat import ops, symbolic
 from ..calls.captured import Captured, InputSpec
 from ..sizes.conditions import Condition
 from ..sizes.expressions import size_text, solve_linear
@@ -80,10 +80,10 @@ class InputChecks:
 
     def _size(self, path: str, argument: str, dim: int, size: Any) -> Iterator[str]:
         found = f"{argument}.size({dim})"
-        if not symbols.is_symbolic_int(size):
+        if not symbolic.is_symbolic_int(size):
             yield f"check.size({path}, {dim}, {found}, {int(size)})"
             return
-        expression = symbols.symbolic_expression(size)
+        expression = symbolic.symbolic_expression(size)
         linear = solve_linear(expression)
         if linear is None or linear[0] in self._solved or linear[0] not in self._words:
             # It follows from other sizes, which may only be known after all inputs were seen.
@@ -139,10 +139,10 @@ class InputChecks:
             yield f"check.separate({paths}, {tensors}, {write_tuple(written)})"
 
     def _number(self, number: Any, spec: InputSpec) -> str:
-        if not symbols.is_symbolic_int(number):
+        if not symbolic.is_symbolic_int(number):
             return str(int(number))
         try:
-            return size_text(symbols.symbolic_expression(number), self._words)
+            return size_text(symbolic.symbolic_expression(number), self._words)
         except CodegenError as error:
             raise CodegenError(f"Argument {spec.path}: {error.what}", error.hint) from error
 

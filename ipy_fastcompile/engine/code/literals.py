@@ -16,7 +16,7 @@ from torch.fx import Node
 from torch.fx.immutable_collections import immutable_dict, immutable_list
 
 from ...errors import CodegenError
-from ...torch_compat import symbols
+from ...torch_compat import symbolic
 
 NameOf = Callable[[Node], str]
 # Longer integers are written in hexadecimal, which Python reads at any length.
@@ -108,7 +108,7 @@ def _write_scalar(value: Any) -> str:
     """A number, string or singleton; empty for everything else."""
     if value is None or value is Ellipsis or value is True or value is False:
         return "..." if value is Ellipsis else str(value)
-    if symbols.is_symbolic_int(value):
+    if symbolic.is_symbolic_int(value):
         return ""
     if isinstance(value, int):  # IntEnum and the like are the number they stand for
         number = int(value)
@@ -136,7 +136,7 @@ def _no_source(value: Any, where: str) -> CodegenError:
     what = f"a {type(value).__name__}, which has no exact Python source"
     if isinstance(value, torch.Generator):
         what = "a random number generator, whose state is not part of a graph"
-    elif symbols.is_symbolic_int(value):
+    elif symbolic.is_symbolic_int(value):
         what = f"the size {value}, which no node of the graph computes"
     return CodegenError(
         f"{where} is {what}.",

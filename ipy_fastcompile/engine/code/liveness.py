@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ...records import Size
-from ...torch_compat import symbols, tensor_kinds
+from ...torch_compat import symbolic, tensor_kinds
 from ..kernels.lower import Lowered
 from ..sizes.expressions import example_of
 from .codegen import CodeLine, ExecutionCode
@@ -156,9 +156,9 @@ class _Book:
         return number, number
 
     def _example(self, size: Any) -> int:
-        if not symbols.is_symbolic_int(size):
+        if not symbolic.is_symbolic_int(size):
             return int(size)
-        return example_of(symbols.symbolic_expression(size), self._examples)
+        return example_of(symbolic.symbolic_expression(size), self._examples)
 
     def free(self, names: Sequence[str]) -> int:
         """Let go of values; how many bytes that freed."""

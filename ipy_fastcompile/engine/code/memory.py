@@ -17,7 +17,7 @@ import torch
 
 from ...runtime import bind
 from ...runtime.kernels import kernel_namespace
-from ...torch_compat import symbols as torch_symbols, tensor_kinds, tracing, trees
+from ...torch_compat import symbolic, tensor_kinds, tracing, trees
 from ..kernels.lower import Lowered
 from ..kernels.native import NativeKernel
 from ..sizes.expressions import example_of
@@ -88,15 +88,15 @@ def _measure(
 
 def _example(value: Any, examples: Mapping[Any, int]) -> Any:
     def number(size: Any) -> int:
-        if not torch_symbols.is_symbolic_int(size):
+        if not symbolic.is_symbolic_int(size):
             return int(size)
-        return example_of(torch_symbols.symbolic_expression(size), examples)
+        return example_of(symbolic.symbolic_expression(size), examples)
 
     if isinstance(value, torch.Tensor):
         shape, stride = map(number, value.shape), map(number, value.stride())
         options = {"dtype": value.dtype, "device": value.device}
         return torch.empty_strided(tuple(shape), tuple(stride), **options)  # type: ignore[arg-type]
-    return number(value) if torch_symbols.is_symbolic_int(value) else value
+    return number(value) if symbolic.is_symbolic_int(value) else value
 
 
 # --- what is alive -------------------------------------------------------------------------------

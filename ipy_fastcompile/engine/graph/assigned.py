@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ...torch_compat import module_tables, symbols, tensor_kinds
+from ...torch_compat import module_tables, symbolic, tensor_kinds
 
 
 class Assigned:
@@ -56,7 +56,7 @@ class Assigned:
         """Whether a tensor of the same kind was assigned, and no other name has the old memory."""
         if not _is_plain(old) or not _is_plain(new) or isinstance(new, torch.nn.Parameter):
             return False
-        if any(map(symbols.is_symbolic_int, (*old.shape, *new.shape))):
+        if any(map(symbolic.is_symbolic_int, (*old.shape, *new.shape))):
             return False
         if (old.shape, old.dtype, old.device) != (new.shape, new.dtype, new.device):
             return False

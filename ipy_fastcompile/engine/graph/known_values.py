@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.fx import Graph, GraphModule, Node
 
-from ...torch_compat import guards, symbols as torch_symbols
+from ...torch_compat import guards, symbolic
 from ..sizes.expressions import size_text, solve_linear
 
 # Marks the nodes that compare; they run beside the op that reads the number, never in a kernel.
@@ -31,7 +31,7 @@ def compare_known_values(graph_module: GraphModule, names: Mapping[Any, str]) ->
         expression = _known(node, names)
         if expression is None:
             continue
-        symbol = torch_symbols.read_from_data(node.meta["val"])
+        symbol = symbolic.read_from_data(node.meta["val"])
         text = f"{symbol} == {size_text(expression, names)}"
         with graph.inserting_after(node):
             equal = graph.call_function(operator.eq, (node, 0))
@@ -52,9 +52,9 @@ def compare_known_values(graph_module: GraphModule, names: Mapping[Any, str]) ->
 def _known(node: Node, names: Mapping[Any, str]) -> Any:
     """What a number that depends on data is, where the sizes of the inputs tell."""
     value = node.meta.get("val")
-    if node.op != "call_function" or not torch_symbols.read_from_data(value):
+    if node.op != "call_function" or not symbolic.read_from_data(value):
         return None
-    expression = torch_symbols.symbolic_expression(value)
+    expression = symbolic.symbolic_expression(value)
     is_known = expression.is_Integer or solve_linear(expression) is not None
     return expression if is_known and expression.free_symbols <= set(names) else None
 
@@ -82,8 +82,8 @@ def _place_of(graph: Graph, symbol: Any) -> tuple[Node, int, tuple[Any, int, int
         value = node.meta.get("val")
         if node.op == "placeholder" and isinstance(value, torch.Tensor):
             for dim, size in enumerate(value.shape):
-                if torch_symbols.is_symbolic_int(size):
-                    solved = solve_linear(torch_symbols.symbolic_expression(size))
+                if symbolic.is_symbolic_int(size):
+                    solved = solve_linear(symbolic.symbolic_expression(size))
                     if solved and solved[0] == symbol:
                         return node, dim, solved
     raise AssertionError(f"no input has {symbol}")

@@ -15,7 +15,7 @@ import torch
 from torch.fx import GraphModule, Node
 
 from ...records import Symbol
-from ...torch_compat import symbols as torch_symbols
+from ...torch_compat import symbolic
 from .split import SplitGraph, sizes_of
 from .twins import describe
 
@@ -50,14 +50,14 @@ def _as_predicted(node: Node, found: Sequence[str]) -> bool:
     hints = {
         str(symbol): hint
         for number in sizes_of(value)
-        for symbol, hint in torch_symbols.symbol_hints(number).items()
+        for symbol, hint in symbolic.symbol_hints(number).items()
     }
     for size, predicted, text in zip(value.shape, value.stride(), found, strict=True):
         actual = sympy.sympify(text, locals={name: sympy.Symbol(name) for name in hints})
         number = actual.subs(hints)
         known = bool(number.is_number)
-        if known and int(number) != torch_symbols.symbolic_hint(predicted):
-            if torch_symbols.symbolic_hint(size) > 1:
+        if known and int(number) != symbolic.symbolic_hint(predicted):
+            if symbolic.symbolic_hint(size) > 1:
                 return False
     return True
 
@@ -146,8 +146,8 @@ def _order(value: Any) -> list[int] | None:
     """Dimensions from the outermost to the innermost of a dense tensor, None for all else."""
     if not isinstance(value, torch.Tensor) or value.layout is not torch.strided or not value.dim():
         return None
-    strides = [torch_symbols.symbolic_hint(n) for n in value.stride()]
-    sizes = [torch_symbols.symbolic_hint(n) for n in value.shape]
+    strides = [symbolic.symbolic_hint(n) for n in value.stride()]
+    sizes = [symbolic.symbolic_hint(n) for n in value.shape]
     order = sorted(range(value.dim()), key=lambda d: (-strides[d], d))
     step = 1
     for dim in reversed(order):

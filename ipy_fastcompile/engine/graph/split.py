@@ -16,7 +16,7 @@ import torch
 from torch.fx import Graph, GraphModule, Node
 
 from ...errors import SplitError
-from ...torch_compat import symbols as torch_symbols, tracing
+from ...torch_compat import symbolic, tracing
 from ..calls.captured import Captured
 from ..sizes.expressions import solve_linear
 from .boundaries import (
@@ -242,12 +242,12 @@ class _SymbolNodes:
         inputs = {spec.placeholder for spec in captured.inputs}
         for original, copy in copies.items():
             value = copy.meta.get("val")
-            if torch_symbols.is_symbolic_int(value):
-                self._nodes.setdefault(torch_symbols.symbolic_expression(value), copy)
+            if symbolic.is_symbolic_int(value):
+                self._nodes.setdefault(symbolic.symbolic_expression(value), copy)
             if original.name in inputs and isinstance(value, torch.Tensor):
                 for dim, size in enumerate(value.shape):
-                    if torch_symbols.is_symbolic_int(size):
-                        expression = torch_symbols.symbolic_expression(size)
+                    if symbolic.is_symbolic_int(size):
+                        expression = symbolic.symbolic_expression(size)
                         self._places.setdefault(expression, (copy, dim, size))
 
     def _node(self, symbol: Any) -> Node | None:
@@ -281,7 +281,7 @@ class _SymbolNodes:
         needed: set[Any] = set()
         for node in graph_module.graph.nodes:
             for size in sizes_of(node.meta.get("val")):
-                expression = torch_symbols.symbolic_expression(size)
+                expression = symbolic.symbolic_expression(size)
                 needed |= expression.free_symbols
                 if node.op == "placeholder" and expression.is_Symbol:
                     bound.add(expression)
@@ -314,8 +314,8 @@ def sizes_of(value: Any) -> list[Any]:
         numbers = [*value.shape]
         if value.layout is torch.strided:
             numbers += [*value.stride(), value.storage_offset()]
-        return [n for n in numbers if torch_symbols.is_symbolic_int(n)]
-    return [value] if torch_symbols.is_symbolic_int(value) else []
+        return [n for n in numbers if symbolic.is_symbolic_int(n)]
+    return [value] if symbolic.is_symbolic_int(value) else []
 
 
 def _extract(

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from ...torch_compat import symbols as torch_symbols, tensor_kinds
+from ...torch_compat import symbolic, tensor_kinds
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class _Normaliser:
         return f"%{self._nodes.setdefault(node, len(self._nodes))}"
 
     def number(self, value: Any) -> str:
-        if not torch_symbols.is_symbolic_int(value):
+        if not symbolic.is_symbolic_int(value):
             return repr(value)
-        expression = torch_symbols.symbolic_expression(value)
+        expression = symbolic.symbolic_expression(value)
         # A graph has few distinct sizes, and sympy prints slowly.
         key = (type(value), expression)
         if key not in self._written:

@@ -13,7 +13,7 @@ from torch.fx import GraphModule, Node
 from ...errors import warn_user
 from ...interrupts import check_whole
 from ...records import NearTwin
-from ...torch_compat import compiled as torch_compiled, inductor, symbols as torch_symbols
+from ...torch_compat import compiled as torch_compiled, inductor, symbolic
 from ..graph.boundaries import REFUSED
 from ..graph.layout import settle_layouts, settle_outputs
 from ..graph.split import SplitGraph, Submodule
@@ -328,11 +328,11 @@ def at_size(value: Any, by_symbol: Mapping[Any, int] | None = None) -> Any:
     """A fake value at fixed sizes, the example's by default: an int, or a tensor of zeros."""
 
     def number(n: Any) -> int:
-        if not torch_symbols.is_symbolic_int(n):
+        if not symbolic.is_symbolic_int(n):
             return int(n)
         if by_symbol is None:
-            return torch_symbols.symbolic_hint(n)
-        return int(torch_symbols.symbolic_expression(n).subs(by_symbol))
+            return symbolic.symbolic_hint(n)
+        return int(symbolic.symbolic_expression(n).subs(by_symbol))
 
     if isinstance(value, torch.Tensor):
         return torch.empty_strided(
@@ -341,7 +341,7 @@ def at_size(value: Any, by_symbol: Mapping[Any, int] | None = None) -> Any:
             dtype=value.dtype,
             device=value.device,
         ).zero_()
-    return number(value) if torch_symbols.is_symbolic_int(value) else value
+    return number(value) if symbolic.is_symbolic_int(value) else value
 
 
 def _with_sizes(kernel: Kernel, sizes: Mapping[tuple[tuple[str, int], ...], Kernel]) -> Kernel:

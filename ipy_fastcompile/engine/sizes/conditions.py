@@ -16,7 +16,7 @@ from typing import Any
 import sympy
 
 from ...records import Source
-from ...torch_compat import symbols as torch_symbols
+from ...torch_compat import symbolic
 from .proofs import Ranges, always, divisibility, exact_products, floored_factors, simplified
 
 
@@ -74,7 +74,7 @@ class _Reduction:
             for part in split_condition(condition.expression):
                 if part not in seen:
                     seen.add(part)
-                    short = torch_symbols.is_short(part)
+                    short = symbolic.is_short(part)
                     (self._open if short else self._long).append(Condition(part, condition.source))
         for product in exact_products([c.expression for c in self._open]):
             self._open.insert(0, Condition(product, self._open[0].source))
@@ -118,7 +118,7 @@ class _Reduction:
         for symbol in sorted(self._new, key=str):
             multiple = self._multiples[symbol]
             if multiple > 1:
-                remainder = torch_symbols.remainder(symbol, multiple)
+                remainder = symbolic.remainder(symbol, multiple)
                 yield Condition(sympy.Eq(remainder, 0, evaluate=False), self._sources.get(symbol))
             low, high = self._ranges[self._new[symbol]]
             given_low, given_high = self._given[symbol]

@@ -10,7 +10,7 @@ from typing import Any
 
 import sympy
 
-from ...torch_compat import symbols
+from ...torch_compat import symbolic
 from .expressions import solve_linear
 
 
@@ -39,7 +39,7 @@ class Declared:
             first, times, plus = places[0]
             for size, factor, offset in places:
                 if factor != 1:
-                    found.append(sympy.Eq(symbols.remainder(size - offset, factor), 0))
+                    found.append(sympy.Eq(symbolic.remainder(size - offset, factor), 0))
                 one, other = (size - offset) * times, (first - plus) * factor
                 found.append(sympy.Eq(sympy.expand(one), sympy.expand(other)))
         return tuple(c for c in dict.fromkeys(found) if c not in (True, sympy.true))

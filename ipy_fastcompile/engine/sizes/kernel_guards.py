@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy
 
-from ...torch_compat import guards as torch_guards, symbols as torch_symbols
+from ...torch_compat import guards as torch_guards, symbolic
 from ..graph.split import SplitGraph, Submodule, sizes_of
 from .conditions import Condition, reduce_conditions
 
@@ -38,7 +38,7 @@ class GuardsOfKernels:
         if self._environment is None:
             return []
         return [
-            torch_symbols.replaced_sizes(self._environment, guard)
+            symbolic.replaced_sizes(self._environment, guard)
             for guard in torch_guards.recorded_guards(self._environment)
             if guard not in self._split.captured.guards
         ]
@@ -76,9 +76,9 @@ def _correspondence(first: Submodule, twin: Submodule) -> dict[Any, Any]:
     for one, other in nodes:
         pairs = zip(sizes_of(one.meta.get("val")), sizes_of(other.meta.get("val")), strict=True)
         for mine, its in pairs:
-            symbol = torch_symbols.symbolic_expression(mine)
+            symbol = symbolic.symbolic_expression(mine)
             if symbol.is_Symbol:
-                found.setdefault(symbol, torch_symbols.symbolic_expression(its))
+                found.setdefault(symbol, symbolic.symbolic_expression(its))
     return found
 
 

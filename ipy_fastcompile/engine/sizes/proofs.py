@@ -10,7 +10,7 @@ from typing import Any
 
 import sympy
 
-from ...torch_compat import symbols
+from ...torch_compat import symbolic
 
 # Symbol -> least and largest size; None where there is no largest.
 Ranges = Mapping[Any, tuple[int, int | None]]
@@ -43,7 +43,7 @@ def always(condition: Any, ranges: Ranges) -> bool:
 
 
 def _holds(condition: Any, difference: Any, ranges: Ranges) -> bool:
-    low, high = symbols.bounded(difference, ranges)
+    low, high = symbolic.bounded(difference, ranges)
     if isinstance(condition, sympy.Eq):
         return bool(low == 0 and high == 0)
     if isinstance(condition, sympy.Ne):

@@ -11,7 +11,7 @@ import sympy
 import torch
 
 from ...records import Source, Symbol
-from ...torch_compat import guards, symbols as torch_symbols
+from ...torch_compat import guards, symbolic
 from ...torch_compat.guards import Evaluation
 from .conditions import Condition, reduce_conditions
 
@@ -65,7 +65,7 @@ class SizeBook:
             return ()
         found = [
             *(
-                Condition(torch_symbols.replaced_sizes(environment, guard), self.source(guard))
+                Condition(symbolic.replaced_sizes(environment, guard), self.source(guard))
                 for guard in guards.recorded_guards(environment)
             ),
             *(Condition(asserted) for asserted in asserted_sizes(graph_module)),
@@ -114,10 +114,10 @@ def assertions_of(node: torch.fx.Node) -> list[Any]:
     if not node.args or not isinstance(node.args[0], torch.fx.Node):
         return []
     value = node.args[0].meta.get("val")
-    if str(node.target) == _ASSERTION and torch_symbols.is_symbolic_int(value):
-        return [torch_symbols.symbolic_expression(value)]
-    if node.target in _RANGES and torch_symbols.is_symbolic_int(value):
-        size = torch_symbols.symbolic_expression(value)
+    if str(node.target) == _ASSERTION and symbolic.is_symbolic_int(value):
+        return [symbolic.symbolic_expression(value)]
+    if node.target in _RANGES and symbolic.is_symbolic_int(value):
+        size = symbolic.symbolic_expression(value)
         low, high = node.kwargs.get("min"), node.kwargs.get("max")
         found = [sympy.Ge(size, low)] if isinstance(low, int) else []
         return [*found, sympy.Le(size, high)] if isinstance(high, int) else found

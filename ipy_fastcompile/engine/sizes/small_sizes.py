@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ...torch_compat import guards as torch_guards, symbols, tracing, trees
+from ...torch_compat import guards as torch_guards, symbolic, tracing, trees
 from .size_book import SizeBook
 
 Ranges = Mapping[Any, tuple[int, int | None]]
@@ -31,7 +31,7 @@ def least_sizes(
     environment = torch_guards.shape_environment(program.graph_module)
     least: dict[Any, int] = {}
     for symbol, (low, _) in ranges.items():
-        traced = symbols.symbol_range(environment, symbol) or (2, None)
+        traced = symbolic.symbol_range(environment, symbol) or (2, None)
         least[symbol] = max(low, traced[0])
     for size in (1, 0):
         small = {s for s, (low, _) in ranges.items() if low <= size and least[s] == size + 1}
@@ -51,7 +51,7 @@ def _same_answers(
 ) -> set[Any]:
     """The symbols of which this size would have been traced the same way."""
     guards = {
-        symbols.replaced_sizes(environment, g) for g in torch_guards.recorded_guards(environment)
+        symbolic.replaced_sizes(environment, g) for g in torch_guards.recorded_guards(environment)
     }
     left = set(small)
     changed = bool(left)
@@ -59,7 +59,7 @@ def _same_answers(
         changed = False
         relaxed = {s: (size, ranges[s][1]) for s in left}
         for evaluation in book.relied_on(environment):
-            expression = symbols.replaced_sizes(environment, evaluation.expression)
+            expression = symbolic.replaced_sizes(environment, evaluation.expression)
             about = expression.free_symbols & left
             if not about or evaluation.guard is not None or expression in guards:
                 continue  # a guard is a condition, which a small size must meet as any other
@@ -113,15 +113,15 @@ def _leaves(value: Any) -> list[Any]:
 
 def _number(size: Any, sizes: Mapping[Any, int]) -> int | None:
     """A size as a number; None where it is only known while running."""
-    if not symbols.is_symbolic_int(size):
+    if not symbolic.is_symbolic_int(size):
         return int(size)
-    expression = symbols.symbolic_expression(size).subs(sizes)
+    expression = symbolic.symbolic_expression(size).subs(sizes)
     return int(expression) if expression.is_number else None
 
 
 def _at(value: Any, sizes: Mapping[Any, int]) -> Any:
     if not isinstance(value, torch.Tensor):
-        return _number(value, sizes) if symbols.is_symbolic_int(value) else value
+        return _number(value, sizes) if symbolic.is_symbolic_int(value) else value
     # The sizes of inputs are all known; what is not is left to torch to refuse.
     shape: list[Any] = [_number(n, sizes) for n in value.shape]
     if value.layout is not torch.strided:

@@ -9,7 +9,7 @@ import torch
 
 from ...errors import CaptureError
 from ...records import Symbol
-from ...torch_compat import symbols as torch_symbols
+from ...torch_compat import symbolic
 from ..code.sources import place
 from .declared import Declared
 from .expressions import solve_linear
@@ -57,14 +57,14 @@ def read_symbols(
             if wanted is not None and hasattr(wanted, "min"):
                 raise _fixed(path, dim, wanted.__name__, int(leaf.shape[dim]), book)
             continue
-        solved = solve_linear(torch_symbols.symbolic_expression(size))
+        solved = solve_linear(symbolic.symbolic_expression(size))
         if solved is None:
             continue
         symbol, factor, offset = solved
         examples.setdefault(symbol, (int(leaf.shape[dim]) - offset) // factor)
         if wanted is None:
             continue
-        word, times, plus = declared.add(wanted, torch_symbols.symbolic_expression(size))
+        word, times, plus = declared.add(wanted, symbolic.symbolic_expression(size))
         plain = (factor, offset) == (1, 0)
         if plain and (times, plus) != (1, 0):
             word = f"{word}_times_{times}"  # of which torch only knows that it varies
@@ -93,8 +93,8 @@ def read_symbols(
 
 
 def _varies(size: Any) -> bool:
-    symbolic = torch_symbols.is_symbolic_int(size)
-    return symbolic and bool(torch_symbols.symbolic_expression(size).free_symbols)
+    is_symbolic = symbolic.is_symbolic_int(size)
+    return is_symbolic and bool(symbolic.symbolic_expression(size).free_symbols)
 
 
 def _dimensions(
