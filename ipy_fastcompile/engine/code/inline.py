@@ -14,7 +14,7 @@ import torch
 from torch.fx import GraphModule, Node
 
 from ...records import Source
-from ...torch_compat import ops as torch_ops
+from ...torch_compat import ops
 from .calls import cannot_write, op_name, where, write_call
 from .literals import Constants, write_value
 from .names import Namespace
@@ -168,7 +168,7 @@ class _Body:
     # --- statements ------------------------------------------------------------------------------
 
     def _statements(self, node: Node) -> list[str]:
-        if torch_ops.is_higher_order(node.target):
+        if ops.is_higher_order(node.target):
             return self._higher_order(node)
         op = op_name(node.target)
         if op is not None:

@@ -13,7 +13,7 @@ from typing import Any
 from torch.fx import Node
 
 from ...errors import SplitError
-from ...torch_compat import ops as torch_ops
+from ...torch_compat import ops
 
 # The kind of a boundary at a node that Inductor refuses: it runs uncompiled, all others do not.
 REFUSED = "not compiled"
@@ -37,14 +37,14 @@ SplitFunction = Callable[[Node], SplitReason | None]
 
 def op_name(node: Node) -> str:
     """``aten::mm`` for a call of torch.ops.aten.mm.default; the function's name for all else."""
-    if torch_ops.is_op(node.target):
-        return torch_ops.op_and_overload(node.target)[0]
+    if ops.is_op(node.target):
+        return ops.op_and_overload(node.target)[0]
     return str(getattr(node.target, "__name__", node.target))
 
 
 def split_at_attention(node: Node) -> SplitReason | None:
     """The default: cut at every op that has attention in its name."""
-    if not torch_ops.is_op(node.target):
+    if not ops.is_op(node.target):
         return None
     name = op_name(node)
     if _ATTENTION.search(name.split("::")[-1]) and "backward" not in name:
@@ -58,8 +58,8 @@ def split_at_ops(names: Iterable[str]) -> SplitFunction:
 
     def reason(node: Node) -> SplitReason | None:
         name = op_name(node)
-        is_op = torch_ops.is_op(node.target)
-        overload = torch_ops.op_and_overload(node.target)[1] if is_op else ""
+        is_op = ops.is_op(node.target)
+        overload = ops.op_and_overload(node.target)[1] if is_op else ""
         if name in wanted or f"{name}.{overload}" in wanted:
             return SplitReason("splitting op", name)
         return None

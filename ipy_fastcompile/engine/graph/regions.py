@@ -17,7 +17,7 @@ import torch
 from torch.fx import Graph, GraphModule, Interpreter, Node
 
 from ...errors import CaptureError
-from ...torch_compat import ops as torch_ops, tracing
+from ...torch_compat import ops, tracing
 from ..code.sources import place, read_source
 
 _GRADIENT_MODE = "wrap_with_set_grad_enabled"
@@ -82,7 +82,7 @@ def _name(target: Any) -> str:
 
 
 def _higher_order(node: Node) -> str:
-    return _name(node.target) if torch_ops.is_higher_order(node.target) else ""
+    return _name(node.target) if ops.is_higher_order(node.target) else ""
 
 
 def _under_autocast(inner: GraphModule, options: Sequence[Any]) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from torch.fx import GraphModule, Node
 from ...errors import warn_user
 from ...interrupts import check_whole
 from ...records import NearTwin
-from ...torch_compat import compiled as torch_compiled, inductor, symbolic
+from ...torch_compat import compiled, inductor, symbolic
 from ..graph.boundaries import REFUSED
 from ..graph.layout import settle_layouts, settle_outputs
 from ..graph.split import SplitGraph, Submodule
@@ -41,7 +41,7 @@ class Kernel:
     digest: str
     submodules: tuple[int, ...]
     data: bytes
-    parts: torch_compiled.CompiledParts
+    parts: compiled.CompiledParts
     native: NativeKernel | None
     why: str
     seconds: float
@@ -184,7 +184,7 @@ def compile_kernel(
     started = time.perf_counter()
     inputs = [n.meta["val"] for n in graph_module.graph.nodes if n.op == "placeholder"]
     data = inductor.compile_submodule(graph_module, inputs, digest)
-    if settle_outputs(graph_module, torch_compiled.output_strides(data)):
+    if settle_outputs(graph_module, compiled.output_strides(data)):
         data = inductor.compile_submodule(graph_module, inputs, describe(graph_module).digest)
     return _finish(
         data,
@@ -208,7 +208,7 @@ def _finish(
     started: float,
     weights: frozenset[int],
 ) -> Kernel:
-    parts = torch_compiled.open_compiled(data, inputs)
+    parts = compiled.open_compiled(data, inputs)
     native, why = rewrite_kernel(parts, f"kernel_{index}", weights)
     seconds = time.perf_counter() - started
     return Kernel(index, digest, submodules, data, parts, native, why, seconds, near_twin, {})

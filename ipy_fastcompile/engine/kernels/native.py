@@ -21,9 +21,9 @@ from ...errors import GrammarError
 from ...grammar.check import check_grammar
 from ...grammar.kernel import TORCH_FUNCTIONS
 from ...torch_compat import (
-    binaries as torch_binaries,
-    compiled as torch_compiled,
-    ops as torch_ops,
+    binaries,
+    compiled,
+    ops,
 )
 from ...torch_compat.launches import CudaLaunch
 from ..code.annotate import annotate
@@ -95,7 +95,7 @@ class _Refused(Exception):
 
 
 def rewrite_kernel(
-    parts: torch_compiled.CompiledParts, name: str, checked: Set[int] = frozenset()
+    parts: compiled.CompiledParts, name: str, checked: Set[int] = frozenset()
 ) -> tuple[NativeKernel | None, str]:
     """The native form of a compiled submodule, or None and the reason.
 
@@ -110,7 +110,7 @@ def rewrite_kernel(
         return None, str(refusal)
 
 
-def _rewrite(parts: torch_compiled.CompiledParts, name: str, checked: Set[int]) -> NativeKernel:
+def _rewrite(parts: compiled.CompiledParts, name: str, checked: Set[int]) -> NativeKernel:
     tree = ast.parse(parts.output_code)
     call = _find_call(tree)
     cpp = dict(_cpp_kernels(tree))
@@ -199,7 +199,7 @@ def _cpp_kernels(tree: ast.Module) -> Iterator[tuple[str, tuple[list[str], str]]
 
 
 def _triton_kernels(
-    tree: ast.Module, parts: torch_compiled.CompiledParts
+    tree: ast.Module, parts: compiled.CompiledParts
 ) -> Iterator[tuple[str, CudaLaunch]]:
     for name, call in _async_compile_calls(tree, "triton"):
         launch = parts.launches.get(ast.literal_eval(call.args[0]))
@@ -219,11 +219,11 @@ def kernel_sources(output_code: str) -> list[tuple[str, str, str]]:
 
 
 def _built(types: list[str], source: str) -> bytes:
-    return Path(torch_binaries.cpp_kernel_library(types, source)).read_bytes()
+    return Path(binaries.cpp_kernel_library(types, source)).read_bytes()
 
 
 def _as_function(
-    call: ast.FunctionDef, name: str, parts: torch_compiled.CompiledParts, checked: Set[int]
+    call: ast.FunctionDef, name: str, parts: compiled.CompiledParts, checked: Set[int]
 ) -> ast.FunctionDef:
     """``call(self, args)``, which unpacks a list and clears it, as a function of its inputs."""
     names: list[str] = []
@@ -329,17 +329,17 @@ def _extern_twin(name: str) -> str:
     """The public function behind ``extern_kernels.NAME``, or the registered op of that name."""
     if name in _EXTERN_TWINS:
         return _EXTERN_TWINS[name]
-    function: Any = torch_binaries.extern_kernel(name)
+    function: Any = binaries.extern_kernel(name)
     public = getattr(function, "__name__", name)
     if function is not None and getattr(torch, public, None) is function:
         if public in TORCH_FUNCTIONS:
             return f"torch.{public}"
         if hasattr(torch.ops.aten, public):
             return f"torch.ops.aten.{public}"
-    if torch_ops.is_op(function):
+    if ops.is_op(function):
         return f"torch.ops.{function}"
-    if torch_ops.is_op_packet(function):
-        return f"torch.ops.{torch_ops.op_and_overload(function)[0].replace('::', '.')}"
+    if ops.is_op_packet(function):
+        return f"torch.ops.{ops.op_and_overload(function)[0].replace('::', '.')}"
     raise _Refused(f"extern kernel {name} has no public twin")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy
 
-from ...torch_compat import guards as torch_guards, symbolic
+from ...torch_compat import guards, symbolic
 from ..graph.split import SplitGraph, Submodule, sizes_of
 from .conditions import Condition, reduce_conditions
 
@@ -21,14 +21,14 @@ class GuardsOfKernels:
 
     def __init__(self, split: SplitGraph) -> None:
         self._split = split
-        self._environment = torch_guards.shape_environment(split.captured.graph_module)
+        self._environment = guards.shape_environment(split.captured.graph_module)
         self._of_twins: list[Any] = []
         self._known = len(self._recorded())
 
     def add(self, subs: Sequence[Submodule]) -> None:
         """Note what compiling the first of these twins recorded."""
-        guards = self._recorded()
-        new, self._known = guards[self._known :], len(guards)
+        recorded = self._recorded()
+        new, self._known = recorded[self._known :], len(recorded)
         for twin in subs:
             names = _correspondence(subs[0], twin)
             self._of_twins += [guard.xreplace(names) for guard in new]
@@ -39,7 +39,7 @@ class GuardsOfKernels:
             return []
         return [
             symbolic.replaced_sizes(self._environment, guard)
-            for guard in torch_guards.recorded_guards(self._environment)
+            for guard in guards.recorded_guards(self._environment)
             if guard not in self._split.captured.guards
         ]
 
@@ -63,7 +63,7 @@ class GuardsOfKernels:
         if self._environment is None:
             return ()
         known = set(self._split.captured.names)
-        asserted = dict.fromkeys(torch_guards.asserted_of_data(self._environment))
+        asserted = dict.fromkeys(guards.asserted_of_data(self._environment))
         return tuple(Condition(a) for a in asserted if not a.free_symbols <= known)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ...torch_compat import guards as torch_guards, symbolic, tracing, trees
+from ...torch_compat import guards, symbolic, tracing, trees
 from .size_book import SizeBook
 
 Ranges = Mapping[Any, tuple[int, int | None]]
@@ -28,7 +28,7 @@ def least_sizes(
     """Symbol -> the least size that was asked for and that the graph is right for."""
     if not ranges:
         return {}
-    environment = torch_guards.shape_environment(program.graph_module)
+    environment = guards.shape_environment(program.graph_module)
     least: dict[Any, int] = {}
     for symbol, (low, _) in ranges.items():
         traced = symbolic.symbol_range(environment, symbol) or (2, None)
@@ -50,8 +50,8 @@ def _same_answers(
     environment: Any, book: SizeBook, small: set[Any], ranges: Ranges, size: int
 ) -> set[Any]:
     """The symbols of which this size would have been traced the same way."""
-    guards = {
-        symbolic.replaced_sizes(environment, g) for g in torch_guards.recorded_guards(environment)
+    recorded = {
+        symbolic.replaced_sizes(environment, g) for g in guards.recorded_guards(environment)
     }
     left = set(small)
     changed = bool(left)
@@ -61,9 +61,9 @@ def _same_answers(
         for evaluation in book.relied_on(environment):
             expression = symbolic.replaced_sizes(environment, evaluation.expression)
             about = expression.free_symbols & left
-            if not about or evaluation.guard is not None or expression in guards:
+            if not about or evaluation.guard is not None or expression in recorded:
                 continue  # a guard is a condition, which a small size must meet as any other
-            if torch_guards.known_answer(environment, expression, relaxed) != evaluation.answer:
+            if guards.known_answer(environment, expression, relaxed) != evaluation.answer:
                 left -= about
                 changed = True
                 break

@@ -18,7 +18,7 @@ from ipy_fastcompile.grammar.check import check_grammar
 from ipy_fastcompile.runtime.bind import compile_text, run_code
 from ipy_fastcompile.runtime.cuda import launch_text
 from ipy_fastcompile.runtime.kernels import kernel_namespace
-from ipy_fastcompile.torch_compat import inductor as torch_inductor, launches
+from ipy_fastcompile.torch_compat import inductor, launches
 from ipy_fastcompile.torch_compat.compiled import CompiledParts
 from ipy_fastcompile.torch_compat.launches import CudaLaunch
 from ipy_fastcompile.torch_compat.wrapping import Wrapping
@@ -337,8 +337,8 @@ def test_the_choice_of_autotuning_is_that_of_the_module_at_the_kernels_own_path(
         PyCodeCache.modules += [module("b" * 52, "ours"), module("c" * 52, "theirs, too")]
         return lambda *inputs: inputs
 
-    monkeypatch.setattr(torch_inductor, "deserialize_kernel", load)
+    monkeypatch.setattr(inductor, "deserialize_kernel", load)
     for _ in range(2):
         assert launches._autotuned(b"", "b" * 52, ()) == {"triton_poi_fused_0": "ours"}
-        monkeypatch.setattr(torch_inductor, "deserialize_kernel", lambda _: lambda *_: None)
+        monkeypatch.setattr(inductor, "deserialize_kernel", lambda _: lambda *_: None)
     assert launches._autotuned(b"", "d" * 52, ()) == {}
