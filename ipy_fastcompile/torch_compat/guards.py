@@ -6,15 +6,13 @@ torch.fx.experimental.symbolic_shapes.ShapeEnv; seen on 2.11 and 2.13.
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from .. import directories
-from . import symbolic
+from . import askers, symbolic
 
 
 @dataclass(frozen=True)
@@ -73,11 +71,11 @@ def watched_sizes(seen: Callable[[Evaluation], None] | None = None) -> Iterator[
         if seen is not None and not isinstance(orig_expr, bool):
             # `guard_or_false` asks with a fallback, which is right whatever the truth is.
             relied_on = fallback_value is None or bool(answer) is not fallback_value
-            relied_on = relied_on and not _asked_by_an_op()
+            relied_on = relied_on and not askers.is_op()
             guard: Any = None
             frames: tuple[tuple[str, int, str], ...] = ()
             if len(self.guards) > before:
-                guard, frames = self.guards[before].expr, tuple(_frames())
+                guard, frames = self.guards[before].expr, tuple(askers.users_frames())
             seen(Evaluation(self, orig_expr, answer, relied_on, guard, frames))
         return answer
 
@@ -99,7 +97,7 @@ def _free_choice(environment: Any, expression: Any, fallback: bool | None) -> bo
     hints = environment.var_to_val if hints is None else hints  # 2.11 has only this
     if not free or not free <= hints.keys() or not symbolic.is_short(expression):
         return None  # a guard on a long expression is what keeps the next ones shorter
-    if fallback is None and not _asked_by_convolution():
+    if fallback is None and not askers.is_convolution():
         return None
     if environment._maybe_evaluate_static(expression) is not None:
         return None
@@ -108,47 +106,6 @@ def _free_choice(environment: Any, expression: Any, fallback: bool | None) -> bo
         return None
     answer = str(answer) == "True"
     return answer if fallback is None or answer is fallback else None
-
-
-def _asked_by_convolution() -> bool:
-    frame: Any = sys._getframe(3)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if "fx/experimental/" not in file and not file.endswith("torch/__init__.py"):
-            return bool(frame.f_code.co_name == "conv" and file.endswith("fake_impls.py"))
-        frame = frame.f_back
-    return False
-
-
-_ASKERS = ("fx/experimental/", "__init__.py", "utils/_", "_logging/", "_guards.py", "_compile.py")
-_OPS = ("_ops.py", "_subclasses/", "_refs/", "_prims", "_meta_registrations.py", "_decomp/",
-        "_library/", "_higher_order_ops/", "_export/", "export/", "_tensor.py")  # fmt: skip
-
-
-def _asked_by_an_op() -> bool:
-    """Whether a question about sizes is one of torch's Python implementations of ops."""
-    frame: Any = sys._getframe(2)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith(directories.TORCH):
-            return False
-        inside = file.removeprefix(directories.TORCH)
-        if not inside.startswith(_ASKERS):
-            return inside.startswith(_OPS)
-        frame = frame.f_back
-    return False
-
-
-def _frames() -> Iterator[tuple[str, int, str]]:
-    """(file, line, function) of the frames above ours that are not torch's, innermost first."""
-    frame: Any = sys._getframe(2)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if file.startswith(directories.OWN):
-            return
-        if not file.startswith(directories.TORCH):
-            yield file, frame.f_lineno, frame.f_code.co_name
-        frame = frame.f_back
 
 
 def recorded_guards(environment: Any) -> list[Any]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,8 +14,6 @@ import torch
 
 from . import guards, ops, symbolic
 
-# What `torch.compile` notes on a module and on its parameters, for itself alone (seen on 2.13).
-MARKS_OF_TORCH_COMPILE = frozenset({"_is_torch_compile", "_dynamo_static_input_type"})
 # What a compile imports, in steps of a second or two; between any two of them all is whole.
 COMPILER_MODULES = (
     "sympy",
@@ -26,32 +23,6 @@ COMPILER_MODULES = (
     "torch._functorch.aot_autograd",
     "torch._inductor.compile_fx",
 )
-# The threads whose partial graphs nobody wants to read.
-_capturing: set[int] = set()
-
-
-@contextlib.contextmanager
-def without_partial_graph() -> Iterator[None]:
-    """Keep `torch.export` from printing the graph it had when it fails (seen on 2.11 and 2.13).
-
-    Its module gets a ``print`` of its own, which leaves out that one text in a thread within this
-    block. All else on stderr, of this and other threads, goes its way as it is said.
-    """
-    from torch.export import _trace
-
-    vars(_trace)["print"] = _print_no_partial_graph
-    thread = threading.get_ident()
-    _capturing.add(thread)
-    try:
-        yield
-    finally:
-        _capturing.discard(thread)
-
-
-def _print_no_partial_graph(*words: Any, **options: Any) -> None:
-    graph = getattr(sys.exc_info()[1], "partial_fx_graph", None)
-    if graph is None or words != (graph,) or threading.get_ident() not in _capturing:
-        print(*words, **options)  # noqa: T201 - torch's own call
 
 
 @contextlib.contextmanager

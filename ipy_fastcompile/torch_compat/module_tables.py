@@ -12,6 +12,9 @@ from typing import Any
 
 import torch
 
+# What `torch.compile` notes on a module and on its parameters, for itself alone (seen on 2.13).
+MARKS_OF_TORCH_COMPILE = frozenset({"_is_torch_compile", "_dynamo_static_input_type"})
+
 
 class UnhookedModule(torch.nn.Module):
     """A module whose call is its forward and nothing else: no hook runs, no global one either.

@@ -17,7 +17,7 @@ import torch
 from ...errors import CaptureError
 from ...runtime.containers import open_container
 from ...runtime.nests import Fixed, Flattened, Nest, Unknown, builder, flatten
-from ...torch_compat import module_tables, tracing, trees
+from ...torch_compat import export, module_tables, trees
 from .refused import refused_argument, refused_output
 from .snapshot import Change, changes_since, take_snapshot
 
@@ -85,7 +85,7 @@ class PlainCall:
                 before = [self._flat(v) for v in values]
                 named = dict(zip(kwargs, values[len(args) :], strict=True))
                 held = take_snapshot(dict(zip(dict(self.arguments), values, strict=True)))
-                with tracing.without_assigned_buffers():
+                with export.without_assigned_buffers():
                     output = own(*values[: len(args)], **named)
                 self._check_attributes(changes_since(held))
                 self._check_unchanged(values, before)

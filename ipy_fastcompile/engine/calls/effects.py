@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from ...torch_compat import module_tables, tracing
+from ...torch_compat import export, module_tables
 from ..graph.assigned import Assigned
 from .fastpath import noticed_padding
 from .generators import generator_states, moved_generators, restore_generators
@@ -72,7 +72,7 @@ class Watch:
                 _noticed_prints() as prints,
                 noticed_padding(self._modules) as padded,
                 _around_call(module, functools.partial(self._look, module)),
-                tracing.cited(_function_of(self._model)),
+                export.cited(_function_of(self._model)),
                 warnings.catch_warnings(),
             ):
                 # Attributes are named by ours, with everything else.

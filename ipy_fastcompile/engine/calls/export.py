@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ...torch_compat import guards, inductor, tracing
+from ...torch_compat import export, guards, lazy_graphs
 from ..sizes.size_book import SizeBook
 from ..sizes.symbols import without_names
 from .containers import PlainCall
@@ -25,7 +25,7 @@ def export_program(
     Guards that a named dimension may not have become conditions, which the call is checked for.
     """
 
-    def export(shapes: Any) -> torch.export.ExportedProgram:
+    def attempt(shapes: Any) -> torch.export.ExportedProgram:
         with (
             watch.attempt(module),
             call.shown_to_export(module, watch.assigned.write),
@@ -37,18 +37,18 @@ def export_program(
 
     with (
         torch.no_grad(),
-        tracing.lazy_graph_modules(),
-        inductor.without_partial_graph(),
-        tracing.without_log_of_failure(),
+        lazy_graphs.lazy_graph_modules(),
+        export.without_partial_graph(),
+        export.without_log_of_failure(),
     ):
         try:
-            return export(dynamic_shapes)
+            return attempt(dynamic_shapes)
         except Exception as error:
             # Its solver of constraints asserts that the guards are of kinds that it knows.
             unproved = "Constraints violated" in str(error) or isinstance(error, AssertionError)
             if dynamic_shapes is None or not unproved:
                 raise
             try:
-                return export(without_names(dynamic_shapes))
+                return attempt(without_names(dynamic_shapes))
             except Exception:  # noqa: BLE001 - the first error says what was asked for
                 raise error from None

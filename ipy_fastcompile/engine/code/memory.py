@@ -17,7 +17,7 @@ import torch
 
 from ...runtime import bind
 from ...runtime.kernels import kernel_namespace
-from ...torch_compat import symbolic, tensor_kinds, tracing, trees
+from ...torch_compat import fake, symbolic, tensor_kinds, trees
 from ..kernels.lower import Lowered
 from ..kernels.native import NativeKernel
 from ..sizes.expressions import example_of
@@ -77,7 +77,7 @@ def _measure(
 ) -> CallMemory | str:
     ledger = _Ledger()
     try:
-        with tracing.without_data(ledger.on_op):
+        with fake.without_data(ledger.on_op):
             inputs = [_example(value, examples) for value in values]
             ledger.start(inputs)
             outputs = run(*inputs)

@@ -17,7 +17,7 @@ import torch
 from torch.fx import Graph, GraphModule, Interpreter, Node
 
 from ...errors import CaptureError
-from ...torch_compat import ops, tracing
+from ...torch_compat import ops, retrace
 from ..code.sources import place, read_source
 
 _GRADIENT_MODE = "wrap_with_set_grad_enabled"
@@ -140,7 +140,7 @@ class _Runner(Interpreter):
             self._open.pop()
         result = super().call_function(target, args, kwargs)
         if step > 0:
-            self._open.append(tracing.end_of_transform(target))
+            self._open.append(retrace.end_of_transform(target))
         return result
 
 
@@ -152,7 +152,7 @@ def _autocast(device: str, dtype: Any, enabled: Any) -> Any:
 def _retrace(function: Callable[..., Any], arguments: Sequence[Any], at: Node) -> GraphModule:
     values = [a.meta["val"] if isinstance(a, Node) else a for a in arguments]
     try:
-        return tracing.retrace(function, values)
+        return retrace.retrace(function, values)
     except Exception as error:  # the ops of the model run: anything comes
         source = read_source(at.meta.get("stack_trace"))
         where = f" at {place(source)}" if source else ""
@@ -293,7 +293,7 @@ class _Spelled(_Runner):
     """Runs ops that take graphs by what PyTorch runs for them in eager mode."""
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
-        eager = tracing.eager_implementation(target)
+        eager = retrace.eager_implementation(target)
         return eager(*args, **kwargs) if eager else super().call_function(target, args, kwargs)
 
 
@@ -303,7 +303,7 @@ def spell_out(graph_module: GraphModule, names: Iterable[str]) -> tuple[str, ...
     nodes = [
         node
         for node in graph_module.graph.nodes
-        if node.name in wanted and tracing.eager_implementation(node.target)
+        if node.name in wanted and retrace.eager_implementation(node.target)
     ]
     for node in nodes:
         _flatten_transform(graph_module, [node], _Spelled)

@@ -16,7 +16,7 @@ import torch
 from torch.fx import Graph, GraphModule, Node
 
 from ...errors import SplitError
-from ...torch_compat import symbolic, tracing
+from ...torch_compat import lazy_graphs, symbolic
 from ..calls.captured import Captured
 from ..sizes.expressions import solve_linear
 from .boundaries import (
@@ -345,7 +345,7 @@ def _extract(
     # A tuple is never passed between submodules: its items are.
     results = [n for n in results if not isinstance(n.meta.get("val"), (list, tuple))]
     graph.output(tuple(copies[n] for n in results))
-    graph_module = tracing.lazy_graph_module(root, graph, f"submod_{number}")
+    graph_module = lazy_graphs.lazy_graph_module(root, graph, f"submod_{number}")
     return graph_module, arguments, results
 
 

@@ -10,7 +10,7 @@ from torch.nn import Module
 
 from ...errors import CodegenError
 from ...interrupts import check_whole
-from ...torch_compat import stored_graphs, tracing
+from ...torch_compat import lazy_graphs, stored_graphs
 from ..code.calls import where
 
 
@@ -47,7 +47,7 @@ def _without_traces(graph_module: GraphModule) -> GraphModule:
         copies[node].meta = (
             {"val": stored_graphs.without_base(meta["val"])} if "val" in meta else {}
         )
-    return tracing.lazy_graph_module(root, graph, type(graph_module).__name__)
+    return lazy_graphs.lazy_graph_module(root, graph, type(graph_module).__name__)
 
 
 def _culprit(graph_module: GraphModule) -> tuple[str, str] | None:

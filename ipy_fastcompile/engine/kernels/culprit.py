@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.fx import Graph, GraphModule, Node
 
-from ...torch_compat import ops, tracing
+from ...torch_compat import lazy_graphs, ops
 
 Attempt = Callable[[GraphModule], Any]
 
@@ -114,4 +114,4 @@ def _piece(graph_module: GraphModule, nodes: Sequence[Node]) -> GraphModule | No
     if not results:
         return None
     graph.output(tuple(copies[n] for n in results))
-    return tracing.lazy_graph_module(graph_module, graph, "piece")
+    return lazy_graphs.lazy_graph_module(graph_module, graph, "piece")

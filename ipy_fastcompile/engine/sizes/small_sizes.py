@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ...torch_compat import guards, symbolic, tracing, trees
+from ...torch_compat import export, fake, guards, symbolic, trees
 from .size_book import SizeBook
 
 Ranges = Mapping[Any, tuple[int, int | None]]
@@ -72,14 +72,14 @@ def _same_answers(
 
 def _same_shapes(graph_module: torch.fx.GraphModule, sizes: Mapping[Any, int]) -> bool:
     """Whether the ops of a graph yield the shapes that it says they have at these sizes."""
-    with tracing.fake_tensors():
+    with fake.fake_tensors():
         inputs = [
             _at(node.meta.get("val"), sizes)
             for node in graph_module.graph.nodes
             if node.op == "placeholder"
         ]
         try:
-            with tracing.without_log_of_failure():
+            with export.without_log_of_failure():
                 _Comparison(graph_module, sizes).run(*inputs)
         except Exception:  # noqa: BLE001 - an op that refuses the size may raise anything
             return False

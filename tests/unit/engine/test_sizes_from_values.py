@@ -15,7 +15,7 @@ from torch.nn import functional
 import ipy_fastcompile as fc
 from ipy_fastcompile.engine.graph.stored_graph import serialized
 from ipy_fastcompile.errors import CodegenError, InputError
-from ipy_fastcompile.torch_compat import tracing
+from ipy_fastcompile.torch_compat import lazy_graphs
 
 
 def attended(x: torch.Tensor) -> torch.Tensor:
@@ -135,6 +135,6 @@ def test_what_cannot_be_stored_of_a_graph_names_its_node() -> None:
     made = graph.call_function(torch.ops.aten.relu.default, (value,))
     made.meta["val"] = lambda: None
     graph.output((made,))
-    graph_module = tracing.lazy_graph_module(nn.Module(), graph, "Graph")
+    graph_module = lazy_graphs.lazy_graph_module(nn.Module(), graph, "Graph")
     with pytest.raises(CodegenError, match="Node relu_default holds what cannot be stored"):
         serialized(graph_module)
