@@ -1,6 +1,6 @@
 """the frames above a question about sizes -> who asked it.
 
-Files of torch by their names; seen on 2.11 and 2.13.
+torch.fx.experimental, torch._ops and others, by the names of their files; seen on 2.11 and 2.13.
 """
 
 from __future__ import annotations
