@@ -14,8 +14,9 @@ import torch
 from ..records import ProfileRecord, Report
 from ..runtime.loaded import LoadedFunction
 from ..runtime.profile import LineTimes, measure_lines, measure_peak
-from .code.codegen import CodeLine, ExecutionCode
+from .code.codegen import ExecutionCode
 from .code.liveness import line_liveness
+from .code.writer import CodeLine
 from .kernels.lower import Lowered
 
 

@@ -17,8 +17,9 @@ from ...records import Size
 from ...torch_compat import symbolic, tensor_kinds
 from ..kernels.lower import Lowered
 from ..sizes.expressions import example_of
-from .codegen import CodeLine, ExecutionCode
+from .codegen import ExecutionCode
 from .memory import CallMemory, call_memory
+from .writer import CodeLine
 
 
 @dataclass(frozen=True)
