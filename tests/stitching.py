@@ -16,7 +16,7 @@ from ipy_fastcompile.engine.calls.captured import Captured
 from ipy_fastcompile.engine.code.codegen import ExecutionCode, generate_execution_code
 from ipy_fastcompile.engine.graph.split import SplitGraph
 from ipy_fastcompile.engine.graph.twins import describe
-from ipy_fastcompile.engine.kernels.lower import Kernel, Lowered
+from ipy_fastcompile.engine.kernels.lowered import Kernel, Lowered
 from ipy_fastcompile.engine.sizes.kernel_guards import symbol_ranges
 from ipy_fastcompile.runtime.bind import compile_execution_fn
 from ipy_fastcompile.torch_compat.compiled import CompiledParts

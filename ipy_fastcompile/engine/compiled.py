@@ -14,7 +14,7 @@ from .calls.asked import asked_runs
 from .calls.captured import Captured
 from .code.codegen import ExecutionCode
 from .graph.split import SplitGraph
-from .kernels.lower import Lowered
+from .kernels.lowered import Lowered
 from .pack import Packed, check_result_types
 from .profile import profile_call
 from .reloadable import ReloadableModel

@@ -36,7 +36,7 @@ from .calls.captured import Captured
 from .code.codegen import ExecutionCode
 from .code.stored import store_code_of
 from .graph.stored_graph import serialized
-from .kernels.lower import Kernel, Lowered
+from .kernels.lowered import Kernel, Lowered
 from .kernels.native import BUILTIN_NAMESPACES
 from .sizes.phrases import condition_records
 from .specs import (

@@ -17,7 +17,7 @@ from ..runtime.profile import LineTimes, measure_lines, measure_peak
 from .code.codegen import ExecutionCode
 from .code.liveness import line_liveness
 from .code.writer import CodeLine
-from .kernels.lower import Lowered
+from .kernels.lowered import Lowered
 
 
 def profile_call(

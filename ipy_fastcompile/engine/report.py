@@ -32,7 +32,7 @@ from .code.liveness import Liveness, line_liveness
 from .code.sources import kernel_lines, read_source
 from .graph.boundaries import module_path
 from .kernels.degraded import SHOWN, alarms_of
-from .kernels.lower import Kernel, Lowered
+from .kernels.lowered import Kernel, Lowered
 from .kernels.native import kernel_sources
 from .pack import Packed
 from .sizes.phrases import condition_records

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ...grammar.check import check_grammar
-from ..kernels.lower import Lowered
+from ..kernels.lowered import Lowered
 from .forward import Forward
 from .header import header_lines
 from .inline import Functions, Inlined, generate_execution_code_with_name

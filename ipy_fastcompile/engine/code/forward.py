@@ -12,7 +12,7 @@ from ...errors import CodegenError
 from ...records import Source
 from ...torch_compat import symbolic
 from ..graph.split import Submodule
-from ..kernels.lower import Lowered
+from ..kernels.lowered import Lowered
 from .calls import where, write_call
 from .inline import Functions, Inlined, attribute_of, last_uses
 from .input_checks import InputChecks

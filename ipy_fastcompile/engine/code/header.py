@@ -9,7 +9,7 @@ import torch
 from torch.fx import Node
 
 from ...torch_compat import symbolic
-from ..kernels.lower import Lowered
+from ..kernels.lowered import Lowered
 from ..sizes.expressions import size_text
 from ..sizes.phrases import phrase
 from .inline import Inlined

@@ -15,7 +15,7 @@ import torch
 
 from ...records import Size
 from ...torch_compat import symbolic, tensor_kinds
-from ..kernels.lower import Lowered
+from ..kernels.lowered import Lowered
 from ..sizes.expressions import example_of
 from .codegen import ExecutionCode
 from .memory import CallMemory, call_memory

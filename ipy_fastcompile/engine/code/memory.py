@@ -18,7 +18,7 @@ import torch
 from ...runtime import bind
 from ...runtime.kernels import kernel_namespace
 from ...torch_compat import fake, symbolic, tensor_kinds, trees
-from ..kernels.lower import Lowered
+from ..kernels.lowered import Lowered
 from ..kernels.native import NativeKernel
 from ..sizes.expressions import example_of
 

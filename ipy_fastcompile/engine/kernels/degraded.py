@@ -6,7 +6,7 @@ on the first line of the report, and when it is saved.
 
 from __future__ import annotations
 
-from .lower import Kernel, Lowered
+from .lowered import Kernel, Lowered
 
 SHOWN = 2  # of each kind, by name
 

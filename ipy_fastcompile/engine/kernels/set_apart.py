@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from ..graph.boundaries import SplitFunction
 from ..graph.regions import spell_out
 from ..graph.split import split
-from .lower import Lowered, OnKernel, lower
+from .lower import OnKernel, lower
+from .lowered import Lowered
 
 # A model of more refused nodes than this is better told as it is.
 _MOST_REFUSED = 64

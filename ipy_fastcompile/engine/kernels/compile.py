@@ -1,0 +1,112 @@
+"""submodule -> its kernel: compiled by Inductor for all sizes or for fixed ones, made native."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.fx import GraphModule
+
+from ...records import NearTwin
+from ...torch_compat import compiled, inductor, symbolic
+from ..graph.layout import settle_outputs
+from ..graph.split import SplitGraph
+from ..graph.twins import describe
+from .lowered import Kernel, Variant
+from .native import rewrite_kernel
+
+
+def compile_kernel(
+    graph_module: GraphModule,
+    index: int,
+    digest: str,
+    submodules: tuple[int, ...] = (),
+    near_twin: NearTwin | None = None,
+    weights: frozenset[int] = frozenset(),
+) -> Kernel:
+    """Compile one submodule; also what the fallback does with a submodule read from FX bytes.
+
+    ``weights`` are the positions of inputs that `weight_positions` found.
+    """
+    started = time.perf_counter()
+    inputs = [n.meta["val"] for n in graph_module.graph.nodes if n.op == "placeholder"]
+    data = inductor.compile_submodule(graph_module, inputs, digest)
+    if settle_outputs(graph_module, compiled.output_strides(data)):
+        data = inductor.compile_submodule(graph_module, inputs, describe(graph_module).digest)
+    return _finish(
+        data,
+        lambda: list(map(at_size, inputs)),
+        index,
+        digest,
+        submodules,
+        near_twin,
+        started,
+        weights,
+    )
+
+
+def compile_variant(
+    graph_module: GraphModule,
+    kernel: Kernel,
+    variant: Variant,
+    split: SplitGraph,
+) -> Kernel:
+    """The kernel for fixed sizes, traced again from the same graph with inputs of these sizes."""
+    started = time.perf_counter()
+    values = dict(variant)
+    by_symbol = {
+        symbol: values[name] for symbol, name in split.captured.names.items() if name in values
+    }
+    inputs = [
+        at_size(n.meta["val"], by_symbol) for n in graph_module.graph.nodes if n.op == "placeholder"
+    ]
+    data = inductor.compile_at_size(graph_module, inputs, kernel.digest)
+    suffix = "_".join(f"{name}{size}" for name, size in variant)
+    return _finish(
+        data,
+        lambda: inputs,
+        kernel.index,
+        f"{kernel.digest}:{suffix}",
+        kernel.submodules,
+        None,
+        started,
+        frozenset(),
+    )
+
+
+def _finish(
+    data: bytes,
+    inputs: Callable[[], Sequence[Any]],
+    index: int,
+    digest: str,
+    submodules: tuple[int, ...],
+    near_twin: NearTwin | None,
+    started: float,
+    weights: frozenset[int],
+) -> Kernel:
+    parts = compiled.open_compiled(data, inputs)
+    native, why = rewrite_kernel(parts, f"kernel_{index}", weights)
+    seconds = time.perf_counter() - started
+    return Kernel(index, digest, submodules, data, parts, native, why, seconds, near_twin, {})
+
+
+def at_size(value: Any, by_symbol: Mapping[Any, int] | None = None) -> Any:
+    """A fake value at fixed sizes, the example's by default: an int, or a tensor of zeros."""
+
+    def number(n: Any) -> int:
+        if not symbolic.is_symbolic_int(n):
+            return int(n)
+        if by_symbol is None:
+            return symbolic.symbolic_hint(n)
+        return int(symbolic.symbolic_expression(n).subs(by_symbol))
+
+    if isinstance(value, torch.Tensor):
+        return torch.empty_strided(
+            [number(n) for n in value.shape],
+            [number(n) for n in value.stride()],
+            dtype=value.dtype,
+            device=value.device,
+        ).zero_()
+    return number(value) if symbolic.is_symbolic_int(value) else value

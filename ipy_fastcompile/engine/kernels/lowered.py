@@ -1,0 +1,51 @@
+"""A split graph and its kernels, as plain data: what `lower` makes and later stages read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...records import NearTwin
+from ...torch_compat.compiled import CompiledParts
+from ..graph.split import SplitGraph
+from ..graph.twins import Description
+from ..sizes.conditions import Condition
+from .native import NativeKernel
+
+# ((name of a dynamic dimension, its size), ...)
+Variant = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The compiled form of one or several submodules.
+
+    ``data`` is the artifact of `standalone_compile(aot=True)`, ``parts`` what is inside it, and
+    ``native`` its output code rewritten for the native path, or None with the reason in ``why``.
+    ``sizes`` holds further kernels for fixed sizes: {(("seq", 1),): Kernel}.
+    """
+
+    index: int
+    digest: str
+    submodules: tuple[int, ...]
+    data: bytes
+    parts: CompiledParts
+    native: NativeKernel | None
+    why: str
+    seconds: float
+    near_twin: NearTwin | None
+    sizes: Mapping[Variant, Kernel]
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """Kernels, and which of them each submodule runs; None for inlined submodules."""
+
+    split: SplitGraph
+    kernels: tuple[Kernel, ...]
+    kernel_of: tuple[int | None, ...]
+    descriptions: tuple[Description, ...]
+    failures: Mapping[int, str]  # submodules that Inductor refused and that run inlined instead
+    refused: Mapping[str, str]  # nodes of the captured graph that were refused: set them apart
+    conditions: tuple[Condition, ...]  # on sizes: of the graph, and what the kernels add to them
+    of_data: tuple[Condition, ...] = ()  # on sizes that depend on values; kernels check them
