@@ -9,69 +9,25 @@ left to PyTorch's own loader. Branches and loops of a model are functions beside
 from __future__ import annotations
 
 import ast
-import builtins
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from ...errors import GrammarError
 from ...grammar.check import check_grammar
-from ...grammar.kernel import TORCH_FUNCTIONS
-from ...torch_compat import (
-    binaries,
-    compiled,
-    ops,
-)
+from ...torch_compat import binaries
+from ...torch_compat.compiled import CompiledParts
 from ...torch_compat.launches import CudaLaunch
 from ..code.annotate import annotate
 from ..code.sources import kernel_lines
 from .obstacles import obstacles_of
+from .rewriter import Refused, Rewriter, check_names
 from .statements import plain_statement
 
-# Names of the output code that the runtime provides; torch_output_code.output_code_functions.
-RUNTIME_FUNCTIONS = frozenset(
-    {
-        "assert_size_stride",
-        "assert_size_stride_grouped",
-        "assert_tensor_metadata",
-        "assert_alignment",
-        "empty_strided_cpu",
-        "empty_strided_cpu_pinned",
-        "empty_strided_cuda",
-        "reinterpret_tensor",
-        "get_raw_stream",
-        "aligned",
-        "copy_if_misaligned",
-        "refuse_size",
-    }
-)
-# Names that stand for themselves.
-PLAIN_NAMES = frozenset(
-    {"torch", "math", "inf", "nan", "nanj", "device", "int", "float", "bool", "max", "min", "abs",
-     "len", "range", "tuple", "list", "round", "sum", "pow", "slice"}
-)  # fmt: skip
 # Op namespaces that every build of torch registers in C++.
 BUILTIN_NAMESPACES = frozenset(
     {"aten", "mkldnn", "mkl", "quantized", "_quantized", "onednn", "prim"}
 )
-_INDUCTOR_OPS = frozenset(
-    {"_mm_plus_mm", "_alloc_from_pool", "_reinterpret_tensor", "resize_storage_bytes_"}
-)
-# Inductor's own helpers that stand for a public op: the same product, laid out for its inputs.
-_EXTERN_TWINS = {"bias_addmm": "torch.addmm"}
-# Functions that torch has for symbolic sizes; sizes are plain numbers when a kernel runs.
-_OF_NUMBERS = {
-    "torch.sym_float": "float", "torch.sym_int": "int", "torch.sym_max": "max",
-    "torch.sym_min": "min", "torch.sym_sqrt": "math.sqrt", "torch._sym_sqrt": "math.sqrt",
-}  # fmt: skip
-_NAMESPACE_ALIASES = {
-    "aten": "torch.ops.aten",
-    "inductor_ops": "torch.ops.inductor",
-    "_quantized": "torch.ops._quantized",
-}
 
 
 @dataclass(frozen=True)
@@ -90,12 +46,8 @@ class NativeKernel:
     ops: tuple[str, ...]
 
 
-class _Refused(Exception):
-    """The output code has something that the native path does not do."""
-
-
 def rewrite_kernel(
-    parts: compiled.CompiledParts, name: str, checked: Set[int] = frozenset()
+    parts: CompiledParts, name: str, checked: Set[int] = frozenset()
 ) -> tuple[NativeKernel | None, str]:
     """The native form of a compiled submodule, or None and the reason.
 
@@ -106,32 +58,32 @@ def rewrite_kernel(
         return None, obstacles
     try:
         return _rewrite(parts, name, checked), ""
-    except _Refused as refusal:
+    except Refused as refusal:
         return None, str(refusal)
 
 
-def _rewrite(parts: compiled.CompiledParts, name: str, checked: Set[int]) -> NativeKernel:
+def _rewrite(parts: CompiledParts, name: str, checked: Set[int]) -> NativeKernel:
     tree = ast.parse(parts.output_code)
     call = _find_call(tree)
     cpp = dict(_cpp_kernels(tree))
     launches = dict(_triton_kernels(tree, parts))
     called = _subgraphs(tree, call)
     names = {f.name: f"subgraph_{i}" for i, f in enumerate(called)}
-    rewriter = _Rewriter(set(cpp) | set(launches), names)
+    rewriter = Rewriter(set(cpp) | set(launches), names)
     functions = [_as_subgraph(f, names[f.name]) for f in called]
     functions.append(_as_function(call, name, parts, checked))
     lines = kernel_lines(parts.output_code, parts.line_map)
     texts, used = [], set()
     for function in functions:
         written = ast.fix_missing_locations(rewriter.visit(function))
-        _check_names(written, set(cpp) | set(launches) | set(names.values()))
+        check_names(written, set(cpp) | set(launches) | set(names.values()))
         used |= {n.id for n in ast.walk(written) if isinstance(n, ast.Name)}
         texts.append(annotate(written, lines))
     code = "\n\n".join(texts)
     try:
         check_grammar(code, name, kernel=True)
     except GrammarError as error:
-        raise _Refused(f"the native path does not know its output code: {error.what}") from None
+        raise Refused(f"the native path does not know its output code: {error.what}") from None
     return NativeKernel(
         name,
         code,
@@ -172,7 +124,7 @@ def _find_call(tree: ast.Module) -> ast.FunctionDef:
                     return item
         if isinstance(node, ast.FunctionDef) and node.name == "call":
             return node
-    raise _Refused("its output code has no function 'call'")
+    raise Refused("its output code has no function 'call'")
 
 
 def _async_compile_calls(tree: ast.Module, method: str) -> Iterator[tuple[str, ast.Call]]:
@@ -194,17 +146,15 @@ def _cpp_kernels(tree: ast.Module) -> Iterator[tuple[str, tuple[list[str], str]]
     for name, call in _async_compile_calls(tree, "cpp_pybinding"):
         types, source = (ast.literal_eval(argument) for argument in call.args[:2])
         if call.keywords or len(call.args) > 2:
-            raise _Refused(f"{name} is built with options")
+            raise Refused(f"{name} is built with options")
         yield name, (types, source)
 
 
-def _triton_kernels(
-    tree: ast.Module, parts: compiled.CompiledParts
-) -> Iterator[tuple[str, CudaLaunch]]:
+def _triton_kernels(tree: ast.Module, parts: CompiledParts) -> Iterator[tuple[str, CudaLaunch]]:
     for name, call in _async_compile_calls(tree, "triton"):
         launch = parts.launches.get(ast.literal_eval(call.args[0]))
         if not isinstance(launch, CudaLaunch):
-            raise _Refused(launch or f"{name} has no statically launched form")
+            raise Refused(launch or f"{name} has no statically launched form")
         yield name, launch
 
 
@@ -223,7 +173,7 @@ def _built(types: list[str], source: str) -> bytes:
 
 
 def _as_function(
-    call: ast.FunctionDef, name: str, parts: compiled.CompiledParts, checked: Set[int]
+    call: ast.FunctionDef, name: str, parts: CompiledParts, checked: Set[int]
 ) -> ast.FunctionDef:
     """``call(self, args)``, which unpacks a list and clears it, as a function of its inputs."""
     names: list[str] = []
@@ -267,94 +217,3 @@ def _asserts_layout(statement: ast.stmt, names: Set[str]) -> bool:
 
 def _is_name(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
-
-
-class _Rewriter(ast.NodeTransformer):
-    """Replaces what belongs to Inductor by public names; collects the ops that are called."""
-
-    def __init__(self, kernels: set[str], subgraphs: Mapping[str, str]) -> None:
-        self.ops: set[str] = set()
-        self._kernels = kernels
-        self._subgraphs = subgraphs
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        node.id = self._subgraphs.get(node.id, node.id)
-        return node
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        dotted = _dotted(node)
-        root, _, rest = dotted.partition(".")
-        if root == "extern_kernels":
-            dotted = _extern_twin(rest)
-            if dotted.startswith("torch.ops."):
-                self._use_op(dotted)
-            return ast.parse(dotted, mode="eval").body
-        if dotted in _OF_NUMBERS:
-            return ast.parse(_OF_NUMBERS[dotted], mode="eval").body
-        if root in _NAMESPACE_ALIASES and rest:
-            dotted = f"{_NAMESPACE_ALIASES[root]}.{rest}"
-            node = ast.parse(dotted, mode="eval").body  # type: ignore[assignment]
-        if dotted.startswith("torch.ops."):
-            self._use_op(dotted)
-            return node
-        if dotted == "torch.cuda._DeviceGuard":
-            return ast.Name("device_guard", ast.Load())
-        if root == "torch" and (rest.startswith("_") or "._" in rest):
-            raise _Refused(f"it calls {dotted}")
-        if rest and root in self._kernels and rest == "run":
-            return ast.Name(root, ast.Load())
-        return self.generic_visit(node)
-
-    def _use_op(self, dotted: str) -> None:
-        parts = dotted.split(".")
-        namespace, op = parts[2], parts[3] if len(parts) > 3 else ""
-        if namespace == "inductor" and op not in _INDUCTOR_OPS:
-            raise _Refused(f"it calls {namespace}::{op}, which only torch._inductor registers")
-        if namespace in ("prims", "rngprims", "higher_order"):
-            raise _Refused(f"it calls {namespace}::{op}, which has no kernel of its own")
-        overload = parts[4] if len(parts) > 4 else "default"
-        suffix = "" if overload == "default" else f".{overload}"
-        self.ops.add(f"{namespace}::{op}{suffix}")
-
-
-def _dotted(node: ast.AST) -> str:
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return ".".join(reversed([*parts, node.id])) if isinstance(node, ast.Name) else ""
-
-
-def _extern_twin(name: str) -> str:
-    """The public function behind ``extern_kernels.NAME``, or the registered op of that name."""
-    if name in _EXTERN_TWINS:
-        return _EXTERN_TWINS[name]
-    function: Any = binaries.extern_kernel(name)
-    public = getattr(function, "__name__", name)
-    if function is not None and getattr(torch, public, None) is function:
-        if public in TORCH_FUNCTIONS:
-            return f"torch.{public}"
-        if hasattr(torch.ops.aten, public):
-            return f"torch.ops.aten.{public}"
-    if ops.is_op(function):
-        return f"torch.ops.{function}"
-    if ops.is_op_packet(function):
-        return f"torch.ops.{ops.op_and_overload(function)[0].replace('::', '.')}"
-    raise _Refused(f"extern kernel {name} has no public twin")
-
-
-def _check_names(function: ast.FunctionDef, kernels: set[str]) -> None:
-    """Refuse a function that refers to a name the native path does not provide."""
-    bound = {a.arg for a in function.args.args}
-    for node in ast.walk(function):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            bound.add(node.id)
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)) and (
-            node is not function
-        ):
-            raise _Refused(f"its output code has a nested {type(node).__name__}")
-    known = bound | kernels | RUNTIME_FUNCTIONS | PLAIN_NAMES | {"device_guard"}
-    for node in ast.walk(function):
-        if isinstance(node, ast.Name) and node.id not in known:
-            kind = "the builtin" if hasattr(builtins, node.id) else ""
-            raise _Refused(f"its output code uses {kind} {node.id}".replace("  ", " "))
