@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from ..errors import ArtifactCorrupt
 from ..grammar.check import check_grammar
 
-# Members that hold generated text which a load runs, see "The artifact" in README.md.
+# Members that hold generated text which a load runs, see FORMAT.md.
 _GENERATED = re.compile(r"execution\.py|kernels/(?:[^/]+/)+native\.py")
 _LARGEST = 16 << 20  # 40 times the execution code of 80 layers; parsing takes 100 times a text
 

@@ -1,7 +1,8 @@
-"""The README's description of the artifact is enough to read one, with nothing of this package."""
+"""The specification of the format is enough to read an artifact, with nothing of this package."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import struct
@@ -13,8 +14,11 @@ from typing import Any
 
 import pytest
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-DESCRIPTION = README.split("## The artifact\n")[1].split("\n## ")[0]
+from ipy_fastcompile.artifact import limits, schema
+
+ROOT = Path(__file__).parents[2]
+FORMAT = ROOT / "ipy_fastcompile" / "artifact" / "FORMAT.md"
+DESCRIPTION = FORMAT.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +49,32 @@ def test_every_kind_of_member_is_in_the_table(members: dict[str, bytes]) -> None
     assert unknown == []
 
 
-def test_every_field_is_described(manifest: Any) -> None:
-    named = set(re.findall(r"`(?:program\.)?(\w+)`", DESCRIPTION))
-    assert set(manifest) - named == {"program"}
-    assert set(manifest["program"]) <= named
-    assert set(manifest["stamp"]) <= named
-    kernel = {"name", "digest", "submodule"}
-    assert set(manifest["program"]["kernels"][0]) - named <= kernel
+def fields_of(record: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(record)}
+
+
+def test_every_field_of_the_schema_is_described_and_no_other(manifest: Any) -> None:
+    """Launch metadata is said to be in one field, and the fields are those of the records."""
+    manifest_text, program_text = DESCRIPTION.split("## The manifest")[1].split(
+        "The fields of `pro"
+    )
+    top = re.findall(r"^- `(\w+)`", manifest_text, re.MULTILINE)
+    own = {field.name for field in dataclasses.fields(schema.Manifest)}
+    assert set(top) - {"package", "created"} == own | {"format", "members"}
+    named = set(re.findall(r"`(\w+)`", program_text))
+    for record in (schema.Program, schema.Signature, schema.KernelEntry):
+        assert fields_of(record) <= named
+    assert set(manifest) <= {*own, "format", "package", "created", "members"}
+    assert set(manifest["program"]) == fields_of(schema.Program)
+    assert set(manifest["program"]["signature"]) == fields_of(schema.Signature)
+    assert set(manifest["program"]["kernels"][0]) == fields_of(schema.KernelEntry)
+    assert set(manifest["stamp"]) <= set(re.findall(r"`(\w+)`", manifest_text))
+
+
+def test_the_readme_leads_to_it_and_names_the_format() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"]({FORMAT.relative_to(ROOT)})" in readme
+    assert f"`{limits.FORMAT}/{limits.FORMAT_VERSION}`" in DESCRIPTION
 
 
 def test_digests_and_sizes_are_those_of_the_members(
