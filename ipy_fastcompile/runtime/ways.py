@@ -11,7 +11,6 @@ import torch
 
 from ..artifact.schema import KernelEntry
 from ..errors import ArtifactIncompatible, FastCompileError, KernelError, LowerError, warn_user
-from ..torch_compat import inductor, stored_graphs
 from . import bind
 from .advice import what_helps
 from .cuda import load_launches
@@ -96,6 +95,8 @@ def _native(request: Request, code_of: CodeOf, entry: KernelEntry) -> Kernel:
 
 
 def _through_torch(request: Request, entry: KernelEntry) -> Kernel:
+    from ..torch_compat import inductor  # the native path counts in ms, and never needs it
+
     data = request.unsqueezed(entry.torch)
     try:
         return inductor.deserialize_kernel(data)
@@ -125,6 +126,8 @@ def _recompile(graph_of: GraphOf, entry: KernelEntry) -> _Loaded:
 
 def decode_graph(request: Request) -> torch.fx.GraphModule:
     """The split FX graph of an artifact, decoded, which unpickles it."""
+    from ..torch_compat import stored_graphs
+
     data = request.unsqueezed(request.program.fx)
     try:
         graph: torch.fx.GraphModule = stored_graphs.deserialize_graph(data)
