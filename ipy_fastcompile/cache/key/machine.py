@@ -71,26 +71,19 @@ def stamp_text(*, cuda: bool) -> str:
     return "\n".join(lines)
 
 
-# What decides about a compile; a change to how it is shown makes no other artifact.
-_OWN_FOLDERS = (
-    "artifact",
-    "cache",
-    "children",
-    "engine",
-    "runtime",
-    "torch_compat",
-    "verification",
-)
+# All else decides about a compile; a change to how it is shown makes no other artifact.
+_SHOWING = ("foreign", "notebook", "show")
 
 
 def package_text() -> str:
     """This package: version, format, and a digest of its source, which changes between versions."""
     own = Path(directories.OWN)
-    files = [file for folder in _OWN_FOLDERS for file in (own / folder).rglob("*.py")]
     digest = sha256()
-    for file in sorted([*files, *own.glob("*.py")]):
-        digest.update(f"{file.relative_to(own)}\n".encode())
-        digest.update(file.read_bytes())
+    for file in sorted(own.rglob("*.py")):
+        inside = file.relative_to(own)
+        if inside.parts[0] not in _SHOWING:
+            digest.update(f"{inside}\n".encode())
+            digest.update(file.read_bytes())
     return "\n".join(
         [
             f"version = {__version__}",
