@@ -70,6 +70,7 @@ def test_runtime_artifact_and_notebook_work_on_it(python: Python, folder: Path) 
         env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
         capture_output=True,
         text=True,
+        timeout=1800,  # a process that does not end is a failure, too
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     passed = re.search(r"(\d+) passed", done.stdout)
