@@ -16,8 +16,9 @@ from .request import Request
 def fit(request: Request, clock: Clock) -> str:
     """What keeps the kernels from running here, where they are to be compiled again; "" as a rule.
 
-    Raises ArtifactIncompatible listing all differences where they are not, and OpMissing naming
-    every op that a library registers and that is not registered here.
+    Raises ArtifactIncompatible listing all differences where they are not, or naming a dtype or a
+    device that is none here, and OpMissing naming every op that a library registers and that is
+    not registered here.
     """
     vector_isa = _probe_vector_isa(request)
     if vector_isa:
@@ -38,6 +39,7 @@ def fit(request: Request, clock: Clock) -> str:
         misfit = f"The kernels of {path} are recompiled: {listed}."
         warn_user(misfit)
     _check_ops(request.program, request.parts.path)
+    _check_tensors(request.program, request.parts.path)
     return misfit
 
 
@@ -57,6 +59,28 @@ def _probe_vector_isa(request: Request) -> dict[str, str]:
         return {VECTOR_ISA: torch_binaries.cpu_vector_isa()}
     except RuntimeError:  # no compiler: nothing is compiled, and PyTorch's loader says so
         return {}
+
+
+def _check_tensors(program: Program, path: str) -> None:
+    """Refuse dtypes and devices that this build of torch has no name for."""
+    specs = program.parameters, program.constants
+    for name in {program.default_dtype or "float32", *specs[0].dtypes, *specs[1].dtypes}:
+        if not isinstance(getattr(torch, name, None), torch.dtype):
+            raise _unknown(path, "dtype", name)
+    for name in {*specs[0].devices, *specs[1].devices}:
+        try:
+            torch.device(name)
+        except RuntimeError:
+            raise _unknown(path, "device", name) from None
+
+
+def _unknown(path: str, what: str, name: str) -> ArtifactIncompatible:
+    return ArtifactIncompatible(
+        f"{path} needs the {what} {name!r:.60}, which this torch does not know.",
+        "Load it with the torch that it was made with, or compile again here.",
+        path=path,
+        found=name,
+    )
 
 
 def _check_ops(program: Program, path: str) -> None:

@@ -90,7 +90,13 @@ def _native(request: Request, code_of: CodeOf, entry: KernelEntry) -> Kernel:
     functions = {name: loaded[m.rpartition("/")[2]] for name, m in entry.libraries}
     functions |= load_launches(entry.launches, parts.read)
     namespace = bind.run_code(code_of(entry.text, entry.name), kernel_namespace(functions))
-    kernel: Kernel = namespace[entry.name]
+    kernel: Kernel | None = namespace.get(entry.name)
+    if not callable(kernel):
+        raise KernelError(
+            f"{entry.text} of {parts.path} defines no function {entry.name!r:.60}.",
+            "Save the artifact again.",
+            kernel=entry.name,
+        )
     return kernel
 
 

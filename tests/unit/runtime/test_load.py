@@ -349,6 +349,33 @@ def test_a_manifest_without_its_parts_is_corrupt(
             fc.load(path, tiny_model)
 
 
+@pytest.mark.parametrize(
+    ("way", "error"),
+    [
+        (("default_dtype",), errors.ArtifactIncompatible),
+        (("parameters", 0, 2), errors.ArtifactIncompatible),
+        (("parameters", 0, 5), errors.ArtifactIncompatible),
+        (("kernels", 0, "name"), errors.KernelError),
+        (("kernels", 0, "text"), errors.MemberCorrupt),
+        (("kernels", 0, "libraries", 0, 1), errors.MemberCorrupt),
+        (("signature", "out_tree"), errors.ArtifactCorrupt),
+        (("written",), errors.ManifestCorrupt),
+    ],
+)
+def test_a_name_that_stands_for_nothing_is_refused(
+    tiny_artifact: Path, tiny_model: Any, tmp_path: Path, way: Any, error: Any
+) -> None:
+    def rename(manifest: Any, members: Any) -> None:
+        inner = manifest["program"]
+        for step in way[:-1]:
+            inner = inner[step]
+        inner[way[-1]] = ["nothing"] if isinstance(inner[way[-1]], list) else "nothing"
+
+    path = repack(tiny_artifact, tmp_path / "renamed.fastcompile", rename)
+    with pytest.raises(error):
+        fc.load(path, tiny_model)
+
+
 def test_the_private_directory_is_gone_after_a_load(tiny_artifact: Path, tiny_model: Any) -> None:
     from ipy_fastcompile.runtime import kernels
 
