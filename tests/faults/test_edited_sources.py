@@ -166,26 +166,26 @@ def run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[str], tuple[Any, BaseException | None, str]]]:
     """Run a cell in an IPython with the extension: its value, its error and what it showed."""
-    from IPython.core.interactiveshell import InteractiveShell
     from IPython.utils.capture import capture_output
-    from traitlets.config import Config
+
+    from tests.shells import own_shell
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    config = Config()
-    config.HistoryManager.enabled = False
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance(config=config)
-    shell.run_line_magic("load_ext", "ipy_fastcompile")
+    with own_shell() as shell:
+        shell.run_line_magic("load_ext", "ipy_fastcompile")
 
-    def run_cell(text: str) -> tuple[Any, BaseException | None, str]:
-        with capture_output() as io:
-            result = shell.run_cell(text)  # type: ignore[no-untyped-call]
-        shown = "\n".join(output.data.get("text/plain", "") for output in io.outputs)
-        return result.result, result.error_before_exec or result.error_in_exec, shown + io.stdout
+        def run_cell(text: str) -> tuple[Any, BaseException | None, str]:
+            with capture_output() as io:
+                result = shell.run_cell(text)  # type: ignore[no-untyped-call]
+            shown = "\n".join(output.data.get("text/plain", "") for output in io.outputs)
+            return (
+                result.result,
+                result.error_before_exec or result.error_in_exec,
+                shown + io.stdout,
+            )
 
-    yield run_cell
-    shell.run_line_magic("unload_ext", "ipy_fastcompile")
-    InteractiveShell.clear_instance()
+        yield run_cell
+        shell.run_line_magic("unload_ext", "ipy_fastcompile")
 
 
 def test_a_redefined_cell_is_a_miss_and_never_the_old_number(run: Any) -> None:

@@ -9,11 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO, capture_output
-from traitlets.config import Config
 
 from ipy_fastcompile.cache import cached
 from ipy_fastcompile.foreign import compare, inspect
@@ -23,18 +21,14 @@ from ipy_fastcompile.notebook.magics import register, unregister
 from ipy_fastcompile.records import Progress
 from ipy_fastcompile.runtime import load
 from ipy_fastcompile.verification import compared
+from tests.shells import own_shell
 from tests.unit.show.sample import sample_report
 
 
 @pytest.fixture
 def shell(own_home: Path) -> Iterator[InteractiveShell]:
-    config = Config()
-    config.HistoryManager.enabled = False
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance(config=config)
-    with np.printoptions():  # which ``%precision`` sets for the process
+    with own_shell() as shell:
         yield shell
-    InteractiveShell.clear_instance()
 
 
 @dataclass
