@@ -115,11 +115,13 @@ def load_parts(
         misfit = fit(request, clock)
         clock.mark("manifest")
         stored = dict(load_tensors(parts.read(program.stored))) if program.stored else {}
-        code_of, graph_of = code_reader(request), cache(partial(decode_graph, request))
         clock.mark("read")
+        graph_of = cache(partial(decode_graph, request))
         if via == "fx":
-            graph_of()
+            graph_of()  # first of all: a damaged one is refused before any code is decoded
             clock.mark("graph")
+        code_of = code_reader(request)
+        clock.mark("read")
         kernels = load_kernels(request, misfit, code_of, graph_of)
         clock.mark("kernels")
         namespace = bind.execution_namespace(code_of(program.execution, "execution code"))
