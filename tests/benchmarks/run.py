@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ipy_fastcompile.artifact import open_artifact
+from ipy_fastcompile.artifact.schema import read_program
 from tests.benchmarks.answers import enough
 from tests.benchmarks.children import run_child
 from tests.benchmarks.families import Spec
@@ -154,7 +155,7 @@ class Run:
 
 def _op_modules(path: str) -> list[str]:
     """Modules that register ops of this artifact: the child imports them on our word."""
-    ops = open_artifact(path).manifest["program"]["ops"]
+    ops = read_program(open_artifact(path).manifest, path).ops
     return sorted({module for module in ops.values() if module and module != "__main__"})
 
 
