@@ -51,11 +51,28 @@ class Explanation:
             return (self.note or "no other entry is in the cache: nothing to compare with",)
         name = inert(self.nearest.model, limit=80)
         about = f"{self.nearest.digest[:12]}{f' ({name})' if name else ''}"
-        head = f"nearest entry {about}: {len(self.changes)} of {self.components} components differ"
+        differ = f"{len(self.changes)} of {self.components} components differ"
+        if self.is_of_another_model:
+            return (f"no entry is of this model; the nearest is {about}: {differ}",)
+        head = f"nearest entry {about}: {differ}"
         return (head, *(line for change in self.changes for line in str(change).split("\n")))
+
+    @property
+    def is_of_another_model(self) -> bool:
+        """Whether the nearest entry has another class and other parameters: no line of it helps."""
+        changed = {change.component: change for change in self.changes}
+        if not {"structure", "parameters"} <= changed.keys():
+            return False
+        old, new = changed["structure"].old, changed["structure"].new
+        return None not in (old, new) and _first_line(old) != _first_line(new)
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
+
+
+def _first_line(text: str | None) -> str:
+    """Of the component ``structure``: the class of the model."""
+    return (text or "").partition("\n")[0]
 
 
 def list_entries(directory: Path) -> tuple[Entry, ...]:
