@@ -1,9 +1,10 @@
 """See what compiling a PyTorch model really does, and reload the result in milliseconds.
 
 ``compile`` turns a model and its example inputs into a `CompiledModel`, ``compile_cached`` asks the
-cache first; ``load`` turns a saved artifact back into a callable; ``inspect`` reads an artifact,
-ours or somebody else's, without torch; ``verify`` checks one before it is shipped. In IPython or
-Jupyter, ``%load_ext ipy_fastcompile`` adds ``%%fastcompile`` and its relatives.
+cache first, which is a `Store`; ``load`` turns a saved artifact back into a callable; ``inspect``
+reads an artifact, ours or somebody else's, without torch; ``verify`` checks one before it is
+shipped. In IPython or Jupyter, ``%load_ext ipy_fastcompile`` adds ``%%fastcompile`` and its
+relatives.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from .version import __version__
 __all__ = [
     "CompiledModel",
     "SplitReason",
+    "Store",
     "__version__",
     "compile",
     "compile_cached",
@@ -27,6 +29,7 @@ __all__ = [
 if TYPE_CHECKING:
     from . import errors
     from .cache.cached import compile_cached
+    from .cache.store import Store
     from .engine.compiled import CompiledModel
     from .engine.graph.boundaries import SplitReason
     from .engine.pipeline import compile
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "CompiledModel": "engine.compiled",
     "SplitReason": "engine.graph.boundaries",
+    "Store": "cache.store",
     "compile": "engine.pipeline",
     "compile_cached": "cache.cached",
     "inspect": "foreign.inspect",
