@@ -49,7 +49,8 @@ def compile(
     args, kwargs:
         Example inputs. Their dtypes, devices, ranks and static sizes become the signature. They
         may be nested in containers (tuples, lists, dicts, named tuples, dataclasses, what is
-        registered as a tree), and so may results; a value that is no tensor is fixed.
+        registered as a tree, and objects that are their attributes, such as transformers' caches),
+        and so may results; a value that is no tensor is fixed.
     dynamic:
         Dimensions that may vary: ``{argument: {dimension: "name" | (name, min, max) | Dim}}``.
         Equal names mean equal sizes.

@@ -1,9 +1,9 @@
 """an object that holds tensors -> its parts, and the object again from such parts.
 
-A container is a tuple, list or dict or a kind of one, a record (a dataclass or a class of attrs)
-or a type that its owner registered with `torch.utils._pytree`. Nothing is registered here, so no
-other code sees a type in another way because of it. A new kind needs a case in `open_container`
-and one in `close_container`.
+A container is a tuple, list or dict or a kind of one, a record (a dataclass or a class of attrs),
+an object that is nothing but its attributes (transformers' caches are such), or a type that its
+owner registered with `torch.utils._pytree`. Nothing is registered here, so no other code sees a
+type in another way because of it. A new kind needs a case in `open_container` and one in `finder`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 from ..errors import TreeTypeMissing
 from ..torch_compat import trees
 from .fixed import NoData, data_of, value_of
+from .objects import is_plain_object
 from .type_names import find_named, name_of
 
 
@@ -28,7 +29,7 @@ class Opened(NamedTuple):
     position.
     """
 
-    kind: str  # "tuple" | "list" | "dict" | "Size" | "record" | "registered"
+    kind: str  # "tuple" | "list" | "dict" | "Size" | "record" | "object" | "registered"
     type: type
     keys: tuple[Any, ...]
     items: Sequence[Any]
@@ -91,6 +92,8 @@ def open_container(value: Any) -> Opened | None:
         return Opened(word, kind, (), tuple(value), *_attributes(value, fields))
     if fields is not None:
         return Opened("record", kind, (), (), *_attributes(value, fields))
+    if is_plain_object(value):
+        return Opened("object", kind, (), (), *_attributes(value, ()))
     return None
 
 

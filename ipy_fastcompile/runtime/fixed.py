@@ -71,6 +71,8 @@ def data_of(value: Any) -> Any:
         return {"PureWindowsPath" if windows else "PurePosixPath": str(value)}
     if kind in (Decimal, Fraction, UUID, torch.device):
         return {kind.__name__: str(value)}
+    if isinstance(value, type):
+        return {"type": name_of(value)}
     if kind.__module__ == "numpy" and "generic" in (base.__name__ for base in kind.__mro__):
         plain = value.item()
         if type(plain) in (bool, int, float, complex, str, bytes):
@@ -87,6 +89,8 @@ def value_of(data: Any, known: Mapping[str, Any]) -> Any:
         return _GROUPS[kind](value_of(item, known) for item in said)
     if kind == "dict":
         return {value_of(k, known): value_of(v, known) for k, v in said}
+    if kind == "type":
+        return find_named(said, known)
     if kind == "enum":
         return find_named(said[0], known)[said[1]]
     if kind == "flags":

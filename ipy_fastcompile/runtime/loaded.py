@@ -69,7 +69,7 @@ class LoadedFunction:
         cannot run, and ParameterError naming a tensor of the model that does not fit any more.
         """
         tree = self.flat.tree
-        return tree.outputs(self.flat(tree.leaves(args, kwargs)))
+        return tree.outputs(self.flat(tree.leaves(args, kwargs)), args, kwargs)
 
     @property
     def parts(self) -> bind.ExecutionParts:

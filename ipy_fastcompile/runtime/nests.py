@@ -16,11 +16,16 @@ import torch
 from ..errors import InputError
 from .containers import Opened, finder, open_container, steps_of
 from .fixed import NoData, data_of, value_of
+from .objects import become
 from .type_names import is_type_name, name_of
 
 _LEAVES = (torch.Tensor, torch.SymInt, torch.SymFloat, torch.SymBool)
 _PLAIN = frozenset({type(None), bool, int, float, str})
 _DEEPEST = 100
+# The kinds of nests of a result that know the arguments: one that is an argument itself, and the
+# result with what the call made of arguments.
+ARGUMENT = "argument"
+AFTER = "after"
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,15 @@ class Unknown(Exception):
 class Flattened:
     """The leaves of a nest, the way to each, and the types that hold them, by name.
 
-    ``fixed`` are the values that the nest itself holds, as text, by the number of their leaf.
+    ``fixed`` are the values that the nest itself holds, as text, by the number of their leaf;
+    ``arguments`` the objects, by `id`, that are arguments of the call, and the position of each.
     """
 
     leaves: list[Any] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     types: dict[str, Any] = field(default_factory=dict)
     fixed: dict[int, str] = field(default_factory=dict)
+    arguments: dict[int, int] = field(default_factory=dict)
     nest: Any = None
 
 
@@ -71,7 +78,7 @@ def flatten(value: Any, path: str = "", into: Flattened | None = None) -> Flatte
     return found
 
 
-def _flatten(value: Any, path: str, found: Flattened, depth: int) -> Any:
+def _flatten(value: Any, path: str, found: Flattened, depth: int, in_object: bool = False) -> Any:
     kind = type(value)
     if kind in _PLAIN or isinstance(value, _LEAVES):
         found.leaves.append(value)
@@ -82,20 +89,26 @@ def _flatten(value: Any, path: str, found: Flattened, depth: int) -> Any:
     try:
         opened = open_container(value)
         if opened is None:
+            if isinstance(value, type) and not in_object:
+                raise NoData("a type has no exact data")
             fixed = Fixed(data_of(value))
             found.fixed[len(found.leaves)] = f"{value!r:.60}"
             found.leaves.append(None)
             found.paths.append(path)
             if hasattr(kind, "__members__"):
                 found.types[name_of(kind)] = kind
+            elif isinstance(value, type):
+                found.types[name_of(value)] = value
             return fixed
         keys = tuple(data_of(key) for key in opened.keys)
     except NoData as error:
         raise Unknown(path, value, str(error)) from None
     name = name_of(opened.type)
     found.types[name] = opened.type
+    if opened.kind == "object" and id(value) in found.arguments:
+        return Nest(ARGUMENT, name, (), (), found.arguments[id(value)], ())
     children = [
-        _flatten(child, path + step, found, depth + 1)
+        _flatten(child, path + step, found, depth + 1, opened.kind == "object")
         for child, step in zip(opened.children, opened.steps(), strict=True)
     ]
     return Nest(opened.kind, name, keys, opened.names, opened.context, tuple(children))
@@ -237,7 +250,11 @@ def builder(nest: Any, known: Mapping[str, Any]) -> Callable[[Iterator[Any]], An
             return value
 
         return fixed
+    if nest.kind == ARGUMENT:
+        return _argument(nest.context)
     inner = [builder(child, known) for child in nest.children]
+    if nest.kind == AFTER:
+        return _after(nest.context, inner)
     if nest.type == "builtins:tuple":
         return lambda leaves: tuple([make(leaves) for make in inner])
     if nest.type == "builtins:list":
@@ -253,6 +270,46 @@ def builder(nest: Any, known: Mapping[str, Any]) -> Callable[[Iterator[Any]], An
         return close(keys, children[:count], names, children[count:])
 
     return make_again
+
+
+class Results:
+    """The results of a call, one after the other, and the ``arguments`` it was given."""
+
+    def __init__(self, leaves: Sequence[Any], arguments: Sequence[Any]) -> None:
+        self._leaves = iter(leaves)
+        self.arguments = arguments
+
+    def __iter__(self) -> Results:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._leaves)
+
+
+def names_arguments(nest: Any) -> bool:
+    """Whether arguments of the call are part of its result, or changed by it."""
+    return isinstance(nest, Nest) and (
+        nest.kind in (ARGUMENT, AFTER) or any(map(names_arguments, nest.children))
+    )
+
+
+def after_call(result: Any, arguments: Mapping[int, Any]) -> Nest:
+    """A result, and the arguments that the call changes: their positions, and how they are then."""
+    return Nest(AFTER, "builtins:tuple", (), (), list(arguments), (result, *arguments.values()))
+
+
+def _argument(position: int) -> Callable[[Any], Any]:
+    return lambda results: results.arguments[position]
+
+
+def _after(positions: Sequence[int], inner: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    def make(results: Results) -> Any:
+        result, *made = [one(results) for one in inner]
+        for position, now in zip(positions, made, strict=True):
+            become(results.arguments[position], now)
+        return result
+
+    return make
 
 
 # --- plain data ----------------------------------------------------------------------------------
@@ -291,7 +348,16 @@ def read_nest(data: Any) -> Any:
         raise ValueError(f"its {data['type']} has {len(children)} entries for other names")
     inner = tuple(read_nest(child) for child in children)
     kind = str(data.get("kind"))
+    _check_positions(kind, data.get("context"), len(children))
     return Nest(kind, data["type"], tuple(keys), tuple(names), data.get("context"), inner)
+
+
+def _check_positions(kind: str, context: Any, count: int) -> None:
+    """Refuse a number of an argument that is none."""
+    wanted = {ARGUMENT: [context], AFTER: context}.get(kind, [])
+    is_list = isinstance(wanted, list) and all(type(n) is int and n >= 0 for n in wanted)
+    if not is_list or (kind == AFTER and count != 1 + len(wanted)):
+        raise ValueError(f"it has {context!r:.60} in the place of the numbers of arguments")
 
 
 def named_types(nest: Any) -> Iterator[str]:
@@ -301,6 +367,6 @@ def named_types(nest: Any) -> Iterator[str]:
         for child in nest.children:
             yield from named_types(child)
     elif isinstance(nest, Fixed) and isinstance(nest.data, dict):
-        said = nest.data.get("enum") or nest.data.get("flags")
-        if said:
+        said = nest.data.get("enum") or nest.data.get("flags") or [nest.data.get("type")]
+        if said[0]:
             yield said[0]

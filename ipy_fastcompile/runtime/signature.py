@@ -10,7 +10,7 @@ from typing import Any
 
 from ..artifact.schema import Input, Signature
 from ..errors import ArtifactCorrupt, InputError
-from .nests import builder, leaves_of, named_types, nest_data, read_nest
+from .nests import Results, builder, leaves_of, named_types, names_arguments, nest_data, read_nest
 from .type_names import find_named
 
 
@@ -39,6 +39,7 @@ class CallTree:
             self._out_nest = _read(signature.out_tree, read_nest)
             self._types = types or {}
             self._build = builder(self._out_nest, self._types)
+            self._names_arguments = names_arguments(self._out_nest)
 
     def leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any]:
         """The leaves of a call, in the order of capture.
@@ -47,8 +48,7 @@ class CallTree:
         left out, or added, where they have the default of the model's own signature.
         Raises InputError naming an argument that is missing, extra or differently nested.
         """
-        if len(args) != self.n_positional or list(kwargs) != self.keywords:
-            args, kwargs = self._rearrange(args, kwargs)
+        args, kwargs = self._arranged(args, kwargs)
         if self._flat:
             return (*args, *kwargs.values())
         if self._in_tree is None:
@@ -58,6 +58,13 @@ class CallTree:
         for (path, nest), value in zip(self._in_tree, values, strict=True):
             leaves_of(nest, value, path, leaves)
         return leaves
+
+    def _arranged(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if len(args) != self.n_positional or list(kwargs) != self.keywords:
+            return self._rearrange(args, kwargs)
+        return args, kwargs
 
     def _rearrange(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -118,15 +125,26 @@ class CallTree:
             return {}
         return {name: find_named(name, self._types) for name in named_types(self._out_nest)}
 
-    def outputs(self, results: tuple[Any, ...]) -> Any:
-        """The outputs, in the containers that the model returned at capture."""
+    def outputs(
+        self,
+        results: tuple[Any, ...],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """The outputs of a call, in the containers that the model returned at capture.
+
+        Where the model returns an object that it was given, it is the one of ``args``, ``kwargs``.
+        """
         if self._out_kind == "leaf":
             return results[0]
         if self._out_kind == "tuple":
             return results
         if self._out_kind == "list":
             return list(results)
-        return self._build(iter(results))
+        if not self._names_arguments:
+            return self._build(iter(results))
+        args, kwargs = self._arranged(args, kwargs or {})
+        return self._build(Results(results, (*args, *kwargs.values())))
 
 
 def literal_of(value: Any) -> str:

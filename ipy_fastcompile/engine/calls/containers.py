@@ -16,7 +16,15 @@ import torch
 
 from ...errors import CaptureError
 from ...runtime.containers import open_container
-from ...runtime.nests import Fixed, Flattened, Nest, Unknown, builder, flatten
+from ...runtime.nests import (
+    Fixed,
+    Flattened,
+    Nest,
+    Unknown,
+    after_call,
+    builder,
+    flatten,
+)
 from ...torch_compat import export, module_tables, trees
 from .refused import refused_argument, refused_output
 from .snapshot import Change, changes_since, take_snapshot
@@ -87,9 +95,8 @@ class PlainCall:
                 held = take_snapshot(dict(zip(dict(self.arguments), values, strict=True)))
                 with export.without_assigned_buffers():
                     output = own(*values[: len(args)], **named)
-                self._check_attributes(changes_since(held))
-                self._check_unchanged(values, before)
-                return tuple(finish(self._take_apart(output)))
+                changed = self._changed(values, before, changes_since(held))
+                return tuple(finish(self._take_apart(output, values, changed)))
             finally:
                 self._is_inside = False
 
@@ -123,14 +130,61 @@ class PlainCall:
         found = flatten(value)
         return found.nest, found.leaves
 
-    def _check_attributes(self, changes: Sequence[Change]) -> None:
+    def _changed(
+        self, values: Sequence[Any], before: Sequence[Any], changes: Sequence[Change]
+    ) -> list[int]:
+        """The arguments that the model gave other tensors, or more of them: plain objects.
+
+        What it changes in any other container is refused: the compiled call would not do it.
+        """
+        rows = zip(self.arguments, values, before, strict=True)
+        changed = [
+            (position, path)
+            for position, ((path, _), value, was) in enumerate(rows)
+            if not self._is_as_before(value, was)
+        ]
+        objects = {
+            path: position
+            for position, path in changed
+            if isinstance(nest := self.arguments[position][1], Nest) and nest.kind == "object"
+        }
+        self._check_attributes(changes, objects)
+        for _, path in changed:
+            if path not in objects:
+                raise CaptureError(
+                    f"The model changes what its argument {path} holds, a "
+                    f"{type(self._given[path]).__name__}, which a compiled call would not do.",
+                    "Let it work on a copy, and return what is new.",
+                    argument=path,
+                )
+        return list(objects.values())
+
+    def _is_as_before(self, value: Any, before: tuple[Any, list[Any]]) -> bool:
+        nest, leaves = before
+        try:
+            now, found = self._flat(value)
+        except Unknown:
+            return False
+        return (
+            now == nest
+            and len(found) == len(leaves)
+            and all(
+                a is b or (not isinstance(a, torch.Tensor) and a == b)
+                for a, b in zip(found, leaves, strict=True)
+            )
+        )
+
+    def _check_attributes(self, changes: Sequence[Change], objects: Mapping[str, int]) -> None:
         """Refuse a change of what is no leaf, too: a counter, an attribute that nothing flattens.
 
-        What begins with an underscore is the object's own affair.
+        What begins with an underscore is the object's own affair. Of ``objects``, by the way to
+        them, all that they hold is returned.
         """
         for change in changes:
             if not change.where.rpartition(".")[2].startswith("_"):
                 named = [path for path, _ in self.arguments if change.where.startswith(path)]
+                if max(named, key=len) in objects:
+                    continue
                 raise CaptureError(
                     f"The model changes what its argument {max(named, key=len)} holds: {change}, "
                     "which a compiled call would not do.",
@@ -138,32 +192,24 @@ class PlainCall:
                     argument=max(named, key=len),
                 )
 
-    def _check_unchanged(self, values: Sequence[Any], before: Sequence[Any]) -> None:
-        """Refuse a model that changes what its arguments hold: the compiled call would not."""
-        for (path, _), value, (nest, leaves) in zip(self.arguments, values, before, strict=True):
-            try:
-                now, found = self._flat(value)
-            except Unknown:
-                now, found = Unknown, []
-            same = now == nest and len(found) == len(leaves)
-            if same and all(
-                a is b or (not isinstance(a, torch.Tensor) and a == b)
-                for a, b in zip(found, leaves, strict=True)
-            ):
-                continue
-            raise CaptureError(
-                f"The model changes what its argument {path} holds, a "
-                f"{type(self._given[path]).__name__}, which a compiled call would not do.",
-                "Let it work on a copy, and return what is new.",
-                argument=path,
+    def _take_apart(
+        self, output: Any, arguments: Sequence[Any], changed: Sequence[int]
+    ) -> tuple[Any, ...]:
+        """The leaves of the result, and then those of the arguments that are others now."""
+        self.output, leaves = self._nest_of_output(output, arguments)
+        if changed:
+            now = [self._flat(arguments[position]) for position in changed]
+            self.output = after_call(
+                self.output, dict(zip(changed, (nest for nest, _ in now), strict=True))
             )
-
-    def _take_apart(self, output: Any) -> tuple[Any, ...]:
-        self.output, leaves = self._nest_of_output(output)
+            leaves += [leaf for _, found in now for leaf in found]
+        elif not leaves:  # a graph has a result
+            self.output, leaves = self._nest_of_output(output)
         return tuple(leaves)
 
-    def _nest_of_output(self, output: Any) -> tuple[Any, list[Any]]:
-        found = Flattened(types=self.types)
+    def _nest_of_output(self, output: Any, arguments: Sequence[Any] = ()) -> tuple[Any, list[Any]]:
+        positions = {id(value): position for position, value in enumerate(arguments)}
+        found = Flattened(types=self.types, arguments=positions)
         try:
             flatten(output, "the result", found)
         except Unknown as unknown:

@@ -279,7 +279,7 @@ def test_the_data_of_a_set_does_not_depend_on_its_order() -> None:
     assert data_of({"a", "b", "c"}) == data_of({"c", "b", "a"})
 
 
-@pytest.mark.parametrize("value", [np.ones(()), np.datetime64("2020-01-01"), object(), len, int])
+@pytest.mark.parametrize("value", [np.ones(()), np.datetime64("2020-01-01"), object(), len])
 def test_what_has_no_exact_data_is_refused(value: Any) -> None:
     with pytest.raises(NoData):
         data_of(value)

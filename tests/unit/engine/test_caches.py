@@ -1,0 +1,124 @@
+"""transformers' caches: a default call returns one; a step takes one and writes it, or grows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers as tf
+
+import ipy_fastcompile as fc
+from ipy_fastcompile import errors
+
+LAYER = {"keys": {2: "past"}, "values": {2: "past"}}
+
+
+def tokens(*shape: int) -> torch.Tensor:
+    return torch.randint(3, 64, shape)
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    torch.manual_seed(0)
+    config = tf.LlamaConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        intermediate_size=64, vocab_size=64,
+    )  # fmt: skip
+    return tf.LlamaForCausalLM(config).eval()
+
+
+def static(model: Any) -> Any:
+    return tf.StaticCache(config=model.config, max_cache_len=32)
+
+
+def filled(model: Any, cache: Any, ids: torch.Tensor) -> Any:
+    with torch.no_grad():
+        model(ids, past_key_values=cache)
+    return cache
+
+
+def reloaded(compiled: Any, model: Any, path: Path) -> tuple[Any, Any]:
+    compiled.save(path)
+    return compiled, fc.load(path, model)
+
+
+@torch.no_grad()
+def assert_steps(model: Any, function: Any, theirs: Any, ours: Any, steps: int = 3) -> None:
+    """Steps of eager with one cache, and of ``function`` with an equal one."""
+    layers = list(ours.layers)
+    for _ in range(steps):
+        x = tokens(2, 1)
+        expected = model(input_ids=x, past_key_values=theirs)
+        found = function(input_ids=x, past_key_values=ours)
+        torch.testing.assert_close(found.logits, expected.logits, rtol=1e-4, atol=1e-5)
+        assert found.past_key_values is ours
+        assert int(ours.get_seq_length()) == int(theirs.get_seq_length())
+    for layer, before, other in zip(ours.layers, layers, theirs.layers, strict=True):
+        assert layer is before
+        torch.testing.assert_close(layer.keys, other.keys, rtol=1e-4, atol=1e-5)
+
+
+def test_a_default_call_returns_a_cache_that_the_next_eager_step_takes(
+    model: Any, tmp_path: Path
+) -> None:
+    compiled = fc.compile(model, (tokens(2, 8),), dynamic={"input_ids": {1: "seq"}})
+    for function in reloaded(compiled, model, tmp_path / "a.fastcompile"):
+        x, following = tokens(2, 11), tokens(2, 1)
+        with torch.no_grad():
+            expected, found = model(x), function(x)
+            assert type(found) is type(expected)
+            assert type(found.past_key_values) is tf.DynamicCache
+            assert found.past_key_values.get_seq_length() == 11
+            torch.testing.assert_close(found.logits, expected.logits, rtol=1e-4, atol=1e-5)
+            a = model(following, past_key_values=expected.past_key_values)
+            b = model(following, past_key_values=found.past_key_values)
+            torch.testing.assert_close(b.logits, a.logits, rtol=1e-4, atol=1e-5)
+
+
+def test_a_step_grows_the_callers_cache(model: Any, tmp_path: Path) -> None:
+    compiled = fc.compile(
+        model,
+        (),
+        {
+            "input_ids": tokens(2, 1),
+            "past_key_values": filled(model, tf.DynamicCache(), tokens(2, 8)),
+        },
+        dynamic={"past_key_values": {"layers": [LAYER, LAYER]}},
+        check=True,
+    )
+    for function in reloaded(compiled, model, tmp_path / "a.fastcompile"):
+        prompt = tokens(2, 5)
+        pair = [filled(model, tf.DynamicCache(), prompt) for _ in range(2)]
+        assert_steps(model, function, *pair)
+        with pytest.raises(errors.InputError, match=r"past_key_values\.layers has 0"):
+            function(input_ids=tokens(2, 1), past_key_values=tf.DynamicCache())
+
+
+def test_a_step_writes_into_the_callers_static_cache(model: Any, tmp_path: Path) -> None:
+    compiled = fc.compile(
+        model,
+        (),
+        {
+            "input_ids": tokens(2, 1),
+            "past_key_values": filled(model, static(model), tokens(2, 8)),
+        },
+        check=True,
+    )
+    for function in reloaded(compiled, model, tmp_path / "a.fastcompile"):
+        prompt = tokens(2, 5)
+        pair = [filled(model, static(model), prompt) for _ in range(2)]
+        assert_steps(model, function, *pair)
+
+
+def test_an_empty_cache_is_filled(model: Any) -> None:
+    function = fc.compile(model, (tokens(2, 8),), {"past_key_values": tf.DynamicCache()})
+    x, theirs, ours = tokens(2, 8), tf.DynamicCache(), tf.DynamicCache()
+    with torch.no_grad():
+        expected = model(x, past_key_values=theirs)
+        found = function(x, past_key_values=ours)
+    torch.testing.assert_close(found.logits, expected.logits, rtol=1e-4, atol=1e-5)
+    assert ours.get_seq_length() == 8
+    assert found.past_key_values is ours
+    assert repr(ours) == repr(theirs)
