@@ -36,12 +36,6 @@ class Value:
     example_bytes: int = 0
     text: str = ""  # for everything but tensors: the value or the expression
 
-    def summary(self) -> str:
-        """``float32[1, seq, 64] cpu`` for tensors, the text of the value for all else."""
-        if self.kind != "tensor":
-            return f"{self.kind} {self.text}".strip()
-        return f"{self.dtype}[{', '.join(map(str, self.shape))}] {self.device}"
-
 
 @dataclass(frozen=True)
 class Source:

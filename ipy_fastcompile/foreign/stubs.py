@@ -66,9 +66,6 @@ class Huge:
         self.size = size
 
 
-MISSING = Outside("missing", None)
-
-
 def name_of(value: Any) -> str:
     """The dotted name of what a value was made by, or of the global it is; else empty."""
     if isinstance(value, Made):

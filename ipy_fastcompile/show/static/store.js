@@ -11,7 +11,7 @@
  */
 
 /** @returns {State} */
-export function firstState() {
+function firstState() {
   return {
     submodule: -1,
     node: -1,
