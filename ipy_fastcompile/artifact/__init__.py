@@ -1,7 +1,7 @@
 """Bytes <-> parts of an artifact, with the standard library alone.
 
-`save_artifact` writes one file, `open_artifact` reads it back verified; `inspect`, `compare`,
-`stamp` and `store` build on these two.
+`save_artifact` writes one file, `open_artifact` reads it back verified; `inspect` builds on that,
+and `compare` on `inspect`.
 
 FORMAT.md, in this folder, is the specification of the format.
 """

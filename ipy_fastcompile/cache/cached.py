@@ -107,9 +107,9 @@ def compile_cached(
 
     Returns
     -------
-    The model with ``report.cache`` ("hit" or "miss"), ``report.key`` and ``report.why_miss``. A
-    new compile was compared with eager: ``report.difference`` says in words what is beyond the
-    tolerance, and is empty where nothing is.
+    The result, whose ``model`` has ``report.cache`` ("hit" or "miss"), ``report.key`` and
+    ``report.why_miss``. A new compile was compared with eager: ``report.difference`` says in words
+    what is beyond the tolerance, and is empty where nothing is.
 
     Raises
     ------

@@ -59,7 +59,7 @@ def op_module(packet: Any) -> str:
 
 
 def op_name(value: Any) -> str:
-    """``mylib::attn`` for an op, its packet, or what `torch.library.custom_op` returns; else ""."""
+    """``mylib::attn.default`` for an op, ``mylib::attn`` for its packet or a custom op; else ""."""
     if isinstance(value, torch._ops.OpOverload):
         return str(value._schema.name) + f".{value._overloadname}"
     if isinstance(value, torch._ops.OpOverloadPacket):

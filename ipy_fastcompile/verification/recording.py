@@ -1,7 +1,7 @@
 """artifact -> what its native program does, kernel by kernel, recorded in a process of its own.
 
 Parameters and inputs are made up from the manifest, the same in every process, so that another one
-can compute what should have come out; see `ipy_fastcompile.verification`.
+can compute what should have come out; see `ipy_fastcompile.verification.verify`.
 """
 
 from __future__ import annotations

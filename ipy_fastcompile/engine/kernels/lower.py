@@ -33,7 +33,7 @@ def lower(
 ) -> Lowered:
     """Compile every distinct submodule of a split graph.
 
-    A submodule that Inductor cannot compile runs inlined instead; `pipeline` splits again around
+    A submodule that Inductor cannot compile runs inlined instead; `set_apart` splits again around
     the node that was refused. ``sizes`` asks for extra kernels: ``{"seq": [1, 16]}``.
     """
     settle_layouts(split, at_size)

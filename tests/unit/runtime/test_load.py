@@ -90,7 +90,7 @@ def test_torch_path_says_why_it_fails_without_a_compiler(tiny_artifact: Path) ->
 
 
 def test_kernels_are_mapped_once_and_each_is_its_own(tiny_artifact: Path, tiny_model: Any) -> None:
-    """A reused path would silently map one library for all (design.md 8)."""
+    """A reused path would silently map one library for all."""
     from ipy_fastcompile.runtime import kernels
 
     fc.load(tiny_artifact, tiny_model)
