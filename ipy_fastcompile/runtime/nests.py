@@ -74,18 +74,22 @@ class Flattened:
 def flatten(value: Any, path: str = "", into: Flattened | None = None) -> Flattened:
     """Take a value apart. Raises `Unknown` for what can be no part of a call."""
     found = into or Flattened()
-    found.nest = _flatten(value, path, found, 0)
+    found.nest = _flatten(value, path, found, ())
     return found
 
 
-def _flatten(value: Any, path: str, found: Flattened, depth: int, in_object: bool = False) -> Any:
+def _flatten(
+    value: Any, path: str, found: Flattened, within: tuple[int, ...], in_object: bool = False
+) -> Any:
     kind = type(value)
     if kind in _PLAIN or isinstance(value, _LEAVES):
         found.leaves.append(value)
         found.paths.append(path)
         return None
-    if depth > _DEEPEST:
-        raise Unknown(path, value, "it holds itself, or is nested too deep")
+    if id(value) in within:
+        raise Unknown(path, value, "it holds itself")
+    if len(within) > _DEEPEST:
+        raise Unknown(path, value, "it is nested too deep")
     try:
         opened = open_container(value)
         if opened is None:
@@ -108,7 +112,7 @@ def _flatten(value: Any, path: str, found: Flattened, depth: int, in_object: boo
     if opened.kind == "object" and id(value) in found.arguments:
         return Nest(ARGUMENT, name, (), (), found.arguments[id(value)], ())
     children = [
-        _flatten(child, path + step, found, depth + 1, opened.kind == "object")
+        _flatten(child, path + step, found, (*within, id(value)), opened.kind == "object")
         for child, step in zip(opened.children, opened.steps(), strict=True)
     ]
     return Nest(opened.kind, name, keys, opened.names, opened.context, tuple(children))

@@ -105,17 +105,22 @@ class CallTree:
         if name in given:
             return given.pop(name)
         if name not in self._defaults:
-            raise self._missing(name)
+            raise self._missing(name, given)
         return _read(self._defaults[name], ast.literal_eval, str)
 
     def _is_default(self, name: str, value: Any) -> bool:
         """Whether eager would compute the same without this argument."""
         return name in self._defaults and literal_of(value) == self._defaults[name]
 
-    def _missing(self, name: str) -> InputError:
+    def _missing(self, name: str, given: Mapping[str, Any]) -> InputError:
+        known = (*self.argument_names, *self.keywords)
+        unknown = [other for other in given if other not in known]
+        hint = "Pass it, or compile again without it."
+        if unknown:
+            hint = f"Pass it in the place of {unknown[0]}, which the model has no argument for."
         return InputError(
             f"Argument {name} is missing; it was part of the call that was compiled.",
-            "Pass it, or compile again without it.",
+            hint,
             argument=name,
         )
 

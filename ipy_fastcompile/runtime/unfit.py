@@ -23,9 +23,24 @@ _RESULT = re.compile(r"(expected size .*?)\s*Error in op: torch\.ops\.(\w+)\.(\w
 _OF_INPUT = re.compile(r"expected size (\d+)==(\d+),.*?Error in op: input\b", re.DOTALL)
 
 
+# What Inductor's C++ says: ``kernel, FILE:LINE, index out of bounds: 0 <= tmp2 < 50L``.
+_INDEX = re.compile(r"index out of bounds: 0 <= \w+ < (?:(\d+)L?|.*)$")
+
+
 def unfit_data(error: BaseException) -> InputError | None:
-    """The error that says that values in the arguments lead to a size the model cannot take."""
+    """The error that says that values in the arguments are none the model can take.
+
+    They lead to a size that does not fit, or to an index that is out of bounds.
+    """
     text = str(error).strip()
+    if isinstance(error, RuntimeError) and (index := _INDEX.search(text)):
+        most = (
+            f"it must be from 0 to {int(index[1]) - 1}" if index[1] else "it is negative or too big"
+        )
+        return InputError(
+            f"An index that the values in the arguments lead to is out of bounds: {most}.",
+            "Call it with values that the model itself takes; eager raises IndexError for these.",
+        )
     asserted = _ASSERTED.fullmatch(_NOTE.sub("", text))
     if isinstance(error, RuntimeError) and asserted:
         condition = asserted[1]

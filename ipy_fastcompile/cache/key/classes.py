@@ -18,6 +18,7 @@ _NOISE = word_set(
     """
     __doc__ __module__ __qualname__ __dict__ __weakref__ __annotations__ __annotate__
     __annotate_func__ __annotations_cache__ __firstlineno__ __static_attributes__ __slots__
+    __slotnames__
     __match_args__ __abstractmethods__ _abc_impl __orig_bases__ __parameters__ __type_params__
     __dataclass_fields__ __dataclass_params__ __classdictcell__
     """

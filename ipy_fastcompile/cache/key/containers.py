@@ -10,7 +10,7 @@ from typing import Any
 
 from .handler import Handler, is_exactly
 from .inline import inline_text
-from .names import shortened
+from .names import in_order, shortened
 from .walker import Walker
 
 PLAIN = (dict, list, tuple, set, frozenset, collections.deque)
@@ -55,7 +55,11 @@ def _pairs(walker: Walker, path: str, value: Mapping[Any, Any], depth: int) -> N
         if text is None:
             text = f"key {position}"
             walker.describe(f"{path}.{text}", key, depth + 1)
-        walker.describe(f"{path}[{shortened(text)}]", item, depth + 1)
+        walker.describe(
+            f"{path}[{shortened(text)}]",
+            in_order(key, item),
+            depth + 1,
+        )
 
 
 CONTAINERS = (

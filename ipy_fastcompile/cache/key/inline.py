@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .names import class_name, shortened
+from .names import class_name, in_order, shortened
 from .walker import Walker
 
 # Containers inside of others are written one line for each item, from this depth on.
@@ -76,7 +76,8 @@ def _dict(value: Any, walker: Walker, depth: int) -> str | None:
         return None
     parts = []
     for key, item in value.items():
-        a, b = inline_text(key, walker, depth + 1), inline_text(item, walker, depth + 1)
+        a = inline_text(key, walker, depth + 1)
+        b = inline_text(in_order(key, item), walker, depth + 1)
         if a is None or b is None:
             return None
         parts.append(f"{a}: {b}")

@@ -60,7 +60,7 @@ def look_at_library_class(walk: Follower, cls: type) -> Iterator[str]:
 
 def follow_layer(walk: Follower, function: types.FunctionType, mentions: Mentions) -> None:
     """A function of torch's layers: torch's version covers it, but not what was patched."""
-    for chain in mentions.uses.chains:
+    for chain in sorted(mentions.uses.chains):
         value, module, name, _ = find(chain, function.__globals__)
         if isinstance(value, types.FunctionType) and not is_foreign(value):
             if home.is_layer_file(value.__code__.co_filename):

@@ -38,3 +38,19 @@ def shortened(text: str) -> str:
         return text
     digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{text[:80]}... ({len(text)} characters, sha256 {digest})"
+
+
+# diffusers notes which settings of a configuration are defaults: a list, made of a set.
+_SETS = ("_use_default_values",)
+
+
+def in_order(name: Any, value: Any) -> Any:
+    """The value under a name; sorted, where a package writes a set there as a list."""
+    if (
+        type(name) is str
+        and name in _SETS
+        and type(value) is list
+        and all(type(item) is str for item in value)
+    ):
+        return sorted(value)
+    return value

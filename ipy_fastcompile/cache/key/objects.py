@@ -10,7 +10,7 @@ from .handler import Handler
 from .hidden import content_of, hidden_state, state_of
 from .home import LIBRARY, USER, home_of_class
 from .judge import identity, is_judged
-from .names import class_name
+from .names import class_name, in_order
 from .walker import Walker
 from .words import word_set
 
@@ -79,7 +79,7 @@ def _instance(walker: Walker, path: str, value: Any, depth: int) -> None:
     for name, item in state_of(value):
         if not is_volatile(name, owner):
             with walker.attribute(name) if is_read else walker.binding(name):
-                walker.describe(f"{path}.{name}", item, depth + 1)
+                walker.describe(f"{path}.{name}", in_order(name, item), depth + 1)
 
 
 OBJECTS = (

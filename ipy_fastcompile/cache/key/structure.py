@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from ...torch_compat import module_tables, tensor_kinds
+from .hidden import state_of
 from .home import home_of_class
-from .names import class_name
+from .names import class_name, in_order
 from .objects import is_volatile
 from .tensors import tensor_text
 from .walker import Walker
@@ -51,7 +52,7 @@ def describe_tree(walker: Walker, root: nn.Module, path: str = "model") -> None:
             walker.miss(name, "it is compiled by TorchScript, and its code cannot be seen")
         walker.reach_class(type(module))
         walker.line(name, class_name(type(module)))
-        for attribute, value in sorted(vars(module).items()):
+        for attribute, value in state_of(module):
             if attribute in _HOOKS:
                 if value:
                     walker.describe(f"{name}.{attribute}", list(value.values()))
@@ -61,7 +62,7 @@ def describe_tree(walker: Walker, root: nn.Module, path: str = "model") -> None:
                 or (attribute == _ALWAYS_NONE and value is None)
             ):
                 with walker.attribute(attribute):
-                    walker.describe(f"{name}.{attribute}", value)
+                    walker.describe(f"{name}.{attribute}", in_order(attribute, value))
         children = vars(module)["_modules"]
         order = [
             child if value is not None else f"{child} (none)" for child, value in children.items()

@@ -160,7 +160,7 @@ def _attributes(where: str, value: Any) -> Found:
         attributes = object.__getattribute__(value, "__dict__")
     except AttributeError:
         attributes = {}
-    slots = tuple(_slots(type(value)))
+    slots = tuple(slots_of(type(value)))
 
     def read() -> dict[str, Any]:
         filled = {name: getattr(value, name) for name in slots if hasattr(value, name)}
@@ -207,7 +207,8 @@ def _computed_names(module: torch.nn.Module) -> frozenset[str]:
     return frozenset(name for name in names if isinstance(name, str))
 
 
-def _slots(cls: type) -> Iterator[str]:
+def slots_of(cls: type) -> Iterator[str]:
+    """The names of the slots that a class and its bases declare."""
     for base in cls.__mro__:
         names = vars(base).get("__slots__", ())
         for name in (names,) if isinstance(names, str) else names:

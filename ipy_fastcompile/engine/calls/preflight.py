@@ -21,16 +21,17 @@ from ...torch_compat import ops
 from ..code.sources import place, read_source
 from ..graph.randomness import all_nodes, is_training
 from ..reloadable import ReloadableModel
+from .holders import slots_of
 
 
-def tensors_in(value: Any) -> Iterator[torch.Tensor]:
-    """The tensors in a nest of containers."""
+def tensors_in(value: Any, within: tuple[int, ...] = ()) -> Iterator[torch.Tensor]:
+    """The tensors in a nest of containers; what holds itself is looked into once."""
     if isinstance(value, torch.Tensor):
         yield value
         return
-    opened = open_container(value)
+    opened = open_container(value) if id(value) not in within else None
     for child in opened.children if opened else ():
-        yield from tensors_in(child)
+        yield from tensors_in(child, (*within, id(value)))
 
 
 def check_kind(model: Any) -> None:
@@ -62,6 +63,15 @@ def check_kind(model: Any) -> None:
                 "weights in tensors, such as torchao's or int8 buffers of your own.",
                 part=name,
             )
+        for slot in slots_of(type(child)):
+            if any(True for _ in tensors_in(getattr(child, slot, None))):
+                raise CaptureError(
+                    f"{named} keeps a tensor in its slot {slot}, where a compiled call would not "
+                    "see another one that is put there.",
+                    "Make it a buffer (register_buffer), or leave __slots__ out: every module has "
+                    "a __dict__ besides.",
+                    part=name,
+                )
 
 
 def already_compiled(model: Any) -> LoadedFunction | ReloadableModel | None:
@@ -170,6 +180,32 @@ def check_layouts(graph_module: torch.fx.GraphModule) -> None:
 
 
 _COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+
+
+def check_dtypes(graph_module: torch.fx.GraphModule) -> None:
+    """Refuse products of tensors of several dtypes, which fake tensors pass and eager refuses."""
+    for node in graph_module.graph.nodes:
+        if getattr(node.target, "overloadpacket", None) not in _PRODUCTS:
+            continue
+        values = (argument.meta.get("val") for argument in node.all_input_nodes)
+        dtypes = {str(v.dtype)[6:]: v for v in values if isinstance(v, torch.Tensor)}
+        if len(dtypes) > 1:
+            source = read_source(node.meta.get("stack_trace"))
+            where = f" ({place(source)}: {source.text})" if source else ""
+            raise CaptureError(
+                f"The model multiplies {' by '.join(dtypes)}{where}, which eager refuses.",
+                "Convert one of them: the input, or the model by model.to(dtype).",
+                node=node.name,
+            )
+
+
+_aten = torch.ops.aten
+_PRODUCTS = frozenset(
+    {
+        *(_aten.linear, _aten.matmul, _aten.mm, _aten.addmm, _aten.bmm, _aten.baddbmm, _aten.mv),
+        *(_aten.conv1d, _aten.conv2d, _aten.conv3d, _aten.convolution, _aten.dot),
+    }
+)
 
 
 def check_gradients(paths: Sequence[str], leaves: Sequence[Any]) -> None:

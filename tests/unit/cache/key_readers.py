@@ -339,7 +339,7 @@ def own_source(x):
 
 @reads(lambda: os.chdir(HERE))
 def working_directory(x):
-    return x * len(os.getcwd())
+    return x * sum(map(ord, os.getcwd()))
 
 
 @reads(lambda: sys.argv.append("more"))

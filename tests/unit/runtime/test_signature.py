@@ -156,3 +156,10 @@ def test_a_literal_gives_its_value_back(value: Any) -> None:
 )
 def test_what_is_no_literal_has_none(value: Any) -> None:
     assert literal_of(value) == ""
+
+
+def test_a_missing_argument_beside_an_unknown_one_names_both() -> None:
+    tree = CallTree(signature_of_call({"ids": 1}, 1))
+    with pytest.raises(InputError, match=r"ids is missing.* in the place of idx") as caught:
+        tree.leaves((), {"idx": 1})
+    assert caught.value.argument == "ids"

@@ -100,3 +100,19 @@ def test_a_size_that_inductor_refuses_runs_the_kernels_for_all(
     x = torch.randn(6, 4)
     for function in (compiled, fc.load(tmp_path / "rows.fastcompile", Rows())):
         torch.testing.assert_close(function(x), Rows()(x))
+
+
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [("50L", "from 0 to 49"), ("7", "from 0 to 6"), ("ks0", "negative or too big")],
+)
+def test_an_index_out_of_bounds_is_told_without_the_file_of_the_kernel(
+    bound: str, said: str
+) -> None:
+    text = (
+        f"kernel, /tmp/torchinductor/t2/ct23.main.cpp:21, index out of bounds: 0 <= tmp2 < {bound}"
+    )
+    refused = unfit_data(RuntimeError(text))
+    assert refused is not None
+    assert said in refused.what
+    assert "main.cpp" not in str(refused)
