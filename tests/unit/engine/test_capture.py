@@ -102,17 +102,32 @@ def test_a_call_that_does_not_fit_names_the_argument() -> None:
         capture(Scale(), (torch.ones(4),), {"masc": torch.ones(4)})
 
 
-def test_an_unregistered_container_is_explained() -> None:
-    class Box:
-        def __init__(self, x: torch.Tensor) -> None:
-            self.x = x
+class Box:
+    def __init__(self, x: Any) -> None:
+        self.x = x
 
-    class Boxes(nn.Module):
-        def forward(self, x: torch.Tensor) -> Any:
-            return Box(x + 1)
 
-    with pytest.raises(errors.CaptureError, match="Box, which no compiled call can return"):
-        capture(Boxes(), (torch.ones(3),))
+class Slotted:
+    __slots__ = ("x",)
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+
+class Boxes(nn.Module):
+    def __init__(self, kind: type) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.kind(x + 1)
+
+
+def test_a_container_that_cannot_be_taken_apart_is_explained() -> None:
+    with pytest.raises(errors.CaptureError, match="Slotted, which no compiled call can return"):
+        capture(Boxes(Slotted), (torch.ones(3),))
+    result = capture(Boxes(Box), (torch.ones(3),)).result
+    assert (result.kind, result.names) == ("object", ("x",))
 
 
 def test_parameters_and_buffers_are_found_by_name() -> None:
