@@ -326,7 +326,7 @@ PLANTED = [
     ("runtime/load.py", "import torch._dynamo"),
     ("runtime/load.py", "from importlib import import_module\nimport_module('torch._inductor')"),
     ("runtime/load.py", "from .. import engine"),
-    ("runtime/load.py", "def f():\n    from ..engine.lower import lower"),
+    ("runtime/load.py", "def f():\n    from ..engine.kernels.lower import lower"),
     ("artifact/container.py", "import torch"),
     ("artifact/container.py", "import numpy as np"),
     ("artifact/container.py", "from ..runtime.load import load"),

@@ -33,7 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A compiled model, the same saved and loaded, and the same from a cache."""
     model = nn.Sequential(nn.Linear(3, 3), nn.ReLU()).eval()
     folder: Path = tmp_path_factory.mktemp("compiled")
-    store = fc.artifact.store.Store(folder / "cache")
+    store = fc.Store(folder / "cache")
     compiled = fc.compile_cached(model, (X,), store=store).model
     hit = fc.compile_cached(model, (X,), store=store)
     assert hit.hit
