@@ -70,9 +70,9 @@ class FlatFunction:
             return forward(*arguments)
         except Exception as error:
             refused = unfit_data(error)
+            add_note(error)  # says which line of the user's the kernel comes from
             if refused is not None:
                 raise refused from error
-            add_note(error)
             raise
 
 

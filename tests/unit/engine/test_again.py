@@ -87,7 +87,8 @@ def test_a_file_that_is_another_one_now_is_not(
     path = tmp_path / "a.fastcompile"
     mortal.save(path)
     if change == "replaced":
-        other = replace(mortal.parts, manifest={**mortal.parts.manifest, "key": {}})
+        was = mortal.parts.manifest
+        other = replace(mortal.parts, manifest={**was, "model": {**was["model"], "name": "Other"}})
         changed = another(mortal)
         changed.parts = other
         changed.write(path)

@@ -89,7 +89,9 @@ def test_an_error_inside_a_native_kernel_shows_three_lines(tmp_path: Path) -> No
     function = fc.load(path, model)
     assert function.kernel_ways == ("native",)
     error, text = failure(lambda: function(torch.tensor([9, 1])))
-    frames = traceback.extract_tb(error.__traceback__)
+    assert isinstance(error, fc.errors.InputError)
+    assert error.__cause__ is not None
+    frames = traceback.extract_tb(error.__cause__.__traceback__)
     kernel = next(f for f in frames if f.filename.startswith("<kernel_0 "))
     execution = next(f for f in frames if f.filename.startswith("<execution code "))
     # The line of the execution code, the line of the kernel, and behind both the user's line.
