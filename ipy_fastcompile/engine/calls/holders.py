@@ -208,12 +208,12 @@ def _computed_names(module: torch.nn.Module) -> frozenset[str]:
 
 
 def slots_of(cls: type) -> Iterator[str]:
-    """The names of the slots that a class and its bases declare."""
+    """The names of the slots that a class and its bases declare, private ones as they are kept."""
     for base in cls.__mro__:
-        names = vars(base).get("__slots__", ())
-        for name in (names,) if isinstance(names, str) else names:
-            if not name.startswith("__"):
-                yield name
+        if "__slots__" in vars(base):
+            for name, item in vars(base).items():
+                if isinstance(item, types.MemberDescriptorType):
+                    yield name
 
 
 def _class(_: str, value: type) -> Found:
