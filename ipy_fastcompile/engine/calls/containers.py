@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import torch
@@ -90,7 +90,7 @@ class PlainCall:
             self._is_inside = self._is_seen = True
             try:
                 values = self._rebuilt((*args, *kwargs.values()))
-                before = [self._flat(v) for v in values]
+                before = [_flat(value) for value in values]
                 named = dict(zip(kwargs, values[len(args) :], strict=True))
                 held = take_snapshot(dict(zip(dict(self.arguments), values, strict=True)))
                 with export.without_assigned_buffers():
@@ -126,55 +126,36 @@ class PlainCall:
             values.append(builder(_unfixed(nest), self.types)(leaves))
         return values
 
-    def _flat(self, value: Any) -> tuple[Any, list[Any]]:
-        found = flatten(value)
-        return found.nest, found.leaves
-
     def _changed(
-        self, values: Sequence[Any], before: Sequence[Any], changes: Sequence[Change]
-    ) -> list[int]:
-        """The arguments that the model gave other tensors, or more of them: plain objects.
+        self, values: Sequence[Any], before: Sequence[_Flat], changes: Sequence[Change]
+    ) -> dict[int, _Flat]:
+        """The arguments that the model gave other tensors, or more of them, by position: how they
+        are nested now, and their leaves. Only plain objects may be among them.
 
         What it changes in any other container is refused: the compiled call would not do it.
         """
-        rows = zip(self.arguments, values, before, strict=True)
-        changed = [
-            (position, path)
-            for position, ((path, _), value, was) in enumerate(rows)
-            if not self._is_as_before(value, was)
-        ]
+        changed: dict[int, _Flat | None] = {}
+        for position, (value, was) in enumerate(zip(values, before, strict=True)):
+            now = _flat_or_none(value)
+            if now is None or not _is_same(now, was):
+                changed[position] = now
         objects = {
-            path: position
-            for position, path in changed
-            if isinstance(nest := self.arguments[position][1], Nest) and nest.kind == "object"
+            position: now
+            for position, now in changed.items()
+            if now is not None and isinstance(now[0], Nest) and now[0].kind == "object"
         }
-        self._check_attributes(changes, objects)
-        for _, path in changed:
-            if path not in objects:
-                raise CaptureError(
-                    f"The model changes what its argument {path} holds, a "
-                    f"{type(self._given[path]).__name__}, which a compiled call would not do.",
-                    "Let it work on a copy, and return what is new.",
-                    argument=path,
-                )
-        return list(objects.values())
-
-    def _is_as_before(self, value: Any, before: tuple[Any, list[Any]]) -> bool:
-        nest, leaves = before
-        try:
-            now, found = self._flat(value)
-        except Unknown:
-            return False
-        return (
-            now == nest
-            and len(found) == len(leaves)
-            and all(
-                a is b or (not isinstance(a, torch.Tensor) and a == b)
-                for a, b in zip(found, leaves, strict=True)
+        self._check_attributes(changes, {self.arguments[position][0] for position in objects})
+        for position in changed.keys() - objects.keys():
+            path = self.arguments[position][0]
+            raise CaptureError(
+                f"The model changes what its argument {path} holds, a "
+                f"{type(self._given[path]).__name__}, which a compiled call would not do.",
+                "Let it work on a copy, and return what is new.",
+                argument=path,
             )
-        )
+        return objects
 
-    def _check_attributes(self, changes: Sequence[Change], objects: Mapping[str, int]) -> None:
+    def _check_attributes(self, changes: Sequence[Change], objects: Set[str]) -> None:
         """Refuse a change of what is no leaf, too: a counter, an attribute that nothing flattens.
 
         What begins with an underscore is the object's own affair. Of ``objects``, by the way to
@@ -193,16 +174,13 @@ class PlainCall:
                 )
 
     def _take_apart(
-        self, output: Any, arguments: Sequence[Any], changed: Sequence[int]
+        self, output: Any, arguments: Sequence[Any], changed: Mapping[int, _Flat]
     ) -> tuple[Any, ...]:
         """The leaves of the result, and then those of the arguments that are others now."""
         self.output, leaves = self._nest_of_output(output, arguments)
         if changed:
-            now = [self._flat(arguments[position]) for position in changed]
-            self.output = after_call(
-                self.output, dict(zip(changed, (nest for nest, _ in now), strict=True))
-            )
-            leaves += [leaf for _, found in now for leaf in found]
+            self.output = after_call(self.output, {n: nest for n, (nest, _) in changed.items()})
+            leaves += [leaf for _, found in changed.values() for leaf in found]
         elif not leaves:  # a graph has a result
             self.output, leaves = self._nest_of_output(output)
         return tuple(leaves)
@@ -215,6 +193,34 @@ class PlainCall:
         except Unknown as unknown:
             raise refused_output(unknown) from None
         return found.nest, found.leaves
+
+
+# A nest and its leaves.
+_Flat = tuple[Any, list[Any]]
+
+
+def _flat(value: Any) -> _Flat:
+    found = flatten(value)
+    return found.nest, found.leaves
+
+
+def _flat_or_none(value: Any) -> _Flat | None:
+    try:
+        return _flat(value)
+    except Unknown:
+        return None
+
+
+def _is_same(now: _Flat, before: _Flat) -> bool:
+    """Whether it holds the very same tensors, and equal values, in the same containers."""
+    return (
+        now[0] == before[0]
+        and len(now[1]) == len(before[1])
+        and all(
+            a is b or (not isinstance(a, torch.Tensor) and a == b)
+            for a, b in zip(now[1], before[1], strict=True)
+        )
+    )
 
 
 def _met_once(leaf: Any, met: set[int]) -> Any:

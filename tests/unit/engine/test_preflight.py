@@ -34,6 +34,22 @@ def test_a_tensor_in_a_slot_of_a_module_is_refused(held: Any) -> None:
     assert capture(nn.Sequential(InSlot(2.0)), (X,)).inputs
 
 
+class InPrivateSlot(nn.Module):
+    __slots__ = ("__held",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.__held = torch.ones(4)
+
+    def forward(self, x: Any) -> Any:
+        return x * self.__held
+
+
+def test_a_private_slot_is_a_slot_too() -> None:
+    with pytest.raises(CaptureError, match="in its slot _InPrivateSlot__held"):
+        capture(InPrivateSlot(), (X,))
+
+
 class Product(nn.Module):
     def __init__(self, function: Any) -> None:
         super().__init__()
@@ -88,6 +104,19 @@ def test_an_object_that_holds_itself_is_told() -> None:
         capture(Taking(), (Node(X),))
     with pytest.raises(CaptureError, match=r"The result\.me is .* \(it holds itself\)"):
         capture(Giving(), (X,))
+
+
+class Spoils(nn.Module):
+    def forward(self, n: Any) -> Any:
+        n.x = abs
+        return n.y + 1
+
+
+def test_an_object_that_the_call_makes_undescribable_is_refused_by_its_place() -> None:
+    pair = Node(X)
+    pair.me, pair.y = None, X  # type: ignore[attr-defined]
+    with pytest.raises(CaptureError, match=r"changes what its argument n holds: n\.x \(a tensor"):
+        capture(Spoils(), (pair,))
 
 
 class Taking(nn.Module):
