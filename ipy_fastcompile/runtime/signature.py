@@ -133,8 +133,8 @@ class CallTree:
     def outputs(
         self,
         results: tuple[Any, ...],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> Any:
         """The outputs of a call, in the containers that the model returned at capture.
 
@@ -148,7 +148,7 @@ class CallTree:
             return list(results)
         if not self._names_arguments:
             return self._build(iter(results))
-        args, kwargs = self._arranged(args, kwargs or {})
+        args, kwargs = self._arranged(args, kwargs)
         return self._build(Results(results, (*args, *kwargs.values())))
 
 

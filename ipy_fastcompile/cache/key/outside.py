@@ -81,7 +81,7 @@ def is_closed(function: Any, depth: int = 5) -> bool:
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
     if uses.loose or not depth or not all(isinstance(c, _FIXED) for c in cells):
         return False
-    found = [find(chain, function.__globals__) for chain in sorted(uses.chains)]
+    found = [find(chain, function.__globals__) for chain in uses.chains]
     return all(
         not rest and (isinstance(value, torch.dtype) or is_closed(value, depth - 1))
         for value, _, _, rest in found

@@ -15,7 +15,7 @@ from torch import nn
 from ...torch_compat import module_tables, tensor_kinds
 from .hidden import state_of
 from .home import home_of_class
-from .names import class_name, in_order
+from .names import class_name
 from .objects import is_volatile
 from .tensors import tensor_text
 from .walker import Walker
@@ -62,7 +62,7 @@ def describe_tree(walker: Walker, root: nn.Module, path: str = "model") -> None:
                 or (attribute == _ALWAYS_NONE and value is None)
             ):
                 with walker.attribute(attribute):
-                    walker.describe(f"{name}.{attribute}", in_order(attribute, value))
+                    walker.describe(f"{name}.{attribute}", value)
         children = vars(module)["_modules"]
         order = [
             child if value is not None else f"{child} (none)" for child, value in children.items()

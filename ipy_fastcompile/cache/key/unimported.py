@@ -75,7 +75,7 @@ def _describe(walker: Walker, name: str, path: str, seen: set[str]) -> None:
 
 def _imports(code: CodeType, package: str) -> set[str]:
     found = set()
-    for name, level in sorted(read_uses(code).imports):
+    for name, level in read_uses(code).imports:
         parents = package.split(".")[: len(package.split(".")) + 1 - level] if level else []
         found.add(".".join([*parents, name] if name else parents))
     return found

@@ -162,6 +162,12 @@ def check_memory(named: Iterable[tuple[str, Any]]) -> None:
             )
 
 
+def _at(node: torch.fx.Node) -> str:
+    """The user's line that a node comes from, in brackets; "" where it has none."""
+    source = read_source(node.meta.get("stack_trace"))
+    return f" ({place(source)}: {source.text})" if source else ""
+
+
 def check_layouts(graph_module: torch.fx.GraphModule) -> None:
     """Refuse compressed sparse tensors inside: neither a graph of them nor a kernel can be kept."""
     for node in all_nodes(graph_module):
@@ -169,10 +175,8 @@ def check_layouts(graph_module: torch.fx.GraphModule) -> None:
         if node.op != "call_function" or not isinstance(value, torch.Tensor):
             continue
         if value.layout in _COMPRESSED:
-            source = read_source(node.meta.get("stack_trace"))
-            where = f" ({place(source)}: {source.text})" if source else ""
             raise CaptureError(
-                f"The model makes a tensor of layout {str(value.layout)[6:]}{where}, which no "
+                f"The model makes a tensor of layout {str(value.layout)[6:]}{_at(node)}, which no "
                 "artifact can hold a graph of.",
                 "Compute it with dense tensors, or with to_sparse(), which runs uncompiled.",
                 node=node.name,
@@ -190,10 +194,8 @@ def check_dtypes(graph_module: torch.fx.GraphModule) -> None:
         values = (argument.meta.get("val") for argument in node.all_input_nodes)
         dtypes = {str(v.dtype)[6:]: v for v in values if isinstance(v, torch.Tensor)}
         if len(dtypes) > 1:
-            source = read_source(node.meta.get("stack_trace"))
-            where = f" ({place(source)}: {source.text})" if source else ""
             raise CaptureError(
-                f"The model multiplies {' by '.join(dtypes)}{where}, which eager refuses.",
+                f"The model multiplies {' by '.join(dtypes)}{_at(node)}, which eager refuses.",
                 "Convert one of them: the input, or the model by model.to(dtype).",
                 node=node.name,
             )
