@@ -16,7 +16,7 @@ from ..graph.layout import settle_layouts
 from ..graph.split import SplitGraph, Submodule
 from ..graph.twins import Description, describe, first_difference
 from ..graph.weights import weight_positions
-from ..sizes.kernel_guards import GuardsOfKernels, symbol_ranges
+from ..sizes.kernel_guards import GuardsOfKernels, places_of, symbol_ranges
 from .compile import at_size, compile_kernel, compile_variant
 from .culprit import refused_node
 from .lowered import Kernel, Lowered, Variant
@@ -58,6 +58,7 @@ def lower(
             on_kernel(done, total, first.name)
         near = _near_twin(first, descriptions, kernels)
         weights = weight_positions(split, subs)
+        places = places_of(subs)
         try:
             kernel = compile_kernel(
                 first.graph_module,
@@ -75,7 +76,7 @@ def lower(
                 refused |= _same_nodes(node, subs, said(error))
             done += 1 + len(variants)
             continue
-        guards.add(subs)
+        guards.add(places)
         done += 1
         extra: dict[Variant, Kernel] = {}
         for variant in variants:

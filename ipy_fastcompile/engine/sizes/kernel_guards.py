@@ -25,12 +25,11 @@ class GuardsOfKernels:
         self._of_twins: list[Any] = []
         self._known = len(self._recorded())
 
-    def add(self, subs: Sequence[Submodule]) -> None:
-        """Note what compiling the first of these twins recorded."""
+    def add(self, places: Sequence[Mapping[Any, Any]]) -> None:
+        """Note what compiling a submodule recorded, for it and its twins (see `places_of`)."""
         recorded = self._recorded()
         new, self._known = recorded[self._known :], len(recorded)
-        for twin in subs:
-            names = _correspondence(subs[0], twin)
+        for names in places:
             self._of_twins += [guard.xreplace(names) for guard in new]
 
     def _recorded(self) -> list[Any]:
@@ -65,6 +64,15 @@ class GuardsOfKernels:
         known = set(self._split.captured.names)
         asserted = dict.fromkeys(guards.asserted_of_data(self._environment))
         return tuple(Condition(a) for a in asserted if not a.free_symbols <= known)
+
+
+def places_of(subs: Sequence[Submodule]) -> list[dict[Any, Any]]:
+    """Symbol of the first of these twins -> what is in its place, for each of them.
+
+    To be asked before the first is compiled: its outputs may be laid out anew then, by nodes that
+    its twins do not have.
+    """
+    return [_correspondence(subs[0], twin) for twin in subs]
 
 
 def _correspondence(first: Submodule, twin: Submodule) -> dict[Any, Any]:

@@ -122,3 +122,28 @@ def test_an_empty_cache_is_filled(model: Any) -> None:
     assert ours.get_seq_length() == 8
     assert found.past_key_values is ours
     assert repr(ours) == repr(theirs)
+
+
+def test_an_encoder_and_decoder_return_the_caches_of_both(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = tf.BartConfig(
+        d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
+        decoder_attention_heads=4, encoder_ffn_dim=64, decoder_ffn_dim=64, vocab_size=64,
+    )  # fmt: skip
+    bart = tf.BartForConditionalGeneration(config).eval()
+    call = {"input_ids": tokens(2, 8), "decoder_input_ids": tokens(2, 6)}
+    with torch.no_grad():
+        expected = bart(**call)
+        for function in reloaded(fc.compile(bart, (), call), bart, tmp_path / "a.fastcompile"):
+            found = function(**call)
+            assert type(found.past_key_values) is tf.EncoderDecoderCache
+            torch.testing.assert_close(found.logits, expected.logits, rtol=1e-4, atol=1e-5)
+            for kind in ("self_attention_cache", "cross_attention_cache"):
+                pairs = zip(
+                    getattr(found.past_key_values, kind).layers,
+                    getattr(expected.past_key_values, kind).layers,
+                    strict=True,
+                )
+                for ours, theirs in pairs:
+                    torch.testing.assert_close(ours.keys, theirs.keys, rtol=1e-4, atol=1e-5)
+                    torch.testing.assert_close(ours.values, theirs.values, rtol=1e-4, atol=1e-5)
