@@ -268,7 +268,13 @@ class ArtifactRecord:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything a compile has to tell, as plain data."""
+    """Everything a compile has to tell, as plain data.
+
+    Where one artifact holds several programs, ``programs`` has the report of each, the first
+    included. The outer report then tells what belongs to the whole: stages, artifact, reloads, key,
+    cache, alarms and the worst ``max_error``; all else in it is the first program's. For a single
+    program ``programs`` is empty, and so is ``name``.
+    """
 
     model: str
     created: str  # ISO 8601
@@ -301,6 +307,8 @@ class Report:
     profile: ProfileRecord | None = None
     conditions: tuple[ConditionRecord, ...] = ()
     execution_language: str = "python"  # "cpp" where it is not ours: AOTInductor's
+    name: str = ""  # of the program, "call_0"
+    programs: tuple[Report, ...] = ()
 
     @property
     def cold_seconds(self) -> float:
