@@ -1,10 +1,10 @@
 """See what compiling a PyTorch model really does, and reload the result in milliseconds.
 
 ``compile`` turns a model and its example inputs into a `CompiledModel`, ``compile_cached`` asks the
-cache first, which is a `Store`; ``load`` turns a saved artifact back into a callable; ``inspect``
-reads an artifact, ours or somebody else's, without torch; ``verify`` checks one before it is
-shipped. In IPython or Jupyter, ``%load_ext ipy_fastcompile`` adds ``%%fastcompile`` and its
-relatives.
+cache first, which is a `Store`; ``record`` notes the calls that a model is given, for ``compile``;
+``load`` turns a saved artifact back into a callable; ``inspect`` reads an artifact, ours or
+somebody else's, without torch; ``verify`` checks one before it is shipped. In IPython or Jupyter,
+``%load_ext ipy_fastcompile`` adds ``%%fastcompile`` and its relatives.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ __all__ = [
     "errors",
     "inspect",
     "load",
+    "record",
     "verify",
 ]
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from . import errors
     from .cache.cached import compile_cached
     from .cache.store import Store
+    from .engine.calls.record import record
     from .engine.compiled import CompiledModel
     from .engine.graph.boundaries import SplitReason
     from .engine.pipeline import compile
@@ -46,6 +48,7 @@ _HOMES = {
     "compile_cached": "cache.cached",
     "inspect": "foreign.inspect",
     "load": "runtime.load",
+    "record": "engine.calls.record",
     "verify": "verification.verify",
 }
 

@@ -183,3 +183,18 @@ def finder(
         return made
 
     return make
+
+
+def with_leaves(tree: Any, change: Callable[[Any, str], Any], path: str = "") -> Any:
+    """The same containers, made again, with ``change`` of each value in them and the way to it."""
+    opened = open_container(tree)
+    if opened is None:
+        return change(tree, path)
+    children = [
+        with_leaves(child, change, path + step)
+        for child, step in zip(opened.children, opened.steps(), strict=True)
+    ]
+    name = name_of(opened.type)
+    close = finder(opened.kind, name, {name: opened.type}, opened.context)
+    count = len(opened.items)
+    return close(opened.keys, children[:count], opened.names, children[count:])

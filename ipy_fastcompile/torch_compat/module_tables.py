@@ -43,6 +43,25 @@ def call_replaced(module: torch.nn.Module, call: Callable[..., Any]) -> Iterator
             module.__dict__["_compiled_call_impl"] = before
 
 
+@contextlib.contextmanager
+def call_watched(module: torch.nn.Module, call: Callable[..., Any]) -> Iterator[None]:
+    """While this lasts ``module(...)`` is ``call(own, ...)``; ``own`` is what it was before.
+
+    That may be what `torch.nn.Module.compile` set, or another one who watches.
+    """
+    before = module.__dict__.get("_compiled_call_impl", None)
+    watched = functools.partial(call, before or module._call_impl)
+    module.__dict__["_compiled_call_impl"] = watched
+    try:
+        yield
+    finally:
+        # Another one who came later and is still there has ours inside.
+        if module.__dict__.get("_compiled_call_impl") is watched:
+            del module.__dict__["_compiled_call_impl"]
+            if before is not None:
+                module.__dict__["_compiled_call_impl"] = before
+
+
 def tables_of(
     module: torch.nn.Module,
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

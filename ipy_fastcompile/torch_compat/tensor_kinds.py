@@ -77,3 +77,8 @@ def _metadata(tensor: Any) -> tuple[Any, ...]:
     if tensor.layout != torch.strided:
         return type(tensor), keys
     return type(tensor), keys, tensor.dtype, tensor.device, tensor.shape, tensor.stride()
+
+
+def writes_to(tensor: torch.Tensor) -> int | None:
+    """How often a tensor's memory was written to; None for one of inference mode: nobody counts."""
+    return None if tensor.is_inference() else int(tensor._version)

@@ -11,10 +11,9 @@ from typing import Any
 import torch
 
 from ..errors import KernelError
-from ..runtime.containers import finder, open_container
+from ..runtime.containers import with_leaves
 from ..runtime.load import load
 from ..runtime.nests import flatten, nest_data
-from ..runtime.type_names import name_of
 
 
 def check_against_eager(
@@ -97,19 +96,10 @@ def leaves_of(tree: Any) -> tuple[list[Any], Any]:
 
 def cloned(tree: Any) -> Any:
     """The same containers with copies of the tensors, laid out as they are."""
-    if isinstance(tree, torch.Tensor):
-        return _copy(tree)
-    opened = open_container(tree)
-    if opened is None:
-        return tree
-    children = [cloned(child) for child in opened.children]
-    name = name_of(opened.type)
-    close = finder(opened.kind, name, {name: opened.type}, opened.context)
-    count = len(opened.items)
-    return close(opened.keys, children[:count], opened.names, children[count:])
+    return with_leaves(tree, lambda v, _: copied(v) if isinstance(v, torch.Tensor) else v)
 
 
-def _copy(tensor: torch.Tensor) -> torch.Tensor:
+def copied(tensor: torch.Tensor) -> torch.Tensor:
     """A copy with the same strides; `clone` makes those of a slice others."""
     copy = tensor.detach().clone()
     is_plain = tensor.layout is torch.strided and not (tensor.is_conj() or tensor.is_neg())

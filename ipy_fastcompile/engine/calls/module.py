@@ -32,7 +32,7 @@ def as_module(model: Any) -> torch.nn.Module:
     """The module to capture: ``model`` itself, or a function or bound method wrapped in one."""
     model = unwrapped(model)
     if isinstance(model, torch.nn.Module):
-        if not _has_own_call(model):
+        if not has_own_call(model):
             _check_forward(model)
             return model
         model = model.__call__
@@ -53,7 +53,7 @@ def as_module(model: Any) -> torch.nn.Module:
     return wrapper
 
 
-def _has_own_call(module: torch.nn.Module) -> bool:
+def has_own_call(module: torch.nn.Module) -> bool:
     """Whether a class that is not torch's says what calling its modules does."""
     owner = next(cls for cls in type(module).__mro__ if "__call__" in vars(cls))
     return not owner.__module__.startswith("torch.")

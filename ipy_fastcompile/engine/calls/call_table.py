@@ -1,0 +1,101 @@
+"""kinds of calls -> a table as text: how often, of what, and what varies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from .kinds import Kind
+
+_HEADS = ("kind", "calls", "input", "", "varies")
+
+
+def write_table(kinds: Sequence[Kind]) -> str:
+    """The table, with a line for each group of inputs that are alike."""
+    rows: list[tuple[str, ...]] = [_HEADS]
+    for kind in kinds:
+        first, count = kind.name, str(kind.count)
+        for paths, text, varies in _inputs(kind):
+            rows.append((first, count, paths, text, varies))
+            first = count = ""
+    # A list of values may run on to the right: nothing stands there.
+    wide = [row for row in rows if any(row[3:])]
+    widths = [
+        max(len(row[column]) for row in (rows if column < 2 else wide))
+        for column in range(len(_HEADS) - 1)
+    ]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if head == "calls" else cell.ljust(width)
+            for head, cell, width in zip(_HEADS, row, widths, strict=False)
+        ]
+        lines.append("  ".join([*cells, row[-1]]).rstrip())
+    return "\n".join(lines)
+
+
+def _inputs(kind: Kind) -> Iterator[tuple[str, str, str]]:
+    """(paths, what they are, what of it varies): tensors that are alike, then all the rest."""
+    places: dict[str, list[int]] = {}
+    for position, place in enumerate(kind.places):
+        places.setdefault(place.path, []).append(position)
+    alike: dict[str, list[str]] = {}
+    for part in kind.parts:
+        if part.kind == "tensor":
+            shape = ", ".join(_size(kind, p) for p in places.get(part.path, []))
+            alike.setdefault(f"{part.text}[{shape}]", []).append(part.path)
+        elif part.kind == "container" and not _has_tensors(kind, part.path):
+            alike.setdefault(f"{part.text} without tensors", []).append(part.path)
+    told: set[str] = set()
+    for text, paths in alike.items():
+        shown = [p for path in paths for p in places.get(path, []) if p in kind.names]
+        yield _listed(paths), text, _varying(kind, shown, told)
+    values = [f"{p.path}={p.text}" for p in kind.parts if p.kind == "value" and _is_top(p.path)]
+    numbers = [p for p, place in enumerate(kind.places) if place.dim is None]
+    shown = [p for p in numbers if p in kind.names]
+    values += [
+        f"{kind.places[p].path}={_size(kind, p)}"
+        for p in numbers
+        if p in kind.names or _is_top(kind.places[p].path)
+    ]
+    if values or not alike:
+        yield ", ".join(values) or "nothing", "", _varying(kind, shown, told)
+    for device, dtype in kind.autocast:
+        yield f"under autocast of {device} to {str(dtype).removeprefix('torch.')}", "", ""
+
+
+def _size(kind: Kind, position: int) -> str:
+    """The name of a size that may vary, or the sizes that were seen."""
+    sizes = dict.fromkeys(row[position] for row in kind.seen)
+    return kind.names.get(position) or " or ".join(map(str, sizes))
+
+
+def _varying(kind: Kind, positions: Sequence[int], told: set[str]) -> str:
+    """``past: 9 to 39`` for each name that was not told yet."""
+    said = []
+    for position in positions:
+        name = kind.names[position]
+        if name not in told:
+            told.add(name)
+            sizes = sorted({row[position] for row in kind.seen})
+            few = ", ".join(map(str, sizes))
+            said.append(f"{name}: {few if len(sizes) < 4 else f'{sizes[0]} to {sizes[-1]}'}")
+    return "; ".join(said)
+
+
+def _has_tensors(kind: Kind, path: str) -> bool:
+    return any(p.kind == "tensor" and _argument(p.path) == path for p in kind.parts)
+
+
+def _argument(path: str) -> str:
+    return re.split(r"[.\[]", path)[0]
+
+
+def _is_top(path: str) -> bool:
+    return _argument(path) == path
+
+
+def _listed(paths: Sequence[str]) -> str:
+    if len(paths) > 3:
+        return f"{paths[0]} and {len(paths) - 1} more"
+    return ", ".join(paths)

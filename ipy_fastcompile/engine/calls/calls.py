@@ -1,0 +1,67 @@
+"""The kinds of calls that a model was given: a sequence that `compile` takes and people read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import overload
+
+from ...errors import CallError
+from .call_table import write_table
+from .kinds import Kind
+
+
+class Calls(Sequence[Kind]):
+    """What `ipy_fastcompile.record` saw: the kinds of calls that a model was given.
+
+    ``calls[0]`` and ``calls["call_0"]`` are kinds, and a slice is `Calls` again. Printed, it is a
+    table.
+
+    Attributes
+    ----------
+    model:
+        The name of the model.
+    """
+
+    def __init__(self, model: str, read: Callable[[], tuple[Sequence[Kind], str]]) -> None:
+        self.model = model
+        self._read = read
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds, in the order in which they were first seen."""
+        return tuple(self._read()[0])
+
+    @property
+    def left_out(self) -> str:
+        """Calls that are in no kind, in words."""
+        return self._read()[1]
+
+    @overload
+    def __getitem__(self, which: int | str) -> Kind: ...
+    @overload
+    def __getitem__(self, which: slice) -> Calls: ...
+    def __getitem__(self, which: int | str | slice) -> Kind | Calls:
+        kinds = self.kinds
+        if isinstance(which, slice):
+            chosen = kinds[which]
+            return Calls(self.model, lambda: (chosen, ""))
+        if isinstance(which, int):
+            return kinds[which]
+        for kind in kinds:
+            if kind.name == which:
+                return kind
+        raise CallError(
+            f"There is no kind of call {which!r:.60}.",
+            f"There are {', '.join(kind.name for kind in kinds) or 'none'}.",
+        )
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} kinds of calls of {self.model}>"
+
+    def __str__(self) -> str:
+        if not self.kinds:
+            return f"No call of {self.model}."
+        return "\n".join(filter(None, (write_table(self.kinds), self.left_out)))
