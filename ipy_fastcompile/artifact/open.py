@@ -120,6 +120,10 @@ class OpenArtifact:
         """The content of member ``name``, verified as by `view`."""
         return bytes(self.view(name))
 
+    def digest_of(self, name: str) -> str:
+        """The SHA-256 that the manifest gives of member ``name``; `view` verifies it."""
+        return self.common.members[name].sha256
+
     def size_of(self, name: str) -> int:
         """The size of member ``name`` in bytes, without reading it; 0 when there is none."""
         start, end = self._spans.get(name, (0, 0))

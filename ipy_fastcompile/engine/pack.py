@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
 
 import torch
@@ -71,6 +72,10 @@ class Packed:
     def view(self, name: str) -> memoryview:
         """The same without a copy."""
         return memoryview(self.read(name))
+
+    def digest_of(self, name: str) -> str:
+        """The SHA-256 of the content of a member."""
+        return sha256(self.read(name)).hexdigest()
 
 
 def check_result_types(parts: Packed) -> None:

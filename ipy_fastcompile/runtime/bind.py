@@ -15,7 +15,8 @@ import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple, cast, overload
 
 import torch
 
@@ -48,13 +49,41 @@ class ExecutionParts(NamedTuple):
 
 def text_filename(kind: str, text: str) -> str:
     """The file name of generated text in tracebacks: ``<execution code 1f2e3d4c5b6a>``."""
-    return f"<{kind} {hashlib.sha256(text.encode()).hexdigest()[:12]}>"
+    return member_filename(kind, hashlib.sha256(text.encode()).hexdigest())
+
+
+def member_filename(kind: str, digest: str) -> str:
+    """The same by the SHA-256 of the text, which an artifact knows of its members."""
+    return f"<{kind} {digest[:12]}>"
 
 
 def register_text(filename: str, text: str) -> None:
     """Let tracebacks, debuggers and `inspect` show the lines of generated text."""
     # mtime None: linecache never looks for a file of this name, and keeps the entry.
-    linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
+    linecache.cache[filename] = (len(text), None, cast("list[str]", _Lines(text)), filename)
+
+
+class _Lines(Sequence[str]):
+    """The lines of a text, taken apart only when somebody looks at one."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self._text.splitlines(True)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @overload
+    def __getitem__(self, position: int) -> str: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> list[str]: ...
+
+    def __getitem__(self, position: int | slice) -> str | list[str]:
+        return self._lines[position]
 
 
 def python_tag() -> str:

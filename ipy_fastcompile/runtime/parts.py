@@ -25,3 +25,6 @@ class Parts(Protocol):
 
     def view(self, name: str) -> memoryview:
         """The same without a copy."""
+
+    def digest_of(self, name: str) -> str:
+        """The SHA-256 of the content of a member that was read."""

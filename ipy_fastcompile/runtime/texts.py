@@ -20,11 +20,11 @@ def code_reader(request: Request) -> CodeOf:
 
     def code_of(member: str, kind: str) -> CodeType:
         text = request.parts.read(member).decode("utf-8", "replace")
-        filename = bind.text_filename(kind, text)
+        filename = bind.member_filename(kind, request.parts.digest_of(member))
         code = stored.get(member)
         if code is None or code.co_filename != filename:  # another Python, or an edited text
             code = bind.compile_text(text, kind)
-        bind.register_text(filename, text)
+        bind.register_text(code.co_filename, text)
         return code
 
     return code_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import linecache
 import sys
 import traceback
@@ -15,6 +16,7 @@ from torch import nn
 
 import ipy_fastcompile as fc
 from ipy_fastcompile.engine.graph.boundaries import SplitReason
+from ipy_fastcompile.runtime import bind
 from ipy_fastcompile.runtime.explain import failure_note
 
 NEEDS_NOTES = pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have no notes")
@@ -154,3 +156,16 @@ def test_the_text_runs_as_a_file_with_native_kernels(
     expected = fn(tiny_ids)
     assert torch.equal(outputs[0], expected["logits"])
     assert torch.equal(outputs[1], expected["state"])
+
+
+def test_inspect_and_pdb_read_the_lines_of_a_registered_text() -> None:
+    text = "def doubled(x):\n    return x * 2\n\n\ndef halved(x):\n    return x / 2\n"
+    code = bind.compile_text(text, "execution code")
+    bind.register_text(code.co_filename, text)
+    namespace = bind.run_code(code, {})
+    assert inspect.getsource(namespace["halved"]) == "def halved(x):\n    return x / 2\n"
+    lines = linecache.getlines(code.co_filename)
+    assert (len(lines), list(lines)) == (6, text.splitlines(True))
+    assert lines[1:2] == ["    return x * 2\n"]
+    _, shown = failure(lambda: namespace["halved"]("text"))
+    assert "return x / 2" in shown
