@@ -116,9 +116,7 @@ edits = st.lists(
 )
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits=edits)
 def test_random_damage_to_a_large_artifact(
     tmp_path: Path, edits: list[tuple[int, str, bytes]]

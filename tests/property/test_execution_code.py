@@ -142,7 +142,6 @@ def check_artifact(program: Program, folder: Path, *, file: bool) -> None:
 @seed(SEED)
 @settings(
     max_examples=GRAPHS,
-    deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -18,7 +18,7 @@ from ipy_fastcompile.foreign.open import open_foreign
 from ipy_fastcompile.foreign.stubs import Huge, Pairs, brief, walk
 from ipy_fastcompile.foreign.unpickle import unpickle
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 _WORDS = ("os", "system", "builtins", "exec", "getattr", "loads", "pickle", "", "a.b", "x\n")
 

@@ -193,7 +193,7 @@ def test_the_oracle_sees_what_must_not_happen() -> None:
 
 @seed(SEED)
 @settings(
-    max_examples=3000, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=3000, database=None, suppress_health_check=list(HealthCheck)
 )  # fmt: skip
 @given(st.integers(0, 2**32 - 1))
 def check_random_text(number: int) -> None:

@@ -162,7 +162,7 @@ NESTED = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(NESTED)
 def test_any_nest_of_literals_is_written_exactly(value: Any) -> None:
     assert bits(read(write(value))) == bits(value)

@@ -6,7 +6,7 @@ import builtins
 import keyword
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from ipy_fastcompile.engine.code.names import OWN_WORDS, Namespace
 from ipy_fastcompile.grammar.terms import Refused, check_plain_name
@@ -41,7 +41,6 @@ def test_any_wish_becomes_a_name_the_grammar_accepts(wish: str) -> None:
         assert_is_free(names.name(count, wish))
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=8)), max_size=40))
 def test_no_two_values_share_a_name(wishes: list[str]) -> None:
     names = Namespace()
