@@ -1,0 +1,128 @@
+"""Causal models of transformers -> which are right; ``python -m tests.architectures.causal``.
+
+Each is made small by its configuration, called with its defaults, compiled for any length, saved,
+and reloaded in another process without a compiler. The result, its cache included, is compared
+with eager's at two lengths, and so is a step of eager that is given that cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ipy_fastcompile.children.ask import ask
+from ipy_fastcompile.children.environment import child_environment
+from ipy_fastcompile.errors import ChildError
+from tests.architectures.families import NAMES
+from tests.architectures.shrink import causal_models
+
+_CHILD = ["-m", "tests.architectures.causal_child"]
+# Models that one process compiles, and seconds for each.
+_AT_ONCE, _TIMEOUT = 8, 900.0
+
+
+def measure(kinds: Sequence[str], folder: Path) -> dict[str, dict[str, Any]]:
+    """What became of each model: ``verdict`` is "right", or says why it is not."""
+    found = _ask("compile", kinds, folder, None)
+    compiled = [kind for kind in kinds if "error" not in found[kind]]
+    with tempfile.TemporaryDirectory() as empty:
+        again = _ask("reload", compiled, folder, empty)
+    both = {kind: found[kind] | again.get(kind, {}) for kind in kinds}
+    return {kind: {**result, "verdict": _verdict(result)} for kind, result in both.items()}
+
+
+def _ask(
+    do: str, kinds: Sequence[str], folder: Path, empty: str | None
+) -> dict[str, dict[str, Any]]:
+    """The answers of one process; where a model ends it, of another one for those that are left."""
+    found: dict[str, dict[str, Any]] = {}
+    while left := [kind for kind in kinds if kind not in found]:
+        said = "it has no answer"
+        try:
+            ask(
+                _CHILD,
+                {"do": do, "kinds": left, "folder": str(folder)},
+                environment=child_environment(empty),
+                timeout=_TIMEOUT * len(left),
+            )
+        except ChildError as error:
+            said = error.brief
+        for kind in left:
+            answer = folder / f"{kind}.{do}.json"
+            if not answer.exists():
+                found[kind] = {"error": said}
+                break
+            found[kind] = json.loads(answer.read_text())
+    return found
+
+
+def _verdict(found: Mapping[str, Any]) -> str:
+    if said := found.get("error") or found["wrong"]:
+        return str(said)
+    if found["ways"] != ["native"]:
+        return f"right, but not native: {'; '.join(found['not native']) or found['ways']}"
+    return "right"
+
+
+def row(kind: str, found: Mapping[str, Any]) -> str:
+    """A model in one line."""
+    lengths = "any length" if len(found.get("lengths", ())) > 1 else ""
+    return f"{kind:24} {found.get('cache', ''):22} {lengths:10} {found['verdict']}".rstrip()
+
+
+def summary(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """How many are right, and at any length; and why the others serve one length only."""
+    right = {kind: found for kind, found in results.items() if found["verdict"] == "right"}
+    fixed = {kind: found["why"] for kind, found in right.items() if found["why"]}
+    lines = [f"{kind} at one length: {why}" for kind, why in fixed.items()]
+    anywhere = len(right) - len(fixed)
+    share = f"{len(right)} of {len(results)} models are right after a native reload"
+    return "\n".join([*lines, f"{share}, {anywhere} of them at any length"])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a line for each model, and the share; 1 where one is not right."""
+    options = _parser().parse_args(arguments)
+    names: Sequence[str] = options.only.split(",") if options.only else NAMES
+    if unknown := [name for name in names if name not in causal_models()]:
+        print(f"transformers has no causal model {', '.join(unknown)}.", file=sys.stderr)
+        return 2
+    results: dict[str, Any] = {}
+    if options.json and options.json.exists():
+        results = json.loads(options.json.read_text())
+    for chunk in _chunks([name for name in names if name not in results]):
+        with tempfile.TemporaryDirectory(prefix="fastcompile-causal-") as folder:
+            results |= measure(chunk, Path(folder))
+        for name in chunk:
+            print(row(name, results[name]), flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(results, indent=1))
+    results = {name: results[name] for name in names}
+    print(summary(results))
+    return 0 if all(found["verdict"] == "right" for found in results.values()) else 1
+
+
+def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), _AT_ONCE):
+        yield names[start : start + _AT_ONCE]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.architectures.causal",
+        description="Compile causal models of transformers, and compare them with eager.",
+    )
+    parser.add_argument("--only", metavar="NAMES", help="these types, parted by commas")
+    parser.add_argument(
+        "--json", type=Path, help="keep results there as they come; what is there is not run again"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

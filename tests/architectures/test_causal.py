@@ -1,0 +1,104 @@
+"""Causal models as users call them: right after a native reload; and what the command says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.architectures import causal
+from tests.architectures.families import EXCEPTIONS, NAMES
+from tests.architectures.shrink import causal_models, small_config
+
+# One of each kind of cache: growing, with a window, linear, of a module's own, and none.
+FEW = ("qwen3", "gemma3_text", "granitemoehybrid", "minimax", "mpt")
+
+
+@pytest.mark.slow
+def test_a_few_are_right_at_two_lengths_with_their_caches(tmp_path: Path) -> None:
+    found = causal.measure(FEW, tmp_path)
+    assert {kind: result["verdict"] for kind, result in found.items()} == dict.fromkeys(
+        FEW, "right"
+    )
+    caches = {kind: result["cache"] for kind, result in found.items()}
+    assert caches == {**dict.fromkeys(FEW, "DynamicCache"), "minimax": "MiniMaxCache", "mpt": ""}
+
+
+def test_more_than_sixty_are_tried_each_of_another_class() -> None:
+    known = causal_models()
+    assert len({known[name] for name in NAMES}) == len(NAMES) > 60
+    assert EXCEPTIONS.keys() <= set(NAMES) | known.keys()
+
+
+def test_layers_of_each_kind_are_kept() -> None:
+    assert small_config("gemma3_text").layer_types == ["sliding_attention", "full_attention"]
+    assert small_config("llama").num_hidden_layers == 2
+    assert small_config("llama").vocab_size == 64
+
+
+@pytest.fixture
+def children(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
+    """What is asked of children that find llama right, and that mistral ends."""
+    asked: list[tuple[str, list[str]]] = []
+
+    def ask(program: Any, request: dict[str, Any], **options: Any) -> dict[str, Any]:
+        asked.append((request["do"], request["kinds"]))
+        for kind in request["kinds"]:
+            if kind == "mistral":
+                raise causal.ChildError("x", "y", brief="was killed by SIGSEGV", lines=(), code=-11)
+            found = {"lengths": [9], "why": "a loop", "not native": []}
+            if request["do"] == "reload":
+                found = {"ways": ["native"], "cache": "DynamicCache", "wrong": ""}
+            if kind == "gpt2":
+                found = {"error": "CaptureError: it cannot be"}
+            path = Path(request["folder"]) / f"{kind}.{request['do']}.json"
+            path.write_text(json.dumps(found))
+        return {}
+
+    monkeypatch.setattr(causal, "ask", ask)
+    return asked
+
+
+def test_a_model_that_ends_its_process_is_told_and_the_others_go_on(
+    children: list[tuple[str, list[str]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "results.json"
+    assert causal.main(["--only", "llama,mistral,gpt2,opt", "--json", str(file)]) == 1
+    assert children == [
+        ("compile", ["llama", "mistral", "gpt2", "opt"]),
+        ("compile", ["gpt2", "opt"]),
+        ("reload", ["llama", "opt"]),
+    ]
+    lines = capsys.readouterr().out.splitlines()
+    assert [" ".join(line.split()) for line in lines] == [
+        "llama DynamicCache right",
+        "mistral was killed by SIGSEGV",
+        "gpt2 CaptureError: it cannot be",
+        "opt DynamicCache right",
+        "llama at one length: a loop",
+        "opt at one length: a loop",
+        "2 of 4 models are right after a native reload, 0 of them at any length",
+    ]
+    # What is known is not asked again.
+    children.clear()
+    assert causal.main(["--only", "llama", "--json", str(file)]) == 0
+    assert children == []
+
+
+def test_a_model_that_there_is_not_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert causal.main(["--only", "llama,lama"]) == 2
+    assert "no causal model lama" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"wrong": "at length 13, logits differ"}, "at length 13, logits differ"),
+        ({"wrong": "", "ways": ["torch"], "not native": ["an op"]}, "right, but not native: an op"),
+        ({"wrong": "", "ways": ["native"], "not native": []}, "right"),
+    ],
+)
+def test_the_verdict(found: dict[str, Any], said: str) -> None:
+    assert causal._verdict(found) == said
