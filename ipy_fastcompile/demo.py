@@ -80,7 +80,6 @@ def make_llama(*, layers: int = 16, hidden: int = 64, vocabulary: int = 256) -> 
         num_key_value_heads=4,
         vocab_size=vocabulary,
         max_position_embeddings=512,
-        use_cache=False,
     )
     model: torch.nn.Module = LlamaForCausalLM(config)
     return model.eval(), torch.arange(32).reshape(1, 32) % vocabulary

@@ -59,7 +59,7 @@ def llama() -> Case:
 
     config = LlamaConfig(
         hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=4,
-        num_key_value_heads=2, vocab_size=64, use_cache=False,
+        num_key_value_heads=2, vocab_size=64,
     )  # fmt: skip
     return _decoder(config, LlamaForCausalLM)
 
@@ -68,9 +68,7 @@ def llama() -> Case:
 def gpt2() -> Case:
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    config = GPT2Config(
-        n_embd=32, n_layer=2, n_head=4, vocab_size=64, n_positions=64, use_cache=False
-    )
+    config = GPT2Config(n_embd=32, n_layer=2, n_head=4, vocab_size=64, n_positions=64)
     return _decoder(config, GPT2LMHeadModel)
 
 
@@ -80,7 +78,7 @@ def mixtral() -> Case:
 
     config = MixtralConfig(
         hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, vocab_size=64, num_local_experts=4, use_cache=False,
+        num_key_value_heads=2, vocab_size=64, num_local_experts=4,
     )  # fmt: skip
     return _decoder(config, MixtralForCausalLM)
 
@@ -93,7 +91,7 @@ def deepseek_v3() -> Case:
         hidden_size=32, intermediate_size=64, moe_intermediate_size=16, num_hidden_layers=3,
         num_attention_heads=4, num_key_value_heads=4, n_routed_experts=8, n_group=2, topk_group=1,
         num_experts_per_tok=2, first_k_dense_replace=1, kv_lora_rank=16, q_lora_rank=16,
-        qk_rope_head_dim=8, qk_nope_head_dim=8, v_head_dim=8, vocab_size=64, use_cache=False,
+        qk_rope_head_dim=8, qk_nope_head_dim=8, v_head_dim=8, vocab_size=64,
     )  # fmt: skip
     return _decoder(config, DeepseekV3ForCausalLM)
 
@@ -105,7 +103,7 @@ def gpt_oss() -> Case:
     config = GptOssConfig(
         hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, head_dim=8, vocab_size=64, num_local_experts=4,
-        num_experts_per_tok=2, use_cache=False,
+        num_experts_per_tok=2,
     )  # fmt: skip
     return _decoder(config, GptOssForCausalLM)
 
@@ -117,7 +115,7 @@ def phi3() -> Case:
 
     config = Phi3Config(
         hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, vocab_size=64, pad_token_id=0, use_cache=False,
+        num_key_value_heads=2, vocab_size=64, pad_token_id=0,
     )  # fmt: skip
     return _decoder(config, Phi3ForCausalLM)
 
@@ -126,9 +124,7 @@ def phi3() -> Case:
 def mamba() -> Case:
     from transformers import MambaConfig, MambaForCausalLM
 
-    config = MambaConfig(
-        hidden_size=16, num_hidden_layers=2, vocab_size=64, state_size=4, use_cache=False
-    )
+    config = MambaConfig(hidden_size=16, num_hidden_layers=2, vocab_size=64, state_size=4)
     torch.manual_seed(0)
     return Case(MambaForCausalLM(config).eval(), kwargs={"input_ids": ids(1, 6)})
 
@@ -164,9 +160,7 @@ def bert_masked() -> Case:
 def t5() -> Case:
     from transformers import T5Config, T5ForConditionalGeneration
 
-    config = T5Config(
-        d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4, vocab_size=64, use_cache=False
-    )
+    config = T5Config(d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4, vocab_size=64)
     torch.manual_seed(0)
     model = T5ForConditionalGeneration(config).eval()
     return Case(model, kwargs={"input_ids": ids(1, 9), "decoder_input_ids": ids(1, 5, seed=1)})

@@ -85,7 +85,7 @@ def _llama(layers: int, hidden: int) -> tuple[Any, Any]:
         LlamaConfig(
             num_hidden_layers=layers, hidden_size=hidden, intermediate_size=7 * hidden // 2,
             num_attention_heads=heads, num_key_value_heads=max(2, heads // 4),
-            vocab_size=VOCABULARY, max_position_embeddings=MOST_TOKENS, use_cache=False,
+            vocab_size=VOCABULARY, max_position_embeddings=MOST_TOKENS,
         ),
         LlamaForCausalLM,
     )  # fmt: skip
@@ -101,7 +101,7 @@ def _deepseek_v3(layers: int, hidden: int) -> tuple[Any, Any]:
             n_routed_experts=8, n_group=2, topk_group=1, num_experts_per_tok=2,
             first_k_dense_replace=min(3, layers - 1), kv_lora_rank=32, q_lora_rank=32,
             qk_rope_head_dim=8, qk_nope_head_dim=16, v_head_dim=16,
-            vocab_size=VOCABULARY, max_position_embeddings=MOST_TOKENS, use_cache=False,
+            vocab_size=VOCABULARY, max_position_embeddings=MOST_TOKENS,
         ),
         DeepseekV3ForCausalLM,
     )  # fmt: skip
@@ -116,7 +116,7 @@ def _glm4_moe(layers: int, hidden: int) -> tuple[Any, Any]:
             moe_intermediate_size=hidden // 2, num_attention_heads=4, num_key_value_heads=2,
             use_qk_norm=True, attention_bias=True, n_routed_experts=8, num_experts_per_tok=2,
             first_k_dense_replace=min(3, layers - 1),
-            vocab_size=VOCABULARY, max_position_embeddings=MOST_TOKENS, use_cache=False,
+            vocab_size=VOCABULARY, max_position_embeddings=MOST_TOKENS,
         ),
         Glm4MoeForCausalLM,
     )  # fmt: skip
@@ -130,7 +130,7 @@ def _gpt_oss(layers: int, hidden: int) -> tuple[Any, Any]:
             num_hidden_layers=layers, hidden_size=hidden, intermediate_size=hidden,
             num_attention_heads=4, num_key_value_heads=2, head_dim=16, num_local_experts=8,
             num_experts_per_tok=2, sliding_window=16, vocab_size=VOCABULARY,
-            max_position_embeddings=MOST_TOKENS, use_cache=False,
+            max_position_embeddings=MOST_TOKENS,
         ),
         GptOssForCausalLM,
     )  # fmt: skip
@@ -148,7 +148,9 @@ def _qwen3_5_moe(layers: int, hidden: int) -> tuple[Any, Any]:
             num_key_value_heads=2, head_dim=16, linear_key_head_dim=16, linear_value_head_dim=16,
             linear_num_key_heads=2, linear_num_value_heads=4, moe_intermediate_size=hidden // 2,
             shared_expert_intermediate_size=hidden // 2, num_experts=8, num_experts_per_tok=2,
-            vocab_size=VOCABULARY, max_position_embeddings=MOST_TOKENS, use_cache=False,
+            layer_types=["linear_attention" if (n + 1) % min(4, layers) else "full_attention"
+                         for n in range(layers)],
+            vocab_size=VOCABULARY, max_position_embeddings=MOST_TOKENS,
         ),
         Qwen3_5MoeForCausalLM,
     )  # fmt: skip

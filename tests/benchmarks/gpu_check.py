@@ -120,7 +120,6 @@ def check_llama(options: argparse.Namespace) -> None:
         num_attention_heads=options.hidden // 128,
         num_key_value_heads=max(1, options.hidden // 512),
         vocab_size=4096,
-        use_cache=False,
     )
     torch.set_default_dtype(getattr(torch, options.dtype))
     with torch.device("cuda"):

@@ -21,16 +21,17 @@ def gated_delta_attention(
     value: torch.Tensor,
     g: torch.Tensor,
     beta: torch.Tensor,
-) -> torch.Tensor:
-    """The gated delta rule over a whole sequence, from an empty state.
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The gated delta rule over a whole sequence, from an empty state, and the state after it.
 
     ``query`` and ``key`` have shape [batch, tokens, key heads, key width], ``value`` and the result
-    [batch, tokens, value heads, value width], ``g`` and ``beta`` [batch, tokens, value heads].
+    [batch, tokens, value heads, value width], ``g`` and ``beta`` [batch, tokens, value heads]. The
+    state is float32[batch, value heads, key width, value width].
     """
-    mixed: torch.Tensor = _reference(
-        query, key, value, g=g, beta=beta, use_qk_l2norm_in_kernel=True
-    )[0]
-    return mixed.contiguous()
+    mixed, state = _reference(
+        query, key, value, g=g, beta=beta, output_final_state=True, use_qk_l2norm_in_kernel=True
+    )
+    return mixed.contiguous(), state.contiguous()
 
 
 @gated_delta_attention.register_fake
@@ -40,9 +41,11 @@ def _(
     value: torch.Tensor,
     g: torch.Tensor,
     beta: torch.Tensor,
-) -> torch.Tensor:
-    del key, g, beta
-    return value.new_empty(value.shape, dtype=query.dtype)
+) -> tuple[torch.Tensor, torch.Tensor]:
+    del g, beta
+    batch, _, heads, width = value.shape
+    state = value.new_empty((batch, heads, key.shape[-1], width), dtype=torch.float32)
+    return value.new_empty(value.shape, dtype=query.dtype), state
 
 
 def use_op() -> None:
@@ -55,9 +58,13 @@ def use_op() -> None:
         *,
         g: torch.Tensor,
         beta: torch.Tensor,
+        initial_state: torch.Tensor | None,
+        output_final_state: bool,
         **options: object,
-    ) -> tuple[torch.Tensor, None]:
-        del options  # no state goes in or out without a cache
-        return gated_delta_attention(query, key, value, g, beta), None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        del options
+        assert initial_state is None, "the op begins a sequence"
+        mixed, state = gated_delta_attention(query, key, value, g, beta)
+        return mixed, state if output_final_state else None
 
     modeling.torch_chunk_gated_delta_rule = attend

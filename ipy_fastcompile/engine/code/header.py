@@ -17,6 +17,7 @@ from .input_checks import InputChecks
 from .sources import clean, place
 
 _LISTED_SUBMODULES = 8
+_LISTED_OUTPUTS = 8
 
 
 def header_lines(
@@ -65,12 +66,22 @@ def _input_entries(lowered: Lowered, checks: InputChecks) -> Iterator[str]:
 
 
 def _output_entries(lowered: Lowered, checks: InputChecks) -> Iterator[str]:
+    """Every output; of many, such as a cache of all layers, the first that are computed."""
     output = next(n for n in lowered.split.captured.graph_module.graph.nodes if n.op == "output")
-    for value in output.args[0]:
+    values = output.args[0]
+    few = len(values) <= _LISTED_OUTPUTS
+    computed = [value for value in values if isinstance(value, Node)]
+    for value in values if few else computed[:_LISTED_OUTPUTS]:
         if isinstance(value, Node):
             yield f"{value.name}: {_summary(value.meta.get('val'), checks)}"
         else:
             yield f"{value!r:.60}"
+    if not few:
+        more = len(computed) - _LISTED_OUTPUTS
+        plain = len(values) - len(computed)
+        others = [f"{more} more"] * (more > 0)
+        others += [f"{plain} plain value{'s' * (plain > 1)}"] * (plain > 0)
+        yield f"and {', and '.join(others)}"
 
 
 def _summary(value: Any, checks: InputChecks) -> str:

@@ -61,7 +61,9 @@ def test_the_linear_attention_of_qwen_is_one_op_with_the_numbers_of_the_loop() -
     q, k = (torch.rand(1, 70, 2, 8, generator=generator) for _ in range(2))
     v = torch.rand(1, 70, 4, 8, generator=generator)
     g, beta = (-torch.rand(1, 70, 4, generator=generator) for _ in range(2))
-    expected, _ = ops._reference(q, k, v, g=g, beta=-beta, use_qk_l2norm_in_kernel=True)
+    expected = ops._reference(
+        q, k, v, g=g, beta=-beta, output_final_state=True, use_qk_l2norm_in_kernel=True
+    )
     found = torch.ops.ipy_fastcompile_bench.gated_delta_attention(q, k, v, g, -beta)
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
     torch.library.opcheck(

@@ -128,7 +128,7 @@ def test_the_peak_of_the_sixteen_layer_llama_is_predicted_within_a_tenth() -> No
     torch.manual_seed(0)
     config = LlamaConfig(
         num_hidden_layers=16, hidden_size=64, intermediate_size=256, num_attention_heads=4,
-        num_key_value_heads=4, vocab_size=256, max_position_embeddings=512, use_cache=False,
+        num_key_value_heads=4, vocab_size=256, max_position_embeddings=512,
     )  # fmt: skip
     model = LlamaForCausalLM(config).eval()
     ids = torch.arange(32).reshape(1, 32)
