@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..artifact.units import format_bytes
-from ..records import GraphRecord, NodeRecord
+from ..records import GraphRecord, NodeRecord, SubmoduleRecord
 from .fold import Item
 from .layout import lay_out
-from .palette import STROKE
+from .palette import SHARED, STROKE
 from .svg import BOX, Box, draw_svg
 from .units import TIMES, format_count, format_value
 from .view import View, item_label, op_name, output_bytes
@@ -106,7 +106,8 @@ def _split_box(view: View, item: Item, stub: str) -> Box:
     if item.is_fold:
         members = submodules[item.first : item.first + item.period]
         roles = " ".join(
-            f"{view.badges[s.index].shape}{view.badges[s.index].label}" for s in members
+            f"{view.badges[s.index].shape}{view.badges[s.index].label}{_shared(view, s)}"
+            for s in members
         )
         outputs = [f"{format_count(item.period * item.count)} submodules"]
         pattern, _, times = item_label(view, item).rpartition(f" {TIMES} ")
@@ -118,12 +119,17 @@ def _split_box(view: View, item: Item, stub: str) -> Box:
     if len(submodule.outputs) > 1:
         note += f" +{len(submodule.outputs) - 1}, {format_bytes(output_bytes(submodule))}"
     return Box(
-        f"{badge.shape} {badge.label}  {submodule.name}",
+        f"{badge.shape} {badge.label}{_shared(view, submodule)}  {submodule.name}",
         stub or f"{view.roles[item.first]}{shared}",
         "inline" if submodule.kernel is None else f"k{badge.slot}",
         badge.fill,
         note,
     )
+
+
+def _shared(view: View, submodule: SubmoduleRecord) -> str:
+    """The sign behind a kernel that other programs run, too."""
+    return f" {SHARED}" if submodule.kernel in view.also else ""
 
 
 # --- graph of a submodule ------------------------------------------------------------------------

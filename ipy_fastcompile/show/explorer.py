@@ -14,10 +14,12 @@ import traitlets
 from ..artifact.inert import inert, inert_lines
 from ..errors import ModelGone
 from ..records import ReloadRecord, Report
-from .content import Contents, UnknownKey
+from .content import UnknownKey
+from .facts import alarms, summary_line
 from .frontend import module_source, style_source
 from .overview import overview, reloads_data
-from .view import alarms, make_view, summary_line
+from .program_contents import ProgramContents
+from .programs import program_views
 
 # A message of 300 kB takes 0.2 s from click to page, one of 1 MB three times that: larger answers
 # travel in pieces. A piece of text grows by its escapes when it is sent.
@@ -47,14 +49,13 @@ class Explorer(anywidget.AnyWidget):
     stale = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, report: Report, rerun: Rerun | None = None) -> None:
-        view = make_view(report)
         self._report = report
-        self._contents = Contents(view)
+        self._contents = ProgramContents(program_views(report))
         self._rerun = rerun
         super().__init__(
             _esm=module_source(),
             _css=style_source(),
-            data=overview(view, self._contents, can_rerun=rerun is not None),
+            data=overview(report, self._contents, can_rerun=rerun is not None),
             reloads=reloads_data(report.reloads),
         )
         self.on_msg(self._on_message)

@@ -16,6 +16,7 @@ MODULES = (
     "dom",
     "host",
     "store",
+    "context",
     "rows",
     "slot",
     "tabs",
@@ -29,12 +30,23 @@ MODULES = (
     "middle",
     "tables",
     "detail",
+    "programs",
     "bar",
     "reload",
     "explorer",
 )
 # Each sheet after those it overrules.
-SHEETS = ("explorer", "bar", "drawers", "panes", "rows", "code", "picture", "sizes")
+SHEETS = (
+    "explorer",
+    "bar",
+    "drawers",
+    "panes",
+    "programs",
+    "rows",
+    "code",
+    "picture",
+    "sizes",
+)
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class)\b)", re.MULTILINE)
 # Comments are for those who read the files; a notebook that saves the widget saves its source.

@@ -6,9 +6,11 @@ Without any style it still reads in order.
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
-from ..records import Report
+from ..records import ReloadRecord, Report
 from .draw import draw_split
+from .facts import alarms, program_facts, report_facts, summary
 from .layout import has_graphviz
 from .markup import (
     CELL,
@@ -22,6 +24,7 @@ from .markup import (
     html_table,
     html_text,
 )
+from .programs import program_table, program_title, program_views
 from .tables import (
     CodeLine,
     excerpt,
@@ -38,12 +41,8 @@ from .units import format_count, format_seconds
 from .view import (
     WEIGHTS_NOTE,
     View,
-    alarms,
     code_lines,
-    make_view,
     peak_bytes,
-    report_facts,
-    summary,
 )
 
 # The drawing of a split graph with more boxes than this says no more than the table.
@@ -52,41 +51,57 @@ _MOST_BOXES = 40
 
 def render_html(report: Report) -> str:
     """The static report; every string that comes from a model is inert and escaped."""
-    view = make_view(report)
-    parts = [_heading(view)]
-    if report.submodules:
-        parts += [
-            _pattern(view),
-            html_details("Submodules", html_table(submodule_table(view)), is_open=True),
-        ]
-        parts.append(_code(view))
-        parts.append(html_details("Kernels", html_table(kernel_table(view)), is_open=False))
-        parts += _drawing(view)
+    views = program_views(report)
+    parts = [_heading(report)]
+    if report.programs:
+        table = html_table(program_table(views))
+        parts.append(html_details(f"Programs, {len(views)}", table, is_open=True))
+        parts += map(_section, views)
     else:
-        parts.append(f"<p>{html_text('Nothing was compiled: the graph has no submodules.')}</p>")
+        parts += _program(views[0])
     if report.stages:
         title = f"Stages of the cold compile, {format_seconds(report.cold_seconds)}"
-        parts.append(html_details(title, html_table(stage_table(view)), is_open=False))
-    parts += _reloads(view)
+        parts.append(html_details(title, html_table(stage_table(report)), is_open=False))
+    parts += _reloads(report.reloads)
     return html_frame(parts, 1_100)
 
 
-def _heading(view: View) -> str:
+def _section(view: View) -> str:
+    """A program of several, folded away."""
+    facts = "<br>".join(map(html_text, program_facts(view.report)))
+    body = [f'<div style="{FINE};margin:4px 0">{facts}</div>', *_program(view)]
+    indented = f'<div style="padding-left:16px">{"".join(body)}</div>'
+    return html_details(f"Program {program_title(view)}", indented, is_open=False)
+
+
+def _program(view: View) -> list[str]:
+    if not view.report.submodules:
+        return [f"<p>{html_text('Nothing was compiled: the graph has no submodules.')}</p>"]
+    return [
+        _pattern(view),
+        html_details("Submodules", html_table(submodule_table(view)), is_open=True),
+        _code(view),
+        html_details("Kernels", html_table(kernel_table(view)), is_open=False),
+        *_drawing(view),
+    ]
+
+
+def _heading(report: Report) -> str:
     facts = "".join(
         f'<td style="{CELL.format("left")};padding-right:22px">'
         f'<span style="font-size:11px">{html_text(label)}</span><br>'
         f'<b style="font-size:15px;white-space:nowrap">{html_text(text)}</b></td>'
-        for label, text in summary(view.report)
+        for label, text in summary(report)
     )
-    lines = "<br>".join(html_text(line) for line in report_facts(view.report))
+    lines = "<br>".join(html_text(line) for line in report_facts(report))
     alarm = "".join(
         f'<div style="font-weight:600;margin:2px 0 4px">⚠ {html_text(line)}</div>'
-        for line in alarms(view.report)
+        for line in alarms(report)
     )
     return (
         f"{alarm}"
         f'<div style="font-size:17px;font-weight:600;margin:2px 0 4px">'
-        f"{html_text(view.report.model)}</div>"
+        f"{html_text(report.model)}</div>"
         f'<div style="overflow-x:auto"><table style="border-collapse:collapse;margin:0">'
         f'<tbody><tr style="background:none">{facts}</tr></tbody></table></div>'
         f'<div style="{FINE};margin:4px 0">{lines}</div>'
@@ -140,8 +155,7 @@ def _code_line(line: CodeLine, peak: int, *, profiled: bool) -> str:
 # --- warm reload ---------------------------------------------------------------------------------
 
 
-def _reloads(view: View) -> list[str]:
-    reloads = view.report.reloads
+def _reloads(reloads: Sequence[ReloadRecord]) -> list[str]:
     if not reloads:
         return ["<p>Warm reload: not measured.</p>"]
     titles = {
@@ -151,17 +165,17 @@ def _reloads(view: View) -> list[str]:
     parts = []
     for shipped, title in titles.items():
         if any(record.shipped == shipped for record in reloads):
-            body = _legend(view) + html_table(reload_table(view, shipped=shipped))
+            body = _legend(reloads) + html_table(reload_table(reloads, shipped=shipped))
             parts.append(html_details(title, body, is_open=True))
     runs = max(record.runs for record in reloads)
     note = f"{WEIGHTS_NOTE} Medians of {format_count(runs, 'run')}."
     return [*parts, f'<p style="{FINE};margin:2px 0">{html_text(note)}</p>']
 
 
-def _legend(view: View) -> str:
+def _legend(reloads: Sequence[ReloadRecord]) -> str:
     marks = "".join(
         f'<span style="white-space:nowrap"><span style="display:inline-block;width:10px;'
         f'height:10px;background:{color}"></span> {html_text(name)}&nbsp;&nbsp; </span>'
-        for name, color in stage_colors(view.report.reloads).items()
+        for name, color in stage_colors(reloads).items()
     )
     return f'<div style="{FINE}">{marks}</div>'

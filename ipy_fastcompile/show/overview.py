@@ -1,4 +1,4 @@
-"""View -> the explorer's first message: everything that is listed, and what is seen at first.
+"""Report -> the explorer's first message: everything that is listed, and what is seen at first.
 
 It is a synced trait, so it is saved with the notebook: columns, each text once, and of the contents
 only those that a reopened notebook shows without a kernel.
@@ -12,52 +12,66 @@ from typing import Any
 
 from ..artifact.inert import inert
 from ..artifact.units import format_bytes
-from ..records import NOT_COMPILED, KernelRecord, ReloadRecord
-from .content import Contents
+from ..records import NOT_COMPILED, KernelRecord, ReloadRecord, Report
 from .documents import WINDOW
+from .facts import alarms, notes, program_facts, report_facts, summary
 from .palette import kernel_badge
+from .program_contents import ProgramContents, program_key
+from .programs import program_label, program_title
 from .tables import own_note, stage_colors, stage_table
-from .view import (
-    WEIGHTS_NOTE,
-    View,
-    alarms,
-    item_label,
-    output_bytes,
-    peak_bytes,
-    report_facts,
-    summary,
-)
+from .view import WEIGHTS_NOTE, View, item_label, output_bytes, peak_bytes
 
 # Contents that travel with the state may take so much; a saved state has a budget of 300 kB.
 START_BUDGET = 110_000
 
 
-def overview(view: View, contents: Contents, *, can_rerun: bool) -> dict[str, Any]:
-    """Plain data for the front end; `static/explorer.js` has its type as `Data`."""
-    report = view.report
-    reasons = list(dict.fromkeys(s.reason for s in report.submodules))
-    peak_line = next((line.line for line in report.lines if line.is_peak), 0)
-    first_call = next((line.line for line in report.lines if line.kind == "call"), 1)
-    times = [line.seconds for line in report.lines if line.seconds is not None]
-    return {
+def overview(report: Report, contents: ProgramContents, *, can_rerun: bool) -> dict[str, Any]:
+    """Plain data for the front end; `static/context.js` has its type as `Data`.
+
+    The first program's own lie beside what belongs to the whole, those of the others in
+    ``programs``, which is empty for a single one.
+    """
+    views = contents.views
+    own = [program_overview(view) for view in views]
+    whole = {
         "model": inert(report.model),
         "facts": list(report_facts(report)),
         "summary": [list(fact) for fact in summary(report) if fact[0] != "cache"],  # told below
         "key": inert(report.key),
         "cache": inert(report.cache),
         "why": [inert(why) for why in report.why_miss],
-        "notes": [*alarms(report), *(inert(note) for note in report.notes)],
+        "notes": [*alarms(report), *notes(report)],
         "window": WINDOW,
+        "canRerun": can_rerun,
+        "weightsNote": WEIGHTS_NOTE,
+        "cold": _cold(report),
+        "colors": stage_colors(report.reloads),
+        "artifact": _artifact(report),
+        "start": start_contents(contents, [data["firstCall"] for data in own]),
+    }
+    programs = [
+        {
+            "label": program_label(view),
+            "title": program_title(view),
+            "facts": list(program_facts(view.report)),
+            "own": data if number else {},
+        }
+        for number, (view, data) in enumerate(zip(views, own, strict=True))
+    ]
+    return {**whole, **own[0], "programs": programs if report.programs else []}
+
+
+def program_overview(view: View) -> dict[str, Any]:
+    """What is listed of one program."""
+    report = view.report
+    reasons = list(dict.fromkeys(s.reason for s in report.submodules))
+    times = [line.seconds for line in report.lines if line.seconds is not None]
+    return {
         "profiled": bool(times),
         "slowest": max(times, default=0.0),
         "peak": peak_bytes(report),
-        "peakLine": peak_line,
-        "firstCall": first_call,
-        "canRerun": can_rerun,
-        "weightsNote": WEIGHTS_NOTE,
-        "cold": _cold(view),
-        "colors": stage_colors(report.reloads),
-        "artifact": _artifact(view),
+        "peakLine": next((line.line for line in report.lines if line.is_peak), 0),
+        "firstCall": next((line.line for line in report.lines if line.kind == "call"), 1),
         "submodules": {
             "name": [inert(s.name) for s in report.submodules],
             "module": [inert(s.module) for s in report.submodules],
@@ -78,22 +92,23 @@ def overview(view: View, contents: Contents, *, can_rerun: bool) -> dict[str, An
             {"first": i.first, "period": i.period, "count": i.count, "label": item_label(view, i)}
             for i in view.items
         ],
-        "kernels": [_kernel(kernel) for kernel in report.kernels],
-        "start": start_contents(contents, first_call),
+        "kernels": [_kernel(kernel, view.also.get(kernel.index, "")) for kernel in report.kernels],
     }
 
 
-def start_contents(contents: Contents, first_call: int) -> dict[str, Any]:
+def start_contents(contents: ProgramContents, first_calls: Sequence[int]) -> dict[str, Any]:
     """What is seen before anything is asked, as far as the budget for a saved state allows."""
     chosen: dict[str, Any] = {}
     size = 0
-    window = (first_call - 1) // WINDOW
-    for key in ("split:", f"code:execution:{window}", "profile:", "sources:"):
-        content = contents.answer(key)
-        size += len(json.dumps(content))
-        if size > START_BUDGET:
-            break
-        chosen[key] = content
+    for number, first_call in enumerate(first_calls):
+        window = (first_call - 1) // WINDOW
+        for own in ("split:", f"code:execution:{window}", "profile:", "sources:"):
+            key = program_key(number, own)
+            content = contents.answer(key)
+            size += len(json.dumps(content))
+            if size > START_BUDGET:
+                return chosen
+            chosen[key] = content
     return chosen
 
 
@@ -116,11 +131,11 @@ def _reload(record: ReloadRecord, note: str) -> dict[str, Any]:
     }
 
 
-def _cold(view: View) -> dict[str, Any]:
-    stages = view.report.stages
-    fills = [row[2].bar[0][1] for row in stage_table(view).rows]
+def _cold(report: Report) -> dict[str, Any]:
+    stages = report.stages
+    fills = [row[2].bar[0][1] for row in stage_table(report).rows]
     return {
-        "seconds": view.report.cold_seconds,
+        "seconds": report.cold_seconds,
         "stages": [
             {
                 "name": inert(stage.name),
@@ -133,8 +148,8 @@ def _cold(view: View) -> dict[str, Any]:
     }
 
 
-def _artifact(view: View) -> list[list[str]]:
-    artifact = view.report.artifact
+def _artifact(report: Report) -> list[list[str]]:
+    artifact = report.artifact
     if artifact is None:
         return []
     facts = [
@@ -149,7 +164,7 @@ def _artifact(view: View) -> list[list[str]]:
     return [[name, inert(text)] for name, text in facts]
 
 
-def _kernel(kernel: KernelRecord) -> dict[str, Any]:
+def _kernel(kernel: KernelRecord, also: str) -> dict[str, Any]:
     badge = kernel_badge(kernel.index)
     return {
         "label": badge.label,
@@ -158,6 +173,7 @@ def _kernel(kernel: KernelRecord) -> dict[str, Any]:
         "native": kernel.native,
         "why": inert(kernel.why),
         "near": inert(str(kernel.near_twin or "")),
+        "also": also,
         "size": kernel.size,
         "seconds": kernel.seconds,
         "count": len(kernel.submodules),

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ..records import Report
-from .content import Contents
 from .document import html_document
 from .frontend import script_source, style_source
 from .html import render_html
 from .overview import overview, reloads_data
-from .view import make_view
+from .program_contents import ProgramContents
+from .programs import program_views
 
 # The page stays below 5 MB: content past this is left out, and the page says so when asked for it.
 EMBEDDED_LIMIT = 4_400_000
@@ -23,7 +23,8 @@ _POLICY = "script-src 'unsafe-inline'; img-src data:"
 
 # As high as the window, where it is wide enough for the panes to lie side by side.
 _PANES = (
-    "@media (min-width: 1100px) { main .fc-panes { height: max(440px, calc(100vh - 190px)); } }\n"
+    "@media (min-width: 1100px) { main .fc-panes { height: max(440px, calc(100vh - 190px)); }\n"
+    "main .fc-programs .fc-panes { height: max(440px, calc(100vh - 280px)); } }\n"
 )
 _BODY = """<main></main>
 <noscript>{static}</noscript>
@@ -54,9 +55,8 @@ render({ model, el: document.querySelector("main") });
 
 def render_page(report: Report) -> str:
     """The page as text. Every string of the report is data in it, never markup or script."""
-    view = make_view(report)
-    contents = Contents(view)
-    data = overview(view, contents, can_rerun=False)
+    contents = ProgramContents(program_views(report))
+    data = overview(report, contents, can_rerun=False)
     embedded = embed_contents(contents, set(data["start"]))
     state = {
         "data": data,
@@ -79,12 +79,11 @@ def write_page(report: Report, path: str | os.PathLike[str]) -> None:
     Path(path).write_text(render_page(report), "utf-8")
 
 
-def embed_contents(contents: Contents, known: set[str]) -> dict[str, str]:
+def embed_contents(contents: ProgramContents, known: set[str]) -> dict[str, str]:
     """JSON text of every content by key, in the order of the reader's interest, up to the limit."""
     embedded: dict[str, str] = {}
     left = EMBEDDED_LIMIT
-    documents = [f"text:{name}" for name in contents.documents.names()]
-    for key in (*contents.keys(), *documents):
+    for key in (*contents.keys(), *contents.texts()):
         if key in known:
             continue
         body = json.dumps(contents.answer(key), ensure_ascii=False, separators=(",", ":"))

@@ -21,6 +21,7 @@ KERNEL_FILLS = (
 SHAPES = "●■▲◆▼★♠♣"
 INLINE_FILL = "#6b7078"
 INLINE_SHAPE = "○"
+SHARED = "∩"  # behind the label of a kernel that another program of the artifact runs, too
 STAGE_FILLS = (
     "#2a6fbb",
     "#b2541a",

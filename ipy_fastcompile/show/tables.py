@@ -8,7 +8,7 @@ from itertools import groupby
 
 from ..artifact.inert import inert
 from ..artifact.units import format_bytes
-from ..records import KernelRecord, LineRecord, ReloadRecord
+from ..records import KernelRecord, LineRecord, ReloadRecord, Report
 from .palette import STAGE_FILLS, Badge, kernel_badge
 from .tokens import Runs, tokenise
 from .units import TIMES, format_count, format_ratio, format_seconds, shorten
@@ -74,9 +74,9 @@ def pattern_line(view: View) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def stage_table(view: View) -> Table:
+def stage_table(report: Report) -> Table:
     """The stages of the cold compile with their times as bars."""
-    stages, total = view.report.stages, view.report.cold_seconds
+    stages, total = report.stages, report.cold_seconds
     rows = []
     for number, stage in enumerate(stages):
         share = stage.seconds / total if total else 0.0
@@ -130,12 +130,12 @@ def _submodule_row(view: View, row: Row, *, profiled: bool) -> tuple[Cell, ...]:
 def kernel_table(view: View) -> Table:
     """Each distinct kernel: who shares it, what it costs, how the native path runs it."""
     heads = ("kernel", "submodules", "compiled in", "size", "sources", "reloads as", "")
-    rows = tuple(_kernel_row(kernel) for kernel in view.report.kernels)
+    rows = tuple(_kernel_row(k, view.also.get(k.index, "")) for k in view.report.kernels)
     return cap_rows(Table(heads, rows, frozenset({1, 2, 3, 4})), 24)
 
 
-def _kernel_row(kernel: KernelRecord) -> tuple[Cell, ...]:
-    notes = [inert(kernel.why)] if kernel.why else []
+def _kernel_row(kernel: KernelRecord, also: str) -> tuple[Cell, ...]:
+    notes = [note for note in (also, inert(kernel.why)) if note]
     if kernel.near_twin:
         cost = f"{format_seconds(kernel.seconds)} and {format_bytes(kernel.size)}"
         notes.append(f"near-twin: {inert(str(kernel.near_twin))} Sharing would save {cost}.")
@@ -178,10 +178,10 @@ def stage_colors(records: Sequence[ReloadRecord]) -> dict[str, str]:
     return {name: STAGE_FILLS[n % len(STAGE_FILLS)] for n, name in enumerate(counted)}
 
 
-def reload_table(view: View, *, shipped: bool) -> Table:
+def reload_table(reloads: Sequence[ReloadRecord], *, shipped: bool) -> Table:
     """The reload paths, timed in fresh processes; bars share one scale, without the imports."""
-    records = [r for r in view.report.reloads if r.shipped == shipped]
-    colors = stage_colors(view.report.reloads)
+    records = [r for r in reloads if r.shipped == shipped]
+    colors = stage_colors(reloads)
     longest = max((reload_seconds(r) for r in records), default=0.0)
     heads = ("path", "load", "first call", "then", "less than fx", "", "stages")
     slowest = next((r for r in records if r.path == "fx" and not r.error), None)
@@ -198,7 +198,7 @@ def reload_table(view: View, *, shipped: bool) -> Table:
         if slowest is not None and record is not slowest:
             gain = format_ratio(reload_seconds(slowest), reload_seconds(record))
         detail = ", ".join(f"{n} {format_seconds(s)}" for n, s in stages)
-        note = own_note(record, view.report.reloads)
+        note = own_note(record, reloads)
         note = f" ({note})" if note else ""
         rows.append(
             (

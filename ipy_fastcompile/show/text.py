@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 from ..artifact.inert import inert
 from ..artifact.units import format_bytes
-from ..records import Report
+from ..records import ReloadRecord, Report
+from .facts import alarms, program_facts, report_facts, summary_line
+from .programs import program_table, program_title, program_views
 from .tables import (
     Cell,
     CodeLine,
@@ -22,13 +25,9 @@ from .units import block_bar, format_count, format_seconds, shorten
 from .view import (
     WEIGHTS_NOTE,
     View,
-    alarms,
     code_lines,
-    make_view,
     most_bytes,
     peak_bytes,
-    report_facts,
-    summary_line,
 )
 
 _BAR = 20
@@ -39,20 +38,38 @@ _LONGEST_CODE = 150
 
 def render_text(report: Report) -> str:
     """The report as text: plain characters, no escape sequences, nothing that steers a terminal."""
-    view = make_view(report)
+    views = program_views(report)
     parts = [*alarms(report), summary_line(report), *report_facts(report), ""]
-    parts += ["Stages of the cold compile", *_table(stage_table(view)), ""]
-    if report.submodules:
-        parts += ["Submodules in call order", f"  {_pattern(view)}", ""]
-        parts += [*_table(submodule_table(view)), ""]
-        parts += ["Kernels", *_table(kernel_table(view)), ""]
-        length = format_count(len(code_lines(report)), "line")
-        legend = "bytes alive after each line, ░ more while it runs, ▲ peak"
-        parts += [f"Execution code, {length}: {legend}", *_code(view), ""]
-    else:
-        parts += ["Nothing was compiled: the graph has no submodules.", ""]
-    parts += _reloads(view)
+    if report.programs:
+        parts += ["Programs", *_table(program_table(views)), ""]
+    parts += ["Stages of the cold compile", *_table(stage_table(report)), ""]
+    for view in views:
+        if report.programs:
+            parts += [f"Program {program_title(view)}", *program_facts(view.report), ""]
+        parts += _program(view)
+    parts += _reloads(report.reloads)
     return "\n".join(line.rstrip() for line in parts).rstrip() + "\n"
+
+
+def _program(view: View) -> list[str]:
+    """Submodules, kernels and execution code, with an empty line at the end."""
+    if not view.report.submodules:
+        return ["Nothing was compiled: the graph has no submodules.", ""]
+    length = format_count(len(code_lines(view.report)), "line")
+    legend = "bytes alive after each line, ░ more while it runs, ▲ peak"
+    return [
+        "Submodules in call order",
+        f"  {_pattern(view)}",
+        "",
+        *_table(submodule_table(view)),
+        "",
+        "Kernels",
+        *_table(kernel_table(view)),
+        "",
+        f"Execution code, {length}: {legend}",
+        *_code(view),
+        "",
+    ]
 
 
 def _width(text: str) -> int:
@@ -127,8 +144,7 @@ def margin_text(line: CodeLine, peak: int, *, profiled: bool) -> str:
     return text
 
 
-def _reloads(view: View) -> list[str]:
-    reloads = view.report.reloads
+def _reloads(reloads: Sequence[ReloadRecord]) -> list[str]:
     if not reloads:
         return ["Warm reload: not measured."]
     lines = []
@@ -137,7 +153,7 @@ def _reloads(view: View) -> list[str]:
         (True, "Warm reload as shipped: no compiler, empty Inductor cache"),
     ):
         if any(record.shipped == shipped for record in reloads):
-            lines += [title, *_reload_lines(reload_table(view, shipped=shipped)), ""]
+            lines += [title, *_reload_lines(reload_table(reloads, shipped=shipped)), ""]
     runs = max(record.runs for record in reloads)
     return [*lines, f"{WEIGHTS_NOTE} Medians of {format_count(runs, 'run')}."]
 

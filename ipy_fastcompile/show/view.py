@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from ..artifact.inert import inert
-from ..artifact.units import format_bytes
 from ..records import (
-    ConditionRecord,
     GraphRecord,
     LineRecord,
-    ProfileRecord,
     ReloadRecord,
     Report,
     Source,
@@ -27,7 +23,7 @@ from ..records import (
 )
 from .fold import Item, fold_repeats
 from .palette import Badge, kernel_badge
-from .units import TIMES, format_count, format_ratio, format_seconds
+from .units import TIMES
 
 WEIGHTS_NOTE = (
     "Fresh processes: each gets tensors made from the artifact's parameter specifications, not the "
@@ -52,7 +48,8 @@ class View:
 
     ``roles[i]`` is a short name for what submodule ``i`` is. ``producers`` maps the name of a value
     to the submodule that yields it. ``weights[i]`` are the positions of those inputs of submodule
-    ``i`` that the model gives: parameters, buffers and constants.
+    ``i`` that the model gives: parameters, buffers and constants. ``also`` says of a kernel, by its
+    index, in which other programs of the artifact it runs.
     """
 
     report: Report
@@ -65,10 +62,11 @@ class View:
     sources: tuple[Source, ...]
     source_ids: dict[Source, int]
     graphs: dict[int, GraphRecord]  # by GraphRecord.index
+    also: Mapping[int, str]
 
 
-def make_view(report: Report) -> View:
-    """Work out everything that the renderers share."""
+def make_view(report: Report, also: Mapping[int, str] | None = None) -> View:
+    """Work out everything that the renderers share, of one program."""
     graphs = {graph.index: graph for graph in report.graphs}
     kinds = [(s.kernel, s.graph if s.kernel is None else -1) for s in report.submodules]
     counts = Counter(kinds)
@@ -89,6 +87,7 @@ def make_view(report: Report) -> View:
         sources=sources,
         source_ids={source: number for number, source in enumerate(sources)},
         graphs=graphs,
+        also=also or {},
     )
 
 
@@ -178,103 +177,3 @@ def folded_rows(view: View) -> tuple[Row, ...]:
 def reload_seconds(record: ReloadRecord) -> float:
     """Load and first call: what a user waits for after the imports."""
     return record.load + record.first_call
-
-
-def _parameters(report: Report) -> str:
-    count = format_count(report.n_parameters)
-    # Somebody else's artifact names its parameters, not always their sizes.
-    return f"{count} ({format_bytes(report.parameter_bytes)})" if report.parameter_bytes else count
-
-
-def summary(report: Report) -> tuple[tuple[str, str], ...]:
-    """Label and text of what matters most, in the order in which it is told."""
-    cold, warm = report.cold_seconds, report.warm_seconds
-    facts = [
-        ("submodules", format_count(len(report.submodules))),
-        ("kernels", format_count(len(report.kernels))),
-        ("nodes", format_count(report.n_nodes)),
-        ("parameters", _parameters(report)),
-    ]
-    if report.artifact:
-        facts.append(("artifact", format_bytes(report.artifact.size)))
-    if report.cache == "hit":  # what follows is of the day when it was compiled
-        facts.append(("cache", "hit"))
-    if report.stages:
-        facts.append(("cold", format_seconds(cold)))
-    if warm is not None:
-        ratio = format_ratio(cold, warm)
-        facts.append(
-            ("warm", f"{format_seconds(warm)} ({ratio})" if ratio else format_seconds(warm))
-        )
-    if report.max_error is not None:
-        facts.append(("max error", f"{report.max_error:.2g}"))
-    return tuple(facts)
-
-
-def summary_line(report: Report) -> str:
-    """``LlamaForCausalLM · 161 submodules · 3 kernels · ... · warm 2.9 ms``."""
-    nouns = {"submodules": "submodule", "kernels": "kernel", "nodes": "node"}
-    words = [inert(report.model)]
-    for label, text in summary(report):
-        noun = nouns.get(label, "") if text == "1" else label
-        words.append(f"{text} {noun}" if label in nouns else f"{label} {text}")
-    return " · ".join(words)
-
-
-def alarms(report: Report) -> tuple[str, ...]:
-    """What stands before everything else: a line each, none when all is as it was asked for."""
-    first = (report.difference,) if report.difference else ()
-    return tuple(inert(line) for line in (*first, *report.alarms))
-
-
-def _profile_fact(profile: ProfileRecord) -> str:
-    at = ", ".join(f"{name} = {size}" for name, size in profile.sizes)
-    return (
-        f"profiled{f' at {at}' if at else ''}: a call takes {format_seconds(profile.call)}, median "
-        f"of {format_count(profile.runs, 'run')} after {profile.warm_up}; timing a line costs "
-        f"{format_seconds(profile.overhead)}, which is subtracted; peak "
-        f"{format_bytes(profile.predicted_peak)} predicted, "
-        f"{format_bytes(profile.measured_peak)} measured"
-    )
-
-
-def _condition_text(condition: ConditionRecord) -> str:
-    source = condition.source
-    line = f" ({PurePath(source.file).name}:{source.line})" if source else ""
-    return condition.words + line
-
-
-def report_facts(report: Report) -> tuple[str, ...]:
-    """Where, what for, and what the cache said, one line each."""
-    lines = [f"torch {report.torch} · {report.machine} · {report.created}"]
-    sizes = []
-    if report.symbols:
-        ranges = [
-            f"{s.min} ≤ {s.name}"
-            + ("" if s.max is None else f" ≤ {s.max}")
-            + f" (example {s.example})"
-            for s in report.symbols
-        ]
-        sizes.append(f"sizes: {', '.join(ranges)}")
-    if report.conditions:
-        sizes.append(f"conditions: {'; '.join(map(_condition_text, report.conditions))}")
-    if report.predicted_peak is not None:
-        peak = f"peak of intermediates: {format_bytes(report.predicted_peak)} predicted"
-        if report.measured_peak is not None:
-            peak += f", {format_bytes(report.measured_peak)} measured"
-        sizes.append(peak)
-    if sizes:
-        lines.append(" · ".join(sizes))
-    if report.profile:
-        lines.append(_profile_fact(report.profile))
-    if report.artifact:
-        signed = "signed" if report.artifact.signed else "not signed"
-        lines.append(f"artifact {report.artifact.path} · {report.artifact.digest[:19]}… · {signed}")
-    if report.tolerance:
-        lines.append(f"tolerance against eager: {report.tolerance}")
-    lines += report.notes
-    if report.key:
-        cache = f" · cache {report.cache}" if report.cache else ""
-        lines.append(f"key {report.key[:12]}…{cache}")
-    lines += [f"why a miss: {why}" for why in report.why_miss]
-    return tuple(inert(line) for line in lines)

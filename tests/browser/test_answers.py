@@ -12,10 +12,10 @@ import pytest
 
 import ipy_fastcompile.show
 from ipy_fastcompile.records import NOT_COMPILED, Report
-from ipy_fastcompile.show.content import Contents
 from ipy_fastcompile.show.frontend import module_source, style_source
 from ipy_fastcompile.show.overview import overview
-from ipy_fastcompile.show.view import make_view
+from ipy_fastcompile.show.program_contents import ProgramContents
+from ipy_fastcompile.show.programs import program_views
 from tests.browser.conftest import OpenPage, list_of
 from tests.unit.show.sample import sample_report
 
@@ -48,9 +48,8 @@ class Kernel:
 
     def __init__(self, open_page: OpenPage, report: Report) -> None:
         self.page = open_page().page
-        view = make_view(report)
-        self.contents = Contents(view)
-        data = {**overview(view, self.contents, can_rerun=True), "start": {}}
+        self.contents = ProgramContents(program_views(report))
+        data = {**overview(report, self.contents, can_rerun=True), "start": {}}
         self.page.set_content(f"<style>{style_source()}</style><div id=here></div>")
         self.page.evaluate(
             f"""async () => {{

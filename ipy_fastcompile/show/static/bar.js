@@ -4,7 +4,7 @@
 import { button, count, fill, h, seconds } from "./dom.js";
 
 /**
- * @param {import("./explorer.js").Context} ctx
+ * @param {import("./context.js").Context} ctx
  * @param {{toggle: (panel: string) => void}} options
  */
 export function makeBar(ctx, options) {

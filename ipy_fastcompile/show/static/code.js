@@ -35,7 +35,7 @@ function colored(text, runs) {
 }
 
 /**
- * @param {import("./explorer.js").Context} ctx
+ * @param {import("./context.js").Context} ctx
  * @param {{document: string, label: string, margin?: boolean, note?: string,
  *   first?: number}} options
  */

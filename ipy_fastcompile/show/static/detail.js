@@ -9,7 +9,7 @@ import { makeTabs } from "./tabs.js";
 
 /** @typedef {{element: HTMLElement, close?: () => void, focus?: () => void}} Part */
 
-/** @param {import("./explorer.js").Context} ctx */
+/** @param {import("./context.js").Context} ctx */
 export function makeDetail(ctx) {
   const { data, store } = ctx;
   const tabs = makeTabs({
@@ -109,7 +109,7 @@ export function makeDetail(ctx) {
 
 /**
  * The kernels of a submodule: each C++ or Triton source, the ATen graph and the native code.
- * @param {import("./explorer.js").Context} ctx
+ * @param {import("./context.js").Context} ctx
  * @param {number} kernel
  * @param {string} last what was chosen before
  * @param {(name: string) => void} remember
@@ -160,7 +160,7 @@ function makeSources(ctx, kernel, last, remember) {
 
 /**
  * The user's lines that this submodule was made from.
- * @param {import("./explorer.js").Context} ctx
+ * @param {import("./context.js").Context} ctx
  * @param {number} graph
  * @returns {Part}
  */
@@ -181,7 +181,7 @@ function makeSource(ctx, graph) {
   }
 
   slot.show(`graph:${graph}`, (content) => {
-    slot.show("sources:", (/** @type {import("./explorer.js").SourceTable} */ table) => {
+    slot.show("sources:", (/** @type {import("./context.js").SourceTable} */ table) => {
       const ids = [...new Set(/** @type {number[]} */ (content.source).filter((id) => id >= 0))];
       ids.sort((a, b) => table.file[a] - table.file[b] || table.line[a] - table.line[b]);
       lines = new Map();

@@ -115,12 +115,13 @@ export function matcher(query) {
 }
 
 /**
- * The mark of a kernel: colour, shape and label together.
- * @param {{label: string, shape: string, slot: number}} badge
+ * The mark of a kernel: colour, shape and label together, and a sign where other programs run it.
+ * @param {{label: string, shape: string, slot: number, also: string}} badge
  */
 export function kernelBadge(badge) {
   const slot = badge.slot < 0 ? "inline" : `k${badge.slot}`;
-  return h("span", { class: `fc-badge fc-${slot}` }, `${badge.shape} ${badge.label}`);
+  const title = badge.also || null;
+  return h("span", { class: `fc-badge fc-${slot}`, title }, `${badge.shape} ${badge.label}${badge.also && " ∩"}`);
 }
 
 /**

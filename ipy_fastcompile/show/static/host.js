@@ -156,3 +156,18 @@ export function makeHost(model, start) {
 }
 
 /** @typedef {ReturnType<typeof makeHost>} Host */
+
+/**
+ * The same host, for what a program calls its contents; the first one's keys are plain.
+ * @param {Host} host
+ * @param {number} number
+ * @returns {Host}
+ */
+export function hostOf(host, number) {
+  if (!number) return host;
+  return {
+    ...host,
+    peek: (key) => host.peek(`${number}/${key}`),
+    ask: (key, signal) => host.ask(`${number}/${key}`, signal),
+  };
+}

@@ -9,7 +9,7 @@ import { makeRows } from "./rows.js";
  * @typedef {{submodule: number, fold: number, level: number}} ListRow
  */
 
-/** @param {import("./explorer.js").Context} ctx */
+/** @param {import("./context.js").Context} ctx */
 export function makeList(ctx) {
   const { data, store } = ctx;
   const subs = data.submodules;
@@ -89,7 +89,8 @@ export function makeList(ctx) {
   /** What a filter looks into. @param {number} index */
   function textOf(index) {
     const { name, module, role, reason } = subs;
-    const words = [name[index], module[index], role[index], ctx.badge(index).label, data.reasons[reason[index]]];
+    const { label, also } = ctx.badge(index);
+    const words = [name[index], module[index], role[index], label, also, data.reasons[reason[index]]];
     return words.join(" ");
   }
 

@@ -16,7 +16,7 @@ import { makeTabs } from "./tabs.js";
 // A larger graph opens on what is near its first node; nobody reads all of it at once.
 const FOCUS_FROM = 120;
 
-/** @param {import("./explorer.js").Context} ctx */
+/** @param {import("./context.js").Context} ctx */
 export function makeMiddle(ctx) {
   const { data, store } = ctx;
   const slot = makeSlot(ctx, "graph");
@@ -261,6 +261,7 @@ export function makeMiddle(ctx) {
       `${bytes(subs.bytes[s])} out`,
       time,
       twins > 1 ? `${twins} twins` : "no twin",
+      ctx.badge(s).also,
     ].filter(Boolean);
     return [
       h("div", { class: "fc-line" }, kernelBadge(ctx.badge(s)), h("strong", {}, subs.name[s]), h("span", {}, words.join(" · "))),

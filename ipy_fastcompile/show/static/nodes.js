@@ -37,7 +37,7 @@ export function readEdges(graph) {
 }
 
 /**
- * @param {import("./explorer.js").Context} ctx
+ * @param {import("./context.js").Context} ctx
  * @param {GraphContent} graph
  */
 export function makeNodes(ctx, graph) {

@@ -8,7 +8,7 @@ import { button, count, face, fill, h, seconds } from "./dom.js";
  *   first_call: number, call: number, shipped: boolean, error: string, note: string}} Reload
  */
 
-/** @param {import("./explorer.js").Context} ctx */
+/** @param {import("./context.js").Context} ctx */
 export function makeReload(ctx) {
   const { data, model, store, host } = ctx;
   const body = h("div", { class: "fc-races" });
@@ -175,7 +175,7 @@ function ratio(larger, smaller) {
   return `${times < 10 ? times.toFixed(1) : count(Math.round(times))}×`;
 }
 
-/** The stages of the cold compile. @param {import("./explorer.js").Context} ctx */
+/** The stages of the cold compile. @param {import("./context.js").Context} ctx */
 export function makeStages(ctx) {
   const { cold } = ctx.data;
   const longest = Math.max(...cold.stages.map((stage) => stage.seconds), 1e-9);
@@ -194,8 +194,8 @@ export function makeStages(ctx) {
   );
 }
 
-/** The keys. */
-export function makeHelp() {
+/** The keys. @param {boolean} several whether there are several programs */
+export function makeHelp(several) {
   const keys = [
     ["↑ ↓", "rows of a list; in a drawing, along edges"],
     ["← →", "fold and unfold; in a drawing, within a rank; in the nodes table, along edges"],
@@ -203,6 +203,7 @@ export function makeHelp() {
     ["Esc", "up: from a graph to the split graph, from there to the list"],
     ["/", "filter the submodules, or search the graph that has the focus"],
     ["[ ]", "previous, next submodule"],
+    ...(several ? [["{ }", "previous, next program"]] : []),
     ["f  0", "fit the drawing, 100 %"],
     ["Ctrl+wheel", "zoom; the wheel alone scrolls"],
     ["?", "these keys"],

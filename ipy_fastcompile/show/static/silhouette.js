@@ -5,7 +5,7 @@ import { h, s } from "./dom.js";
 
 /**
  * The whole program as a silhouette of its live bytes; a click goes there.
- * @param {import("./explorer.js").Context} ctx
+ * @param {import("./context.js").Context} ctx
  * @param {(line: number) => void} go
  */
 export function makeSilhouette(ctx, go) {

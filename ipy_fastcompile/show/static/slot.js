@@ -9,7 +9,7 @@ const DEBOUNCE = 50;
 const LATE = 200;
 
 /**
- * @param {import("./explorer.js").Context} ctx
+ * @param {import("./context.js").Context} ctx
  * @param {string} label what is loaded, for the reader who waits
  */
 export function makeSlot(ctx, label) {

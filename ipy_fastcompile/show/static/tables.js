@@ -32,7 +32,7 @@ function makeTable(caption, heads, rows) {
 }
 
 /**
- * @param {import("./explorer.js").Context} ctx
+ * @param {import("./context.js").Context} ctx
  * @param {number} submodule
  * @returns {Part}
  */
@@ -61,7 +61,7 @@ export function makeValues(ctx, submodule) {
 
 /**
  * The file, and of the chosen submodule its kernel, its twins and what it nearly shares.
- * @param {import("./explorer.js").Context} ctx
+ * @param {import("./context.js").Context} ctx
  * @param {number} submodule
  * @returns {Part}
  */
@@ -83,6 +83,7 @@ export function makeArtifact(ctx, submodule) {
     const facts = [
       ["kernel", kernelBadge(badge)],
       ["digest", h("code", {}, kernel.digest)],
+      ...elsewhere(badge.also),
       ["reloads as", kernel.native ? "native: from bundled binaries alone" : `torch: ${kernel.why || "no native form"}`],
       ["size", kernel.sizeText],
       ["compiled in", seconds(kernel.seconds)],
@@ -104,6 +105,9 @@ export function makeArtifact(ctx, submodule) {
     );
   }
 
+  /** @param {string} also @returns {[string, string][]} */
+  const elsewhere = (also) => (also ? [["shared", also]] : []);
+
   /** @param {number[]} twins */
   function twinPart(twins) {
     const box = h("div", { class: "fc-chips" });
@@ -117,9 +121,9 @@ export function makeArtifact(ctx, submodule) {
   }
 
   const kernels = makeTable(
-    "All kernels",
-    ["kernel", "submodules", "size", "compiled in", "reloads as", "near-twin"],
-    data.kernels.map((kernel) => [kernelBadge(kernel), count(kernel.count), bytes(kernel.size), seconds(kernel.seconds), kernel.native ? "native" : `torch: ${kernel.why}`, kernel.near]),
+    data.programs.length ? "All kernels of this program" : "All kernels",
+    ["kernel", "submodules", "size", "compiled in", "reloads as", "near-twin", ...(data.programs.length ? ["shared"] : [])],
+    data.kernels.map((kernel) => [kernelBadge(kernel), count(kernel.count), bytes(kernel.size), seconds(kernel.seconds), kernel.native ? "native" : `torch: ${kernel.why}`, kernel.near, ...(data.programs.length ? [kernel.also] : [])]),
   );
   const whole = h("div", {}, h("h3", { class: "fc-heading" }, "Artifact"), list(data.artifact.length ? data.artifact : [["artifact", "not saved: use --save or compiled.save(path)"]]), kernels);
   const region = (/** @type {Node[]} */ ...parts) =>

@@ -11,10 +11,11 @@ import ipy_fastcompile as fc
 from ipy_fastcompile.foreign.kernels import make_kernel
 from ipy_fastcompile.foreign.records import EXECUTION, KERNEL, ForeignArtifact, ForeignText
 from ipy_fastcompile.show.content import Contents
+from ipy_fastcompile.show.facts import summary
 from ipy_fastcompile.show.foreign_report import as_report
 from ipy_fastcompile.show.page import render_page
 from ipy_fastcompile.show.tokens import CLASSES
-from ipy_fastcompile.show.view import make_view, summary
+from ipy_fastcompile.show.view import make_view
 from tests.foreign_samples import FORMATS
 
 RECORDED = Path(__file__).parents[1] / "foreign" / "recorded"

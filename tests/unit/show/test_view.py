@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ipy_fastcompile.records import Report
+from ipy_fastcompile.show.facts import report_facts, summary, summary_line
 from ipy_fastcompile.show.fold import Item
 from ipy_fastcompile.show.view import (
     code_lines,
@@ -12,9 +13,6 @@ from ipy_fastcompile.show.view import (
     most_bytes,
     op_name,
     peak_bytes,
-    report_facts,
-    summary,
-    summary_line,
 )
 from tests.unit.show.sample import sample_report
 

@@ -1,0 +1,162 @@
+"""Report -> what matters of it in a line or a few: summary, alarms, facts."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from ..artifact.inert import inert
+from ..artifact.units import format_bytes
+from ..records import ConditionRecord, ProfileRecord, Report
+from .units import format_count, format_ratio, format_seconds
+
+
+def programs_of(report: Report) -> tuple[Report, ...]:
+    """The report of each program; a report of a single one is that itself."""
+    return report.programs or (report,)
+
+
+def summary(report: Report) -> tuple[tuple[str, str], ...]:
+    """Label and text of what matters most, in the order in which it is told."""
+    cold, warm = report.cold_seconds, report.warm_seconds
+    programs = programs_of(report)
+    facts = [("programs", format_count(len(programs)))] if report.programs else []
+    facts += [
+        ("submodules", format_count(sum(len(p.submodules) for p in programs))),
+        ("kernels", format_count(_count_kernels(report))),
+        ("nodes", format_count(sum(p.n_nodes for p in programs))),
+        ("parameters", _parameters(max(programs, key=lambda p: p.n_parameters))),
+    ]
+    if report.artifact:
+        facts.append(("artifact", format_bytes(report.artifact.size)))
+    if report.cache == "hit":  # what follows is of the day when it was compiled
+        facts.append(("cache", "hit"))
+    if report.stages:
+        facts.append(("cold", format_seconds(cold)))
+    if warm is not None:
+        ratio = format_ratio(cold, warm)
+        facts.append(
+            ("warm", f"{format_seconds(warm)} ({ratio})" if ratio else format_seconds(warm))
+        )
+    if report.max_error is not None:
+        facts.append(("max error", f"{report.max_error:.2g}"))
+    return tuple(facts)
+
+
+def _count_kernels(report: Report) -> int:
+    """Kernels that programs share are stored, and counted, once."""
+    if not report.programs:
+        return len(report.kernels)
+    return len({kernel.digest for program in report.programs for kernel in program.kernels})
+
+
+def _parameters(report: Report) -> str:
+    count = format_count(report.n_parameters)
+    # Somebody else's artifact names its parameters, not always their sizes.
+    return f"{count} ({format_bytes(report.parameter_bytes)})" if report.parameter_bytes else count
+
+
+def summary_line(report: Report) -> str:
+    """``LlamaForCausalLM · 161 submodules · 3 kernels · ... · warm 2.9 ms``."""
+    nouns = {
+        "programs": "program",
+        "submodules": "submodule",
+        "kernels": "kernel",
+        "nodes": "node",
+    }
+    words = [inert(report.model)]
+    for label, text in summary(report):
+        noun = nouns.get(label, "") if text == "1" else label
+        words.append(f"{text} {noun}" if label in nouns else f"{label} {text}")
+    return " · ".join(words)
+
+
+def alarms(report: Report) -> tuple[str, ...]:
+    """What stands before everything else: a line each, none when all is as it was asked for."""
+    lines = [*_own_alarms(report)]
+    for program in report.programs:
+        lines += [f"{program.name}: {a}" for a in _own_alarms(program) if a not in lines]
+    return tuple(map(inert, lines))
+
+
+def _own_alarms(report: Report) -> tuple[str, ...]:
+    return (*((report.difference,) if report.difference else ()), *report.alarms)
+
+
+def notes(report: Report) -> tuple[str, ...]:
+    """The notes of the compile; a program's own begin with its name."""
+    if not report.programs:
+        return tuple(map(inert, report.notes))
+    own = [f"{p.name}: {note}" for p in report.programs for note in p.notes]
+    return (*_notes_of_all(report), *map(inert, own))
+
+
+def _notes_of_all(report: Report) -> tuple[str, ...]:
+    """Notes that are no program's own."""
+    own = {note for program in report.programs for note in program.notes}
+    return tuple(inert(note) for note in report.notes if note not in own)
+
+
+def report_facts(report: Report) -> tuple[str, ...]:
+    """Where, what for, and what the cache said, one line each.
+
+    Of several programs, what is true of all; `program_facts` has what is one's own.
+    """
+    lines = [f"torch {report.torch} · {report.machine} · {report.created}"]
+    lines += [] if report.programs else _sizes_and_profile(report)
+    if report.artifact:
+        signed = "signed" if report.artifact.signed else "not signed"
+        lines.append(f"artifact {report.artifact.path} · {report.artifact.digest[:19]}… · {signed}")
+    if report.tolerance:
+        lines.append(f"tolerance against eager: {report.tolerance}")
+    lines += _notes_of_all(report)
+    if report.key:
+        cache = f" · cache {report.cache}" if report.cache else ""
+        lines.append(f"key {report.key[:12]}…{cache}")
+    lines += [f"why a miss: {why}" for why in report.why_miss]
+    return tuple(inert(line) for line in lines)
+
+
+def program_facts(program: Report) -> tuple[str, ...]:
+    """What is known of one program of several, one line each: sizes, profile, notes."""
+    return tuple(inert(line) for line in (*_sizes_and_profile(program), *program.notes))
+
+
+def _sizes_and_profile(report: Report) -> list[str]:
+    sizes, lines = [], []
+    if report.symbols:
+        ranges = [
+            f"{s.min} ≤ {s.name}"
+            + ("" if s.max is None else f" ≤ {s.max}")
+            + f" (example {s.example})"
+            for s in report.symbols
+        ]
+        sizes.append(f"sizes: {', '.join(ranges)}")
+    if report.conditions:
+        sizes.append(f"conditions: {'; '.join(map(_condition_text, report.conditions))}")
+    if report.predicted_peak is not None:
+        peak = f"peak of intermediates: {format_bytes(report.predicted_peak)} predicted"
+        if report.measured_peak is not None:
+            peak += f", {format_bytes(report.measured_peak)} measured"
+        sizes.append(peak)
+    if sizes:
+        lines.append(" · ".join(sizes))
+    if report.profile:
+        lines.append(_profile_fact(report.profile))
+    return lines
+
+
+def _profile_fact(profile: ProfileRecord) -> str:
+    at = ", ".join(f"{name} = {size}" for name, size in profile.sizes)
+    return (
+        f"profiled{f' at {at}' if at else ''}: a call takes {format_seconds(profile.call)}, median "
+        f"of {format_count(profile.runs, 'run')} after {profile.warm_up}; timing a line costs "
+        f"{format_seconds(profile.overhead)}, which is subtracted; peak "
+        f"{format_bytes(profile.predicted_peak)} predicted, "
+        f"{format_bytes(profile.measured_peak)} measured"
+    )
+
+
+def _condition_text(condition: ConditionRecord) -> str:
+    source = condition.source
+    line = f" ({PurePath(source.file).name}:{source.line})" if source else ""
+    return condition.words + line
