@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import sys
 import time
@@ -61,9 +62,13 @@ class _Quiet(argparse.ArgumentParser):
     """Raises instead of printing and ending the process."""
 
     def error(self, message: str) -> NoReturn:
+        said = re.search("'([^']*)'", message)  # of a choice that is none, the word comes first
+        close = difflib.get_close_matches(said[1], _COMMANDS, n=1) if said else []
+        near = f"Did you mean {close[0]}? " if close else ""
         raise CacheError(
             f"The cache has no such command: {message}.",
-            "It knows ls, show KEY, why [KEY], diff A B, prune [--cap SIZE], clear and path.",
+            near
+            + "It knows ls, show KEY, why [KEY], diff A B, prune [--cap SIZE], clear and path.",
         )
 
 

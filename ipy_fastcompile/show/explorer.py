@@ -46,7 +46,6 @@ class Explorer(anywidget.AnyWidget):
     data = traitlets.Dict().tag(sync=True)
     reloads: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     problem = traitlets.Dict().tag(sync=True)
-    stale = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, report: Report, rerun: Rerun | None = None) -> None:
         self._report = report
@@ -68,10 +67,6 @@ class Explorer(anywidget.AnyWidget):
     def __repr__(self) -> str:
         # What an untrusted notebook and a terminal show in place of the widget.
         return "\n".join([*alarms(self._report), f"Explorer of {summary_line(self._report)}"])
-
-    def mark_stale(self, reason: str) -> None:
-        """Say in the explorer that what it shows is no longer what runs, and why."""
-        self.stale = inert(reason)
 
     def _on_message(self, _: Any, message: Any, __: Any) -> None:
         kind = message.get("type") if isinstance(message, dict) else None

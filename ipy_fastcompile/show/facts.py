@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 from ..artifact.inert import inert
 from ..artifact.units import format_bytes
-from ..records import ConditionRecord, ProfileRecord, Report
+from ..records import ConditionRecord, KernelRecord, ProfileRecord, Report
 from .units import format_count, format_ratio, format_seconds
 
 
@@ -46,7 +46,12 @@ def _count_kernels(report: Report) -> int:
     """Kernels that programs share are stored, and counted, once."""
     if not report.programs:
         return len(report.kernels)
-    return len({kernel.digest for program in report.programs for kernel in program.kernels})
+    return len({same_kernel(kernel) for program in report.programs for kernel in program.kernels})
+
+
+def same_kernel(kernel: KernelRecord) -> tuple[str, str]:
+    """What is equal for two kernels that are one: what they compute, and the code that does it."""
+    return kernel.digest, kernel.output_code
 
 
 def _parameters(report: Report) -> str:
@@ -72,10 +77,10 @@ def summary_line(report: Report) -> str:
 
 def alarms(report: Report) -> tuple[str, ...]:
     """What stands before everything else: a line each, none when all is as it was asked for."""
-    lines = [*_own_alarms(report)]
-    for program in report.programs:
-        lines += [f"{program.name}: {a}" for a in _own_alarms(program) if a not in lines]
-    return tuple(map(inert, lines))
+    lines = _own_alarms(report)
+    own = [(p.name, alarm) for p in report.programs for alarm in _own_alarms(p)]
+    told = [f"{name}: {alarm}" for name, alarm in own if alarm not in lines]
+    return tuple(map(inert, dict.fromkeys((*lines, *told))))
 
 
 def _own_alarms(report: Report) -> tuple[str, ...]:

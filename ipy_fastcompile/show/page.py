@@ -62,7 +62,6 @@ def render_page(report: Report) -> str:
         "data": data,
         "reloads": reloads_data(report.reloads),
         "problem": {},
-        "stale": "",
     }
     missing = "This part was too large for the page; the explorer in the notebook has it."
     body = _BODY.format(

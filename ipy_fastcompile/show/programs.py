@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ..artifact.inert import inert
 from ..records import Report, Value
-from .facts import programs_of
+from .facts import programs_of, same_kernel
 from .palette import kernel_badge
 from .tables import Cell, Table, cap_rows
 from .units import TIMES, format_count, format_value, shorten
@@ -32,16 +32,16 @@ def also_in(programs: Sequence[Report]) -> tuple[dict[int, str], ...]:
 
     ``also in call_1``, or where it has another number there, ``also in call_1 as K2``.
     """
-    badges = [{k.digest: kernel_badge(k.index).label for k in p.kernels} for p in programs]
+    badges = [{same_kernel(k): kernel_badge(k.index).label for k in p.kernels} for p in programs]
     told = []
     for number, program in enumerate(programs):
         shared = {}
         for kernel in program.kernels:
             own = kernel_badge(kernel.index).label
             places = [
-                programs[other].name + ("" if labels[kernel.digest] == own else f" as {label}")
+                programs[other].name + ("" if label == own else f" as {label}")
                 for other, labels in enumerate(badges)
-                if other != number and (label := labels.get(kernel.digest))
+                if other != number and (label := labels.get(same_kernel(kernel)))
             ]
             if places:
                 shared[kernel.index] = inert(f"also in {', '.join(places)}")

@@ -26,7 +26,7 @@ NODE = "\u203a"  # between a submodule and its node in the status line
 # Keeps every question until the test answers it.
 MODEL = """
 const listeners = new Map(), asked = [];
-const state = {data: DATA, reloads: [], problem: {}, stale: ""};
+const state = {data: DATA, reloads: [], problem: {}};
 const tell = (name, message) => [...listeners.get(name) ?? []].forEach((act) => act(message));
 const model = {
   get: (name) => state[name],
@@ -54,7 +54,7 @@ class Kernel:
         self.page.evaluate(
             f"""async () => {{
             {MODEL.replace("DATA", json.dumps(data))}
-            Object.assign(window, {{asked, answer}});
+            Object.assign(window, {{asked, answer, tell}});
             const {{default: front}} = await import({module(module_source())!r});
             front.render({{model, el: document.getElementById("here")}});
             }}"""
@@ -241,3 +241,16 @@ def test_a_click_asks_for_little(open_page: OpenPage) -> None:
     assert len(asked) <= 3  # the picture of the graph and its nodes, perhaps
     sizes = [len(json.dumps(kernel.contents.answer(key))) for key in ("code:fx:2:0", *asked)]
     assert sum(sizes) < 200_000  # one message
+
+
+def test_a_kernel_that_ends_ends_the_clock(open_page: OpenPage) -> None:
+    kernel = Kernel(open_page, sample_report(2))
+    page = kernel.page
+    page.get_by_role("button", name="Warm reload", exact=True).click()
+    page.get_by_role("button", name="Run again").click()
+    page.get_by_text("Reloading in fresh processes").wait_for()
+    page.evaluate("tell('comm_live_update')")
+    page.get_by_text("The kernel is gone").wait_for()
+    assert not page.get_by_text("Reloading in fresh processes").is_visible()
+    assert page.get_by_role("button", name="Run again").is_enabled()
+    page.locator(".fc-banner").wait_for()  # it is asked, and silent

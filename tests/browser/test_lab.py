@@ -92,6 +92,23 @@ def test_the_whole_way(open_page: OpenPage, lab: Lab, theme: str) -> None:
     watched.check()
 
 
+def test_a_kernel_that_is_killed_ends_the_clock(open_page: OpenPage, lab: Lab) -> None:
+    watched = open_page(1500, 1300)
+    page = watched.page
+    killed = "    import os, signal\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    cell = CELL.replace("    time.sleep(0.5)\n", killed)
+    assert cell != CELL
+    write_notebook(lab.root / "killed.ipynb", [cell])
+    lab.open(page, "killed.ipynb")
+    lab.run_all(page)
+    page.locator(".fc-root").wait_for(timeout=180_000)
+    page.get_by_role("button", name="Warm reload", exact=True).click()
+    page.get_by_role("button", name="Run again").click()
+    page.get_by_text("The kernel is gone").wait_for()
+    assert page.get_by_text("Reloading in fresh processes").count() == 0
+    watched.errors.clear()  # JupyterLab's own, about its kernel
+
+
 def test_a_click_is_answered_by_the_kernel(open_page: OpenPage, lab: Lab) -> None:
     page = open_page(1500, 1300).page
     write_notebook(lab.root / "click.ipynb", [CELL])

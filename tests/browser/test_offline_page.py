@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ipy_fastcompile.records import NodeRecord, Report, Value
 from ipy_fastcompile.show.draw import DRAW_LIMIT
-from ipy_fastcompile.show.page import render_page
 from tests.browser.conftest import OpenPage, violations
 from tests.unit.show.conftest import poison
 from tests.unit.show.sample import sample_report
@@ -324,18 +322,11 @@ def test_a_large_graph_opens_as_a_table_and_is_drawn_when_asked(
     )
 
 
-def test_stale_and_partial_are_told(open_page: OpenPage, tmp_path: Path) -> None:
+def test_a_partial_compile_is_told(open_page: OpenPage, write: Callable[[Report], str]) -> None:
     report = dataclasses.replace(sample_report(1), notes=("submod_2 runs uncompiled: no luck",))
-    text = render_page(report)
-    assert text.count('"stale":""') == 1
-    path = tmp_path / "stale.html"
-    path.write_text(text.replace('"stale":""', '"stale":"the model was compiled again"'), "utf-8")
     page = open_page().page
-    page.goto(path.as_uri())
-    assert page.locator(".fc-warn").all_inner_texts() == [
-        "stale: the model was compiled again",
-        "submod_2 runs uncompiled: no luck",
-    ]
+    page.goto(write(report))
+    assert page.locator(".fc-warn").all_inner_texts() == ["submod_2 runs uncompiled: no luck"]
     assert "cache miss: configuration" in page.locator(".fc-state").inner_text()
 
 

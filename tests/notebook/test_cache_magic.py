@@ -104,6 +104,7 @@ def test_pruning_and_clearing(store: Store, run: Any) -> None:
     ("line", "said"),
     [
         ("nonsense", "no such command"),
+        ("lss", "Did you mean ls? It knows ls, "),
         ("show", "no such command"),
         ("show zz", "No entry starts with 'zz'"),
         ("prune --cap many", "is no size"),

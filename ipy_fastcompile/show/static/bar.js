@@ -37,9 +37,7 @@ export function makeBar(ctx, options) {
   );
 
   function drawState() {
-    const stale = model.get("stale");
     const parts = [];
-    if (stale) parts.push(h("span", { class: "fc-pill fc-warn", title: stale }, `stale: ${stale}`));
     for (const note of data.notes.slice(0, 2)) {
       parts.push(h("span", { class: "fc-pill fc-warn", title: note }, note));
     }
@@ -84,14 +82,9 @@ export function makeBar(ctx, options) {
     fill(warm, ...rows);
   }
 
-  function draw() {
-    drawState();
-    drawRace();
-  }
-
-  model.on("change:stale", draw);
-  model.on("change:reloads", draw);
-  draw();
+  model.on("change:reloads", drawRace);
+  drawState();
+  drawRace();
   return {
     element,
     /** @param {string} panel */
@@ -99,8 +92,7 @@ export function makeBar(ctx, options) {
       for (const [key, toggle] of toggles) toggle.setAttribute("aria-expanded", String(key === panel));
     },
     close() {
-      model.off("change:stale", draw);
-      model.off("change:reloads", draw);
+      model.off("change:reloads", drawRace);
     },
   };
 }

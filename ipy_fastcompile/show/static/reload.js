@@ -68,6 +68,14 @@ export function makeReload(ctx) {
     clock = window.setInterval(tick, 1000);
   }
 
+  /** A kernel that ends says nothing; the host says it of the connection, and only then. */
+  function lose() {
+    if (!running) return;
+    setRunning(false);
+    host.ask(`hello:${Math.random()}`).catch(() => undefined);
+    fill(body, face("The kernel is gone", "It ended while the reloads were measured. Run the cell again."));
+  }
+
   /** @param {any} message */
   function receive(message) {
     if (message?.type !== "reload") return;
@@ -152,6 +160,7 @@ export function makeReload(ctx) {
   }
 
   model.on("msg:custom", receive);
+  model.on("comm_live_update", lose);
   model.on("change:reloads", draw);
   model.on("change:problem", draw);
   store.listen((_, changed) => {
@@ -163,6 +172,7 @@ export function makeReload(ctx) {
     close() {
       clearInterval(clock);
       model.off("msg:custom", receive);
+      model.off("comm_live_update", lose);
       model.off("change:reloads", draw);
       model.off("change:problem", draw);
     },

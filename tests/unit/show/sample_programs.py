@@ -38,4 +38,4 @@ def sample_programs(layers: int = 4) -> Report:
         **_OF_THE_WHOLE,
     )
     stages = tuple(replace(stage, seconds=2 * stage.seconds) for stage in whole.stages)
-    return replace(whole, name="call_0", programs=(first, step), stages=stages, max_error=2.4e-6)
+    return replace(whole, programs=(first, step), stages=stages, max_error=2.4e-6)

@@ -138,13 +138,6 @@ def test_without_a_rerun_nothing_is_run(report: Report, monkeypatch: pytest.Monk
     assert explorer.problem["title"] == "This explorer cannot measure"
 
 
-def test_stale_is_said(report: Report) -> None:
-    explorer = Explorer(report)
-    assert explorer.stale == ""
-    explorer.mark_stale("the model was compiled again\x1b[0m")
-    assert explorer.stale == "the model was compiled again\\x1b[0m"
-
-
 def test_hostile_strings_are_inert_in_the_state(hostile_report: Report) -> None:
     text = json.dumps(Explorer(hostile_report).get_state()["data"], ensure_ascii=False)
     assert not any(character in text for character in "\x1b\u202e\u2066\u200b\u2028\x9b\udc80")

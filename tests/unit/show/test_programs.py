@@ -40,7 +40,7 @@ def test_the_summary_is_of_the_whole(programs: Report) -> None:
     assert not any(fact.startswith("sizes:") for fact in report_facts(programs))
 
 
-def test_kernels_are_the_same_by_their_digest_whatever_their_number(programs: Report) -> None:
+def test_kernels_are_the_same_whatever_their_number(programs: Report) -> None:
     first, second = programs.programs
     assert also_in(programs.programs) == ({0: "also in call_1"}, {0: "also in call_0"})
     moved = replace(second.kernels[0], index=2)
@@ -51,6 +51,8 @@ def test_kernels_are_the_same_by_their_digest_whatever_their_number(programs: Re
         {2: "also in call_0 as K0, call_2 as K0"},
         {0: "also in call_0, call_1 as K2", 1: "also in call_0", 2: "also in call_0"},
     )
+    compiled_apart = replace(second.kernels[0], output_code="pass")
+    assert also_in((first, replace(second, kernels=(compiled_apart,)))) == ({}, {})
 
 
 def test_shared_kernels_are_marked_in_the_split_graph(programs: Report) -> None:
@@ -82,6 +84,10 @@ def test_what_is_a_program_s_own_is_told_under_its_name(programs: Report) -> Non
         programs, programs=(first, second), notes=("a guess", "of all"), alarms=("look here",)
     )
     assert alarms(report) == ("look here", "call_1: output 0 differs")
+    assert alarms(replace(report, difference="call_1: output 0 differs")) == (
+        "call_1: output 0 differs",
+        "look here",
+    )
     assert notes(report) == ("of all", "call_0: a guess", "call_1: left out")
     assert "of all" in report_facts(report)
     assert "a guess" not in report_facts(report)
