@@ -62,6 +62,19 @@ def call_watched(module: torch.nn.Module, call: Callable[..., Any]) -> Iterator[
                 module.__dict__["_compiled_call_impl"] = before
 
 
+@contextlib.contextmanager
+def forward_replaced(module: torch.nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
+    """While this lasts ``module.forward`` is another function; hooks run around it as before."""
+    before = module.__dict__.get("forward")
+    module.__dict__["forward"] = forward
+    try:
+        yield
+    finally:
+        module.__dict__.pop("forward", None)
+        if before is not None:
+            module.__dict__["forward"] = before
+
+
 def tables_of(
     module: torch.nn.Module,
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

@@ -15,11 +15,14 @@ import torch
 from . import ops, tensor_kinds
 
 
-def retrace(function: Callable[..., Any], values: Sequence[Any]) -> torch.fx.GraphModule:
+def retrace(
+    function: Callable[..., Any], values: Sequence[Any], *, is_whole: bool = False
+) -> torch.fx.GraphModule:
     """The ops that a function of fake values runs, as a graph over the same sizes.
 
     Modes that are on while it runs, autocast or vmap, are in the ops afterwards; composite ops
-    become what they are made of, as in AOTAutograd.
+    become what they are made of, as in AOTAutograd. Only a graph that ``is_whole`` may hold
+    tensors.
     """
     from torch._dispatch.python import enable_python_dispatcher
     from torch.fx.experimental.proxy_tensor import make_fx
@@ -32,14 +35,23 @@ def retrace(function: Callable[..., Any], values: Sequence[Any]) -> torch.fx.Gra
     for node in traced.graph.nodes:
         held = getattr(traced, str(node.target), None) if node.op == "get_attr" else None
         if isinstance(held, torch.Tensor):
-            _write_out(traced, node, held)
+            known = _known(held)
+            if is_whole and not tensor_kinds.is_fake(known):
+                setattr(traced, str(node.target), known)
+            else:
+                _write_out(traced, node, held)
     return traced
+
+
+def _known(held: torch.Tensor) -> torch.Tensor:
+    """The tensor that a fake one stands for, where it is known to stand for one."""
+    value = getattr(held, "constant", None)
+    return value if isinstance(value, torch.Tensor) else held
 
 
 def _write_out(traced: torch.fx.GraphModule, node: torch.fx.Node, held: torch.Tensor) -> None:
     """Let a graph make the number that it holds as a tensor: compiled graphs hold none."""
-    value = getattr(held, "constant", None)
-    known = value if isinstance(value, torch.Tensor) else held
+    known = _known(held)
     if known.numel() != 1 or tensor_kinds.is_fake(known):
         raise ValueError(f"it makes a constant of shape {tuple(held.shape)} as it runs")
     options: dict[str, Any] = {"dtype": known.dtype, "device": known.device}

@@ -28,6 +28,29 @@ def is_plain_surroundings() -> bool:
     )
 
 
+@contextlib.contextmanager
+def transforms_ended() -> Iterator[None]:
+    """Where the block fails, end what it began of `torch.func`'s transforms: a trace does not."""
+    functorch: Any = torch._C._functorch
+    depth = functorch.get_dynamic_layer_stack_depth()
+    try:
+        yield
+    except BaseException:
+        if functorch.get_dynamic_layer_stack_depth() > depth:
+            functorch.pop_dynamic_layer_stack_and_undo_to_depth(depth)
+        if _forward_ad._current_level < 0:
+            _end_dual_level()
+        raise
+
+
+def _end_dual_level() -> None:
+    """End the level of dual numbers, of which there is one, where a trace has begun it in C++."""
+    try:
+        torch._C._exit_dual_level(level=torch._C._enter_dual_level())
+    except RuntimeError:  # it is on
+        torch._C._exit_dual_level(level=0)
+
+
 def function_modes() -> list[Any]:
     """The modes of this thread that see calls of torch's functions, the outermost first."""
     return list(torch.overrides._get_current_function_mode_stack())  # type: ignore[no-untyped-call]

@@ -18,6 +18,13 @@ def is_fake(tensor: torch.Tensor) -> bool:
     return bool(torch._is_functional_tensor(tensor)) or hasattr(tensor, "fake_mode")
 
 
+def holds_tensors(tensor: torch.Tensor) -> bool:
+    """Whether a tensor has no memory of its own and is made of others: a DTensor, a nested one."""
+    from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+
+    return bool(is_traceable_wrapper_subclass(tensor))
+
+
 dispatch_keys = torch._C._dispatch_keys  # 0.4 us, and no `__torch_function__` of the tensor runs
 
 

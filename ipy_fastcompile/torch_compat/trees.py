@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 
 def flatten_tree(tree: Any) -> tuple[list[Any], Any]:
     """The leaves of a nest of registered containers, and its tree specification."""
@@ -22,6 +24,13 @@ def unflatten_tree(leaves: Sequence[Any], spec: Any) -> Any:
     from torch.utils import _pytree
 
     return _pytree.tree_unflatten(leaves, spec)
+
+
+def map_tensors(function: Callable[[torch.Tensor], Any], tree: Any) -> Any:
+    """The same nest of registered containers, of what a function makes of its tensors."""
+    from torch.utils import _pytree
+
+    return _pytree.tree_map_only(torch.Tensor, function, tree)
 
 
 @dataclass(frozen=True)

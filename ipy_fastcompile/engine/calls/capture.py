@@ -1,7 +1,8 @@
 """model + call -> Captured: one ATen graph; parameters, buffers and constants are inputs by name.
 
-The graph comes from `torch.export.export(strict=False)`; its training IR keeps in-place updates as
-they are, so a submodule that mutates an input mutates the caller's tensor.
+The graph comes from `torch.export.export(strict=False)`, where need be by way of Dynamo; its
+training IR keeps in-place updates as they are, so a submodule that mutates an input mutates the
+caller's tensor.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import warn_user
-from ...interrupts import check_whole
 from ...torch_compat import surroundings
 from ..graph.randomness import (
     check_draws,
@@ -22,18 +22,19 @@ from ..graph.randomness import (
 )
 from ..sizes.dynamic import dynamic_shapes_of
 from ..sizes.size_book import SizeBook
+from .another_way import by_any_way
 from .asked import asked_call
 from .captured import Captured
 from .containers import PlainCall
 from .effects import Watch
 from .export import export_program
-from .failures import explain_failure
 from .later import check_later_calls
 from .module import as_module, bind_call, model_name
 from .preflight import check_devices, check_gradients, check_kind, check_mode, check_statistics
 from .read_program import read_program
 from .real import check_arguments, check_surroundings
 from .stand_in import under_autocast, with_named_keywords
+from .straight import StraightForward, straight_forwards
 
 
 def capture(
@@ -64,30 +65,30 @@ def capture(
         bound = bind_call(module, args, kwargs)
     check_arguments(call.paths, call.leaves)
     dynamic_shapes, given = dynamic_shapes_of(module, bound, dynamic or {})
-    book = SizeBook()
-    try:
+
+    def attempt(forward: StraightForward | None) -> tuple[Captured, Sequence[str]]:
+        book = SizeBook()
         with surroundings.without_autocast():
-            program = export_program(module, call, dynamic_shapes, watch, book)
-    except Exception as error:  # noqa: BLE001 - whatever the model itself raises surfaces here
-        check_whole(error)
-        explained = explain_failure(error, model_name(model))
-        raise explained from (None if explained is error else error)
-    check_statistics(program.graph_module)
-    draws = draws_of(program.graph_module)
-    check_draws(draws, training=watch.is_training)
-    check_seeds(draws, watch.own, is_seeded=watch.is_seeded)
-    check_host_numbers(
-        watch.moved,
-        program,
-        lambda: export_program(module, call, dynamic_shapes, watch, SizeBook()),
+            program = export_program(module, call, dynamic_shapes, watch, book, forward)
+        check_statistics(program.graph_module)
+        draws = draws_of(program.graph_module)
+        check_draws(draws, training=watch.is_training)
+        check_seeds(draws, watch.own, is_seeded=watch.is_seeded)
+        check_host_numbers(
+            watch.moved,
+            program,
+            lambda: export_program(module, call, dynamic_shapes, watch, SizeBook(), forward),
+        )
+        captured = read_program(program, model, module, args, kwargs, given, call, book)
+        return captured, describe_draws(draws)
+
+    (captured, drawn), way = by_any_way(
+        attempt, lambda: straight_forwards(module, call, dynamic_shapes), model_name(model)
     )
-    captured = read_program(program, model, module, args, kwargs, given, call, book)
     kept = (*watch.left_behind(), *_written_constants(captured))
     later = check_later_calls(captured, model, module, args, kwargs, kept) if kept else ""
     effects = (*kept, *watch.left_out())
-    return replace(
-        captured, notes=(*_warn_of(effects, captured.model_name, later), *describe_draws(draws))
-    )
+    return replace(captured, notes=(*_warn_of(effects, captured.model_name, later), *drawn, *way))
 
 
 def _warn_of(effects: Sequence[str], name: str, later: str) -> tuple[str, ...]:

@@ -89,12 +89,12 @@ class PlainCall:
                 return own(*args, **kwargs)
             self._is_inside = self._is_seen = True
             try:
-                values = self._rebuilt((*args, *kwargs.values()))
+                given, named = self.as_given(args, kwargs)
+                values = [*given, *named.values()]
                 before = [_flat(value) for value in values]
-                named = dict(zip(kwargs, values[len(args) :], strict=True))
                 held = take_snapshot(dict(zip(dict(self.arguments), values, strict=True)))
                 with export.without_assigned_buffers():
-                    output = own(*values[: len(args)], **named)
+                    output = own(*given, **named)
                 changed = self._changed(values, before, changes_since(held))
                 return tuple(finish(self._take_apart(output, values, changed)))
             finally:
@@ -118,8 +118,14 @@ class PlainCall:
         positions = trees.unflatten_tree(list(range(out_spec.num_leaves)), out_spec)
         return self._nest_of_output(positions)[0]
 
+    def as_given(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Plain arguments, such as ``args`` and ``kwargs`` are, in the caller's containers."""
+        values = self._rebuilt((*args, *kwargs.values()))
+        return tuple(values[: len(args)]), dict(zip(kwargs, values[len(args) :], strict=True))
+
     def _rebuilt(self, plain: Sequence[Any]) -> list[Any]:
-        """The arguments in their own containers."""
         values = []
         for (path, nest), value in zip(self.arguments, plain, strict=True):
             leaves = _with_originals(nest, self._given[path], iter(_plain_leaves(nest, value)))

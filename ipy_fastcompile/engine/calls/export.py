@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from ...torch_compat import export, guards, lazy_graphs
+from ...torch_compat import export, guards, lazy_graphs, module_tables, surroundings
 from ..sizes.size_book import SizeBook
 from ..sizes.symbols import without_names
 from .containers import PlainCall
 from .effects import Watch
+from .stand_in import call_through
+from .straight import StraightForward
 
 
 def export_program(
@@ -19,15 +24,19 @@ def export_program(
     dynamic_shapes: Any,
     watch: Watch,
     book: SizeBook,
+    straight: StraightForward | None = None,
 ) -> torch.export.ExportedProgram:
-    """`torch.export`; a named size is taken without its name where its guards cannot be proved.
+    """`torch.export`, of a forward in a straight line where one is given.
 
-    Guards that a named dimension may not have become conditions, which the call is checked for.
+    A named size is taken without its name where its guards cannot be proved: guards that a named
+    dimension may not have become conditions, which the call is checked for.
     """
 
     def attempt(shapes: Any) -> torch.export.ExportedProgram:
         with (
+            _in_place_of(module, straight and straight(book)),
             watch.attempt(module),
+            surroundings.transforms_ended(),
             call.shown_to_export(module, watch.assigned.write),
             guards.watched_sizes(book.note),
         ):
@@ -52,3 +61,11 @@ def export_program(
                 return attempt(without_names(dynamic_shapes))
             except Exception:  # noqa: BLE001 - the first error says what was asked for
                 raise error from None
+
+
+def _in_place_of(module: torch.nn.Module, forward: Callable[..., Any] | None) -> Any:
+    """Let a module have this forward, under the signature of its own, while this lasts."""
+    if forward is None:
+        return contextlib.nullcontext()
+    named = functools.wraps(module.forward)(functools.partial(call_through, forward))
+    return module_tables.forward_replaced(module, named)

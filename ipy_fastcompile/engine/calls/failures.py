@@ -7,7 +7,7 @@ import traceback
 
 from ... import directories
 from ...errors import CaptureError, FastCompileError
-from .reasons import Failure, reason_of
+from .reasons import Failure, is_of_the_model, reason_of
 
 # Standard library that only passes a call on.
 _BETWEEN = tuple(os.sep + name for name in ("contextlib.py", "functools.py"))
@@ -35,19 +35,30 @@ def explain_failure(error: Exception, name: str) -> FastCompileError:
     frame = user_frame(error)
     if own is not None:
         return _calls_compiled(own, name, _place(frame)) or own
+    what, hint = reason_of(_failure(error, name))
+    return CaptureError(what, hint, frame=frame, kind=type(error).__name__)
+
+
+def is_final(error: Exception, name: str) -> bool:
+    """Whether a model would be refused by whatever way it is captured."""
+    own = _own_error(error)
+    if own is not None:
+        return "is_of_export" not in own.facts
+    return is_of_the_model(_failure(error, name))
+
+
+def _failure(error: Exception, name: str) -> Failure:
+    frame = user_frame(error)
     frames = traceback.extract_tb(error.__traceback__)
-    line = (frame.line or "").strip() if frame else ""
-    failure = Failure(
+    return Failure(
         name=name,
         kind=type(error).__name__,
         text=str(error).strip(),
         where=_place(frame),
-        line=line,
+        line=(frame.line or "").strip() if frame else "",
         is_own=bool(frames) and _is_users(frames[-1]),
         error=error,
     )
-    what, hint = reason_of(failure)
-    return CaptureError(what, hint, frame=frame, kind=failure.kind)
 
 
 def _place(frame: traceback.FrameSummary | None) -> str:

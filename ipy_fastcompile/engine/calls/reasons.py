@@ -295,3 +295,11 @@ _REASONS: tuple[Callable[[Failure], Reason | None], ...] = (
     _script,
     _recursion,
 )
+
+# Of the model itself: no reading of its Python gives a tensor values, or an op a shape.
+_FINAL = (_constraints, _no_fake, _value, _devices, _pointer, _sparse, _script, _recursion)
+
+
+def is_of_the_model(failure: Failure) -> bool:
+    """Whether a failure is one that no other way to capture the model would be spared."""
+    return any(explain(failure) is not None for explain in _FINAL)

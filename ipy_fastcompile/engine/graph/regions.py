@@ -74,6 +74,7 @@ def _refuse_gradients(graph_module: GraphModule) -> None:
                 "torch.export captures only the gradient at the example's values.",
                 "Leave torch.func.grad and its relatives out of the compiled call.",
                 node=node.name,
+                is_of_export=True,
             )
 
 

@@ -71,7 +71,7 @@ def sizes_of_data(x: torch.Tensor) -> torch.Tensor:
 
 
 def to_numpy(x: torch.Tensor) -> torch.Tensor:
-    return torch.from_numpy(x.numpy() * 2)
+    return torch.frombuffer(bytearray(x.numpy().tobytes()), dtype=torch.float32)
 
 
 def points(x: torch.Tensor) -> torch.Tensor:
@@ -186,18 +186,6 @@ def test_a_print_that_knows_of_the_capture_is_no_obstacle() -> None:
         return x * 2
 
     capture(careful, (X,))
-
-
-def test_a_function_that_finds_its_tensors_outside_is_told_to_take_them() -> None:
-    model, x = nn.Linear(4, 4).eval(), torch.randn(2, 4)
-
-    def call() -> torch.Tensor:
-        return model(x)
-
-    with pytest.raises(CaptureError, match="takes no tensor as an argument") as caught:
-        capture(call, ())
-    assert "compile(model, (x,))" in caught.value.hint
-    capture(model, (x,))
 
 
 def test_a_model_quantized_by_torch_ao_is_called_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,6 @@ from torch.utils.checkpoint import checkpoint
 
 import ipy_fastcompile as fc
 from ipy_fastcompile.engine.calls.capture import capture
-from ipy_fastcompile.errors import CaptureError
 
 
 class Two(nn.Module):
@@ -162,12 +162,19 @@ def test_what_runs_under_autocast_keeps_its_line_and_its_module() -> None:
     assert "second" in str(cast.meta["nn_module_stack"])
 
 
-def test_a_gradient_is_refused_by_name_for_its_graph_would_hold_the_examples_values() -> None:
+def test_a_gradient_of_which_export_holds_the_examples_values_is_captured_by_way_of_dynamo() -> (
+    None
+):
     def run(m: Two, x: torch.Tensor) -> Any:
         return torch.func.grad(lambda y: (y**2).sum())(x) + m.first(x)
 
-    with torch.no_grad(), pytest.raises(CaptureError, match=r"differentiates at test_regions\.py"):
-        fc.compile(Two(run).eval(), (torch.randn(4, 6),))
+    model, x = Two(run).eval(), torch.randn(4, 6)
+    with torch.no_grad():
+        captured = capture(model, (torch.randn(4, 6),))
+        assert re.search(r"differentiates at test_regions\.py.* Dynamo", captured.notes[-1])
+        held = dict(model.named_parameters())
+        (found,) = captured.graph_module(*(held[p.name] for p in captured.parameters), x)
+        torch.testing.assert_close(found, 2 * x + model.first(x))
 
 
 # --- flex_attention ------------------------------------------------------------------------------
