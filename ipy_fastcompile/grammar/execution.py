@@ -39,7 +39,7 @@ from .terms import (
 )
 from .words import BUILTINS, MATH, is_torch_value
 
-# Methods of `ipy_fastcompile.runtime.checks.Check`.
+# Methods of `ipy_fastcompile.runtime.checks.Checks`.
 CHECKS = frozenset(
     {"constant", "tensor", "size", "solve", "range", "condition", "layout", "separate"}
 )  # fmt: skip

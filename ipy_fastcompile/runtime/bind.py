@@ -22,7 +22,7 @@ import torch
 
 from ..errors import GrammarError, KernelError
 from ..grammar.words import BUILTINS
-from .checks import Check
+from .checks import CHECKS
 
 # `__import__` stays, for C++ extensions import through the builtins of the frame that calls them;
 # no generated text says its name.
@@ -187,4 +187,4 @@ def bind_again(
             f"{len(parameters)} parameters and {len(constants)} constants: {error}.",
             "Save the artifact again: one of its parts is missing.",
         ) from error
-    return ExecutionFunction(lambda *leaves: check_inputs(Check, *leaves), forward)
+    return ExecutionFunction(lambda *leaves: check_inputs(CHECKS, *leaves), forward)

@@ -7,39 +7,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 
 from ..errors import InputError
 from . import plain
+from .refusals import Refuse, told, untold
 
 _CONVERT = "Convert the argument, or compile again with an example like it."
 
 
-def _refuse(path: str, what: str, expected: Any, found: Any, hint: str = _CONVERT) -> NoReturn:
-    raise InputError(
-        f"Argument {path} has {what} {found}, and the compiled function takes {expected}.",
-        hint,
-        argument=path.partition(", ")[0],
-        expected=expected,
-        found=found,
-    )
+class Checks:
+    """The checks of compiled functions; ``refuse`` makes what is raised where one fails."""
 
+    __slots__ = ("_refuse",)
 
-class Check:
-    """The checks of one compiled function; without state."""
+    def __init__(self, refuse: Refuse) -> None:
+        self._refuse = refuse
 
-    @staticmethod
-    def constant(path: str, value: Any, expected: Any) -> None:
+    def constant(self, path: str, value: Any, expected: Any) -> None:
         """An argument that is no tensor has the value it had at capture."""
         if type(value) is not type(expected) or not _same(value, expected):
-            hint = "It was fixed at capture; compile again with this value."
-            found = "of a tensor" if isinstance(value, torch.Tensor) else f"{value!r:.60}"
-            _refuse(path, "the value", f"{expected!r:.60}", found, hint)
+            raise self._refuse(_other_value, path, value, expected)
 
-    @staticmethod
     def tensor(
+        self,
         path: str,
         value: Any,
         dtype: torch.dtype,
@@ -49,81 +42,51 @@ class Check:
     ) -> None:
         """A tensor of this dtype, device, rank and layout, that does not ask for a gradient."""
         if not isinstance(value, torch.Tensor):
-            _refuse(path, "type", "a tensor", type(value).__name__, "Pass a torch.Tensor.")
+            raise self._refuse(_no_tensor, path, value)
         if not plain.is_plain(value):
-            _refuse_flaw(path, value)
+            flaw = plain.find_flaw(value)
+            if flaw is not None and not flaw.copyable:
+                raise self._refuse(_flawed, path, flaw)
         if value.dtype is not dtype:
-            _refuse(path, "dtype", dtype, value.dtype)
+            raise self._refuse(_unfit, path, "dtype", dtype, value.dtype)
         if value.dim() != rank:
-            _refuse(path, "rank", rank, f"{value.dim()} (shape {tuple(value.shape)})")
+            raise self._refuse(_other_rank, path, rank, value)
         if value.device != device:
-            _refuse(path, "device", device, value.device, f"Move it with .to({str(device)!r}).")
+            raise self._refuse(_elsewhere, path, device, value)
         if value.layout is not layout:
-            _refuse(path, "layout", layout, value.layout)
+            raise self._refuse(_unfit, path, "layout", layout, value.layout)
         if value.requires_grad and torch.is_grad_enabled():
-            _refuse(
-                path,
-                "requires_grad",
-                "no gradients: it is for inference and never records autograd",
-                True,
-                "Detach the argument, or call under torch.no_grad().",
-            )
+            raise self._refuse(_wants_gradient, path)
 
-    @staticmethod
-    def size(path: str, dim: int, found: int, expected: int, text: str = "") -> None:
+    def size(self, path: str, dim: int, found: int, expected: int, text: str = "") -> None:
         """A dimension has this size, which may follow from other dimensions."""
         if found != expected:
-            shown = f"{text} = {expected}" if text else expected
-            _refuse(f"{path}, dimension {dim},", "size", shown, found)
+            raise self._refuse(_other_size, path, dim, found, expected, text)
 
-    @staticmethod
-    def solve(path: str, dim: int, found: int, factor: int, offset: int, name: str) -> int:
+    def solve(self, path: str, dim: int, found: int, factor: int, offset: int, name: str) -> int:
         """The symbolic size ``name`` of a dimension that is ``factor*name + offset`` long."""
         size, rest = divmod(found - offset, factor)
         if rest:
-            shown = f"{factor}*{name}" + (f" + {offset}" if offset else "")
-            _refuse(f"{path}, dimension {dim},", "size", shown, found)
+            raise self._refuse(_no_multiple, path, dim, found, factor, offset, name)
         return size
 
-    @staticmethod
-    def range(path: str, dim: int, name: str, found: int, low: int, high: int | None) -> None:
+    def range(self, path: str, dim: int, name: str, found: int, low: int, high: int | None) -> None:
         """A symbolic size is within the range it was compiled for."""
         if found < low or (high is not None and found > high):
-            upper = "inf" if high is None else high
-            _refuse(
-                f"{path}, dimension {dim} ({name}),",
-                "size",
-                f"[{low}, {upper}]",
-                found,
-                "Compile again with a wider range in `dynamic`.",
-            )
+            raise self._refuse(_out_of_range, path, dim, name, found, low, high)
 
-    @staticmethod
     def condition(
-        holds: bool, refusal: str, words: str, sizes: tuple[tuple[str, int, str, int], ...]
+        self, holds: bool, refusal: str, words: str, sizes: tuple[tuple[str, int, str, int], ...]
     ) -> None:
         """Sizes meet a condition that the compiled code takes for granted.
 
         ``refusal`` goes on a sentence that names ``sizes``: (path, dimension, its text, its size).
         """
         if not holds:
-            named = [
-                f"argument {path}, dimension {dim} ({text}), has size {found}"
-                for path, dim, text, found in sizes
-            ]
-            listed = " and ".join(named)
-            raise InputError(
-                f"{listed[:1].upper()}{listed[1:]}, {refusal}.",
-                "The compiled function takes other sizes only; compile again with an example of "
-                "this one, if the model takes it.",
-                argument=sizes[0][0],
-                expected=words,
-                found=sizes[0][3],
-            )
+            raise self._refuse(_condition_unmet, refusal, words, sizes)
 
-    @staticmethod
     def layout(
-        path: str, value: torch.Tensor, strides: tuple[int, ...], mutated: bool
+        self, path: str, value: torch.Tensor, strides: tuple[int, ...], mutated: bool
     ) -> torch.Tensor:
         """The tensor with the strides it was compiled for: itself, or a copy.
 
@@ -138,7 +101,7 @@ class Check:
         ):
             flaw = plain.find_flaw(value)
             if flaw is not None and (mutated or not flaw.copyable):
-                _refuse_flaw(path, value, copyable=False)
+                raise self._refuse(_flawed, path, flaw)
             value = plain.alias(value) if flaw is None else plain.copied(value)
         found = value.stride()
         if found == strides:
@@ -149,13 +112,12 @@ class Check:
         ):
             return value
         if mutated:
-            _refuse(path, "strides", strides, found, "Pass a tensor laid out like the example.")
+            raise self._refuse(_other_strides, path, strides, found)
         copy = torch.empty_strided(shape, strides, dtype=value.dtype, device=value.device)
         return copy.copy_(value)
 
-    @staticmethod
     def separate(
-        paths: Sequence[str], tensors: Sequence[torch.Tensor], written: Sequence[str]
+        self, paths: Sequence[str], tensors: Sequence[torch.Tensor], written: Sequence[str]
     ) -> None:
         """Inputs that the model writes to share no memory with others."""
         rows = sorted((*plain.extent(t), path) for path, t in zip(paths, tensors, strict=True))
@@ -164,23 +126,116 @@ class Check:
             writes = path in written
             for other_writes, (stop, other) in reach.items():
                 if start < end and start < stop and (writes or other_writes):
-                    raise InputError(
-                        f"Arguments {other} and {path} share memory, and the model writes to "
-                        f"{path if writes else other}; they were apart when it was compiled.",
-                        "Pass a clone of one of them.",
-                        argument=path,
-                        expected=f"apart from {other}",
-                        found=f"shared with {other}",
-                    )
+                    raise self._refuse(_overlapping, path, other, path if writes else other)
             reach[writes] = max(reach[writes], (end, path))
 
 
-def _refuse_flaw(path: str, value: torch.Tensor, *, copyable: bool = True) -> None:
-    """Raise InputError for a tensor that kernels cannot read; what can be copied may pass."""
-    flaw = plain.find_flaw(value)
-    if flaw is None or (flaw.copyable and copyable):
-        return
-    raise InputError(
+# What ``check_inputs`` takes: the same checks with words, and without for a program among others.
+CHECKS = Checks(told)
+QUIET_CHECKS = Checks(untold)
+
+
+# --- why a check failed --------------------------------------------------------------------------
+
+
+def _unfit(path: str, what: str, expected: Any, found: Any, hint: str = _CONVERT) -> InputError:
+    return InputError(
+        f"Argument {path} has {what} {found}, and the compiled function takes {expected}.",
+        hint,
+        argument=path.partition(", ")[0],
+        expected=expected,
+        found=found,
+    )
+
+
+def _other_value(path: str, value: Any, expected: Any) -> InputError:
+    hint = "It was fixed at capture; compile again with this value."
+    found = "of a tensor" if isinstance(value, torch.Tensor) else f"{value!r:.60}"
+    return _unfit(path, "the value", f"{expected!r:.60}", found, hint)
+
+
+def _no_tensor(path: str, value: Any) -> InputError:
+    return _unfit(path, "type", "a tensor", type(value).__name__, "Pass a torch.Tensor.")
+
+
+def _other_rank(path: str, rank: int, value: torch.Tensor) -> InputError:
+    return _unfit(path, "rank", rank, f"{value.dim()} (shape {tuple(value.shape)})")
+
+
+def _elsewhere(path: str, device: torch.device, value: torch.Tensor) -> InputError:
+    return _unfit(path, "device", device, value.device, f"Move it with .to({str(device)!r}).")
+
+
+def _wants_gradient(path: str) -> InputError:
+    return _unfit(
+        path,
+        "requires_grad",
+        "no gradients: it is for inference and never records autograd",
+        True,
+        "Detach the argument, or call under torch.no_grad().",
+    )
+
+
+def _other_size(path: str, dim: int, found: int, expected: int, text: str) -> InputError:
+    shown = f"{text} = {expected}" if text else expected
+    return _unfit(f"{path}, dimension {dim},", "size", shown, found)
+
+
+def _no_multiple(
+    path: str, dim: int, found: int, factor: int, offset: int, name: str
+) -> InputError:
+    shown = f"{factor}*{name}" + (f" + {offset}" if offset else "")
+    return _unfit(f"{path}, dimension {dim},", "size", shown, found)
+
+
+def _out_of_range(
+    path: str, dim: int, name: str, found: int, low: int, high: int | None
+) -> InputError:
+    upper = "inf" if high is None else high
+    return _unfit(
+        f"{path}, dimension {dim} ({name}),",
+        "size",
+        f"[{low}, {upper}]",
+        found,
+        "Compile again with a wider range in `dynamic`.",
+    )
+
+
+def _condition_unmet(
+    refusal: str, words: str, sizes: tuple[tuple[str, int, str, int], ...]
+) -> InputError:
+    named = [
+        f"argument {path}, dimension {dim} ({text}), has size {found}"
+        for path, dim, text, found in sizes
+    ]
+    listed = " and ".join(named)
+    return InputError(
+        f"{listed[:1].upper()}{listed[1:]}, {refusal}.",
+        "The compiled function takes other sizes only; compile again with an example of "
+        "this one, if the model takes it.",
+        argument=sizes[0][0],
+        expected=words,
+        found=sizes[0][3],
+    )
+
+
+def _other_strides(path: str, strides: tuple[int, ...], found: tuple[int, ...]) -> InputError:
+    return _unfit(path, "strides", strides, found, "Pass a tensor laid out like the example.")
+
+
+def _overlapping(path: str, other: str, written: str) -> InputError:
+    return InputError(
+        f"Arguments {other} and {path} share memory, and the model writes to {written}; they were "
+        "apart when it was compiled.",
+        "Pass a clone of one of them.",
+        argument=path,
+        expected=f"apart from {other}",
+        found=f"shared with {other}",
+    )
+
+
+def _flawed(path: str, flaw: plain.Flaw) -> InputError:
+    return InputError(
         f"Argument {path} {flaw.what}, and compiled kernels read memory.",
         flaw.hint,
         argument=path,

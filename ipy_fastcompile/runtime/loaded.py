@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InputError
 from ..torch_compat import surroundings
 from . import bind
 from .again import Origin, pinned
-from .checks import Check
+from .checks import CHECKS
 from .flat import FlatFunction
 
 
@@ -52,15 +53,29 @@ class LoadedFunction:
         self.timings = timings
         self.notes = notes
         self.kernel_ways = kernel_ways
-        self.check = Check
+        self.check = CHECKS
         self._origin = origin
 
     def __reduce__(self) -> tuple[Any, ...]:
         """The path and digest of its file, and its weights; `copy` and `pickle` ask for it."""
         origin = pinned(self._origin, self.model)
-        weights = dict(zip(self.flat.follower.names, self.parts.parameters, strict=True))
+        weights: dict[str, Any] = {}
+        types: dict[str, Any] = {}
+        for each in self.programs.values():
+            weights |= dict(zip(each.flat.follower.names, each.parts.parameters, strict=True))
+            types |= each.flat.tree.result_types()
         where = (origin.path, origin.trust, self.via, origin.on_mismatch)
-        return origin.again, (*where, weights, self.flat.tree.result_types())
+        return origin.again, (*where, weights, types)
+
+    @property
+    def programs(self) -> Mapping[str, LoadedFunction]:
+        """Each program as a function of its own, by name; "" is that of a single one."""
+        return {"": self}
+
+    def program_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> LoadedFunction:
+        """The program that a call runs. Raises InputError when none has such arguments."""
+        self.flat.leaves(args, kwargs)
+        return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the model.

@@ -6,15 +6,13 @@ without a tensor in it is written into the nest itself (`Fixed`), and its leaf i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from ..errors import InputError
-from .containers import Opened, finder, open_container, steps_of
+from .containers import finder, open_container
 from .fixed import NoData, data_of, value_of
 from .objects import become
 from .type_names import is_type_name, name_of
@@ -116,124 +114,6 @@ def _flatten(
         for child, step in zip(opened.children, opened.steps(), strict=True)
     ]
     return Nest(opened.kind, name, keys, opened.names, opened.context, tuple(children))
-
-
-# --- a call against the nest of the example ------------------------------------------------------
-
-
-def leaves_of(nest: Any, value: Any, path: str, leaves: list[Any]) -> None:
-    """Append the leaves of a value that is held as the example was.
-
-    The keys of a dict may come in any order. Raises InputError naming the place that differs.
-    """
-    if nest is None:
-        leaves.append(value)
-        return
-    if isinstance(nest, Fixed):
-        _check_fixed(nest, value, path)
-        leaves.append(None)
-        return
-    try:
-        opened = open_container(value)
-    except NoData:
-        opened = None
-    if opened is None or opened.kind != nest.kind or name_of(opened.type) != nest.type:
-        raise _differs(path, _shown(nest.type), _article(type(value)))
-    children = opened.children
-    if nest.keys or opened.keys:
-        children = _in_order(nest, opened, path)
-    if len(children) != len(nest.children) or opened.names != nest.names:
-        expected = f"{len(nest.children)} entries{_listed(nest.names)}"
-        raise _differs(path, expected, f"{len(children)}{_listed(opened.names)}")
-    if opened.context != nest.context:
-        raise _differs(path, f"the context {nest.context!r:.60}", f"{opened.context!r:.60}")
-    for position, child in enumerate(nest.children):
-        if child is None:
-            leaves.append(children[position])
-        else:
-            steps = steps_of(opened.kind, opened.keys, len(opened.items), opened.names)
-            leaves_of(child, children[position], path + steps[position], leaves)
-
-
-def _in_order(nest: Nest, opened: Opened, path: str) -> tuple[Any, ...]:
-    """The children in the order of the example's keys."""
-    if opened.keys == nest.keys:
-        return opened.children
-    by_key = {}
-    try:
-        for key, item in zip(opened.keys, opened.items, strict=True):
-            by_key[json.dumps(data_of(key))] = item
-    except NoData as error:
-        raise _differs(path, f"the keys {_keys(nest.keys)}", str(error)) from None
-    wanted = {json.dumps(key): key for key in nest.keys}
-    for text, key in wanted.items():
-        if text not in by_key:
-            raise InputError(
-                f"Argument {path} has no {key!r}, which was part of the call that was compiled.",
-                "Pass it, or compile again without it.",
-                argument=path,
-            )
-    for text in by_key:
-        if text not in wanted:
-            raise InputError(
-                f"Argument {path} has {text}, which was not part of the call that was compiled.",
-                "Leave it out, or compile again with it.",
-                argument=path,
-            )
-    return (*(by_key[text] for text in wanted), *opened.attributes)
-
-
-def _check_fixed(nest: Fixed, value: Any, path: str) -> None:
-    try:
-        data = data_of(value)
-    except NoData:
-        data = NoData
-    if data != nest.data or json.dumps(data) != json.dumps(nest.data):
-        raise InputError(
-            f"Argument {path} has the value {value!r:.60}, and the compiled function takes "
-            f"{_value_shown(nest.data)}.",
-            "It was fixed at capture; compile again with this value.",
-            argument=path,
-            expected=_value_shown(nest.data),
-            found=f"{value!r:.60}",
-        )
-
-
-def _value_shown(data: Any) -> str:
-    if isinstance(data, dict) and len(data) == 1:
-        ((kind, said),) = data.items()
-        if kind == "enum":
-            return f"{_shown(said[0])}.{said[1]}"
-        return f"{kind}({said!r:.60})"
-    return f"{data!r:.60}"
-
-
-def _differs(path: str, expected: str, found: str) -> InputError:
-    verb = "is" if found.startswith(("a ", "an ")) else "has"
-    return InputError(
-        f"Argument {path} {verb} {found}, and the compiled function takes {expected}.",
-        "Call it like the example it was compiled with.",
-        argument=path,
-        expected=expected,
-        found=found,
-    )
-
-
-def _shown(name: str) -> str:
-    short = name.removeprefix("builtins:").replace(":", ".")
-    return f"an {short}" if short[:1] in "aeiouAEIOU" else f"a {short}"
-
-
-def _article(kind: type) -> str:
-    return _shown(name_of(kind))
-
-
-def _keys(keys: Sequence[Any]) -> str:
-    return ", ".join(map(repr, keys))
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f" ({', '.join(names)})" if names else ""
 
 
 # --- leaves -> the containers again --------------------------------------------------------------

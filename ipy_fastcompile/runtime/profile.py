@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from . import bind
-from .checks import Check
+from .checks import CHECKS
 
 _WARM_UP = 3
 _OVERHEAD_SAMPLES = 2000
@@ -76,7 +76,7 @@ def measure_lines(
     with torch.no_grad():
         for run in range(_WARM_UP + runs):
             clock.stamps.clear()
-            forward(*check_inputs(Check, *leaves))
+            forward(*check_inputs(CHECKS, *leaves))
             if run >= _WARM_UP:
                 ledger.enter(clock.stamps)
         plain = bind.compile_execution_fn(text, *parts)

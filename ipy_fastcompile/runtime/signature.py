@@ -10,7 +10,9 @@ from typing import Any
 
 from ..artifact.schema import Input, Signature
 from ..errors import ArtifactCorrupt, InputError
-from .nests import Results, builder, leaves_of, named_types, names_arguments, nest_data, read_nest
+from .leaves import leaves_of
+from .nests import Results, builder, named_types, names_arguments, nest_data, read_nest
+from .refusals import Refuse, told
 from .type_names import find_named
 
 
@@ -41,14 +43,17 @@ class CallTree:
             self._build = builder(self._out_nest, self._types)
             self._names_arguments = names_arguments(self._out_nest)
 
-    def leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any]:
+    def leaves(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], refuse: Refuse = told
+    ) -> Sequence[Any]:
         """The leaves of a call, in the order of capture.
 
         Arguments may be given by position or by name, whichever way they were at capture, and
         left out, or added, where they have the default of the model's own signature.
-        Raises InputError naming an argument that is missing, extra or differently nested.
+        Raises InputError naming an argument that is missing, extra or differently nested, or what
+        ``refuse`` makes of it.
         """
-        args, kwargs = self._arranged(args, kwargs)
+        args, kwargs = self._arranged(args, kwargs, refuse)
         if self._flat:
             return (*args, *kwargs.values())
         if self._in_tree is None:
@@ -56,57 +61,59 @@ class CallTree:
         leaves: list[Any] = []
         values = (*args, *kwargs.values())
         for (path, nest), value in zip(self._in_tree, values, strict=True):
-            leaves_of(nest, value, path, leaves)
+            leaves_of(nest, value, path, leaves, refuse)
         return leaves
 
     def _arranged(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], refuse: Refuse = told
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if len(args) != self.n_positional or list(kwargs) != self.keywords:
-            return self._rearrange(args, kwargs)
+            return self._rearrange(args, kwargs, refuse)
         return args, kwargs
 
     def _rearrange(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], refuse: Refuse
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         names = self.argument_names
         given = dict(kwargs)
         if len(args) > max(len(names), self.n_positional):
-            raise InputError(
-                f"The call has {len(args)} positional arguments, and the compiled function takes "
-                f"{self.n_positional}.",
-                "Call it like the example it was compiled with.",
-            )
+            raise refuse(_too_many, len(args), self.n_positional)
         positional: dict[int, Any] = dict(enumerate(args))
         for name in names[: len(args)]:
             if name in given:
-                raise InputError(f"Argument {name} is given twice.", "Give it once.", argument=name)
+                raise refuse(_given_twice, name)
         for position in range(self.n_positional, len(args)):
             given[names[position]] = positional.pop(position)
         for position in range(self.n_positional):
             if position not in positional:
                 name = names[position] if position < len(names) else f"args[{position}]"
-                positional[position] = self._take(given, name)
+                positional[position] = self._take(given, name, refuse)
         ordered = {}
         for name in self.keywords:
-            ordered[name] = self._take(given, name)
+            ordered[name] = self._take(given, name, refuse)
         for name, value in given.items():
             if self._is_default(name, value):
                 continue
-            raise InputError(
-                f"Argument {name} was not part of the call that was compiled.",
-                "Leave it out, or compile again with it.",
-                argument=name,
-            )
+            raise refuse(_not_asked_for, name)
         return tuple(positional[i] for i in range(self.n_positional)), ordered
 
-    def _take(self, given: dict[str, Any], name: str) -> Any:
+    def _take(self, given: dict[str, Any], name: str, refuse: Refuse) -> Any:
         """An argument that was part of the compiled call: what is given, or its default."""
         if name in given:
             return given.pop(name)
         if name not in self._defaults:
-            raise self._missing(name, given)
+            raise refuse(self._missing, name, given)
         return _read(self._defaults[name], ast.literal_eval, str)
+
+    def odd_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
+        """How many arguments a call has too many or too few, defaults left out."""
+        wanted = {*self.argument_names[: self.n_positional], *self.keywords}
+        given = {**dict(zip(self.argument_names, args, strict=False)), **kwargs}
+        extra = [
+            n for n, value in given.items() if n not in wanted and not self._is_default(n, value)
+        ]
+        missing = [n for n in wanted if n not in given and n not in self._defaults]
+        return len(extra) + len(missing) + max(0, len(args) - len(self.argument_names))
 
     def _is_default(self, name: str, value: Any) -> bool:
         """Whether eager would compute the same without this argument."""
@@ -150,6 +157,25 @@ class CallTree:
             return self._build(iter(results))
         args, kwargs = self._arranged(args, kwargs)
         return self._build(Results(results, (*args, *kwargs.values())))
+
+
+def _too_many(count: int, expected: int) -> InputError:
+    return InputError(
+        f"The call has {count} positional arguments, and the compiled function takes {expected}.",
+        "Call it like the example it was compiled with.",
+    )
+
+
+def _given_twice(name: str) -> InputError:
+    return InputError(f"Argument {name} is given twice.", "Give it once.", argument=name)
+
+
+def _not_asked_for(name: str) -> InputError:
+    return InputError(
+        f"Argument {name} was not part of the call that was compiled.",
+        "Leave it out, or compile again with it.",
+        argument=name,
+    )
 
 
 def literal_of(value: Any) -> str:

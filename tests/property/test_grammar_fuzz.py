@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, seed, settings, strategies as st
 from ipy_fastcompile.errors import FastCompileError, GrammarError
 from ipy_fastcompile.grammar.check import check_grammar
 from ipy_fastcompile.runtime import bind
-from ipy_fastcompile.runtime.checks import Check
+from ipy_fastcompile.runtime.checks import CHECKS
 from tests.unit.grammar.test_grammar import EXECUTION
 
 SEED = int(os.environ.get("FASTCOMPILE_SEED") or int.from_bytes(os.urandom(4), "big"))
@@ -169,7 +169,7 @@ def execute(text: str) -> None:
     with watched() as events, torch.no_grad(), contextlib.suppress(*HARMLESS):
         namespace = bind.run_code(code, {"__name__": "fuzzed"})
         forward = namespace["bind"]((kernel, kernel), (weight,), (weight,))
-        forward(*namespace["check_inputs"](Check, x))
+        forward(*namespace["check_inputs"](CHECKS, x))
     assert events in ([], ["exec"]), (events, text)  # the one is `run_code` itself
 
 

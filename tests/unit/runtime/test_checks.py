@@ -13,7 +13,7 @@ from torch import nn
 import ipy_fastcompile as fc
 from ipy_fastcompile.engine.graph.boundaries import SplitReason
 from ipy_fastcompile.errors import InputError, ParameterError
-from ipy_fastcompile.runtime.checks import Check
+from ipy_fastcompile.runtime.checks import CHECKS
 
 
 def everything(_: Any) -> SplitReason:
@@ -202,7 +202,7 @@ def test_a_tensor_that_is_written_is_never_copied(writes: Any) -> None:
     with pytest.raises(InputError, match=r"strides \(1, 2\), .* takes \(3, 1\)"):
         writes(torch.zeros(3, 2).t(), torch.ones(2, 3))
     empty = torch.empty(0, 3)
-    Check.separate(("x", "y"), (empty, empty), ("x",))
+    CHECKS.separate(("x", "y"), (empty, empty), ("x",))
 
 
 # --- single checks -------------------------------------------------------------------------------
@@ -215,23 +215,23 @@ def test_a_tensor_that_is_written_is_never_copied(writes: Any) -> None:
 )  # fmt: skip
 def test_constants_that_a_graph_tells_apart(value: Any, expected: Any) -> None:
     with pytest.raises(InputError, match="Argument n has the value"):
-        Check.constant("n", value, expected)
+        CHECKS.constant("n", value, expected)
 
 
 @pytest.mark.parametrize(
     "value", [0.0, -0.0, math.nan, math.inf, 1, True, None, "text", complex(0, math.nan), b"x"]
 )
 def test_a_constant_equals_itself(value: Any) -> None:
-    Check.constant("n", value, copy.deepcopy(value))
+    CHECKS.constant("n", value, copy.deepcopy(value))
 
 
 def test_a_lazy_conjugate_is_copied_where_it_is_only_read() -> None:
     x = torch.tensor([1 + 2j, 3 - 1j], dtype=torch.complex64).conj()
     for lazy in (x, x.imag):
-        Check.tensor("x", lazy, lazy.dtype, torch.device("cpu"), 1)
-        plain = Check.layout("x", lazy, (1,), mutated=False)
+        CHECKS.tensor("x", lazy, lazy.dtype, torch.device("cpu"), 1)
+        plain = CHECKS.layout("x", lazy, (1,), mutated=False)
         assert not plain.is_conj()
         assert not plain.is_neg()
         assert torch.equal(plain, lazy)
         with pytest.raises(InputError, match="lazy"):
-            Check.layout("x", lazy, (1,), mutated=True)
+            CHECKS.layout("x", lazy, (1,), mutated=True)

@@ -21,11 +21,11 @@ from torch.utils import _pytree
 
 from ipy_fastcompile.errors import InputError, TreeTypeMissing
 from ipy_fastcompile.runtime.fixed import NoData, data_of, value_of
+from ipy_fastcompile.runtime.leaves import leaves_of
 from ipy_fastcompile.runtime.nests import (
     Unknown,
     builder,
     flatten,
-    leaves_of,
     nest_data,
     read_nest,
 )

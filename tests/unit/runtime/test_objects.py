@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from ipy_fastcompile.errors import InputError
+from ipy_fastcompile.runtime.leaves import leaves_of
 from ipy_fastcompile.runtime.nests import (
     Flattened,
     Results,
     after_call,
     builder,
     flatten,
-    leaves_of,
     nest_data,
     read_nest,
 )
