@@ -12,7 +12,7 @@ from ..errors import ArtifactCorrupt
 from ..grammar.check import check_grammar
 
 # Members that hold generated text which a load runs, see FORMAT.md.
-_GENERATED = re.compile(r"execution\.py|kernels/(?:[^/]+/)+native\.py")
+_GENERATED = re.compile(r"(?:programs/\d+/)?(?:execution\.py|kernels/(?:[^/]+/)+native\.py)")
 _LARGEST = 16 << 20  # 40 times the execution code of 80 layers; parsing takes 100 times a text
 
 
@@ -28,7 +28,7 @@ def find_edited(names: Iterable[str], read: Callable[[str], str]) -> dict[str, s
             if len(text) > _LARGEST:
                 found[name] = f"{name} is too long for a generated text: {len(text)} characters."
             else:
-                check_grammar(text, name, kernel=name != "execution.py")
+                check_grammar(text, name, kernel=not name.endswith("execution.py"))
         except ArtifactCorrupt as error:  # GrammarError, and what is no text
             found[name] = error.what
     return found

@@ -6,7 +6,7 @@ A file past any of these is refused before anything is allocated for it; saving 
 from __future__ import annotations
 
 FORMAT = "ipy_fastcompile"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"

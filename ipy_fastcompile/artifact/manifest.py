@@ -147,8 +147,7 @@ def check_format(manifest: Mapping[str, Any], path: str) -> None:
     if int(version) < limits.FORMAT_VERSION:
         raise ArtifactIncompatible(
             f"{path} was written by older ipy_fastcompile {manifest.get('package')!r:.40} (format "
-            f"{version}; this is format {limits.FORMAT_VERSION}), which did not check all "
-            "conditions on sizes.",
+            f"{version}; this is format {limits.FORMAT_VERSION}).",
             "Compile and save it again with this version.",
             path=path,
             expected=limits.FORMAT_VERSION,

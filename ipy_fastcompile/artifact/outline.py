@@ -7,12 +7,12 @@ A summary must also show what a load would refuse, so what is not there is just 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .kinds import CODE, CONSTANTS, FX_GRAPH, NATIVE, TORCH
-from .schema import Program, TensorSpecs, read_leniently
+from .schema import KernelEntry, Program, TensorSpecs, read_leniently
 
 
 @dataclass(frozen=True)
@@ -48,22 +48,33 @@ class Outline:
 def read_outline(data: Mapping[str, Any]) -> Outline:
     """The outline of any manifest."""
     manifest, problems = read_leniently(data)
-    program = manifest.program
-    callers = Counter(program.stitched.values())
+    programs = manifest.programs
     return Outline(
         model=manifest.model.name,
         parameters=manifest.model.parameters,
         submodules=manifest.model.submodules,
-        conditions=program.conditions,
-        kernels=tuple(
-            KernelSummary(index, entry.digest, entry.native, entry.why, callers[index])
-            for index, entry in enumerate(program.kernels)
-        ),
+        conditions=tuple(dict.fromkeys(words for p in programs for words in p.conditions)),
+        kernels=tuple(_kernels(programs)),
         stamp=manifest.stamp,
-        tensors=program.parameters,
-        roles=dict(_roles(program)),
+        tensors=TensorSpecs.of(dict.fromkeys(spec for p in programs for spec in p.parameters)),
+        roles={member: role for program in programs for member, role in _roles(program)},
         problems=problems,
     )
+
+
+def _kernels(programs: Sequence[Program]) -> Iterator[KernelSummary]:
+    """The kernels of all programs; one that several of them run is told once."""
+    found: dict[tuple[Any, ...], tuple[KernelEntry, int]] = {}
+    for number, program in enumerate(programs):
+        calls = Counter(program.stitched.values())
+        own: set[tuple[str, str]] = set()
+        for index, entry in enumerate(program.kernels):
+            stored = (entry.text, entry.torch)  # the members that another program may share
+            key = (number, index) if stored in own or not any(stored) else stored
+            own.add(stored)
+            found[key] = entry, found.get(key, (entry, 0))[1] + calls[index]
+    for index, (entry, callers) in enumerate(found.values()):
+        yield KernelSummary(index, entry.digest, entry.native, entry.why, callers)
 
 
 def _roles(program: Program) -> Iterator[tuple[str, str]]:

@@ -20,13 +20,16 @@ def keepable(compiled: Any) -> str:
 
 def _runs_uncompiled(compiled: Any) -> str:
     """Inductor refused a submodule; whether it would again, nobody can tell from its words."""
-    failures = compiled.lowered.failures
-    if not failures:
-        return ""
-    index, why = next(iter(failures.items()))
-    count = f"{len(failures)} of {len(compiled.lowered.kernel_of)} submodules"
-    verb = "runs" if len(failures) == 1 else "run"
-    return f"{count} {verb} uncompiled, submod_{index} because of {why}"
+    for program in compiled.programs:
+        failures = program.lowered.failures
+        if not failures:
+            continue
+        index, why = next(iter(failures.items()))
+        count = f"{len(failures)} of {len(program.lowered.kernel_of)} submodules"
+        verb = "runs" if len(failures) == 1 else "run"
+        of = f" of {program.name}" if program.name else ""
+        return f"{count}{of} {verb} uncompiled, submod_{index} because of {why}"
+    return ""
 
 
 def _differs(compiled: Any) -> str:

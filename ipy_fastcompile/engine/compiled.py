@@ -11,14 +11,11 @@ from ..artifact.inspect import REPORT
 from ..artifact.squeeze import squeeze
 from ..records import Report, StageRecord
 from .calls.asked import asked_runs
-from .calls.captured import Captured
-from .code.codegen import ExecutionCode
-from .graph.split import SplitGraph
-from .kernels.lowered import Lowered
 from .pack import Packed, check_result_types
 from .profile import profile_call
+from .program import CompiledProgram
 from .reloadable import ReloadableModel
-from .report import build_report
+from .report import build_report, with_program
 
 
 class CompiledModel(ReloadableModel):
@@ -27,7 +24,9 @@ class CompiledModel(ReloadableModel):
     Attributes
     ----------
     captured, split_graph, lowered, code:
-        What each stage made; each prints as text.
+        What each stage made; each prints as text. Of several programs, those of the first.
+    programs:
+        The same for all of them, the first included.
     parts:
         The artifact in memory.
     report:
@@ -37,16 +36,17 @@ class CompiledModel(ReloadableModel):
     def __init__(
         self,
         model: Callable[..., Any],
-        lowered: Lowered,
-        code: ExecutionCode,
+        programs: Sequence[CompiledProgram],
         packed: Packed,
         stages: Sequence[StageRecord],
     ) -> None:
-        super().__init__(model, packed, build_report(lowered, code, packed, stages))
-        self.captured: Captured = lowered.split.captured
-        self.split_graph: SplitGraph = lowered.split
-        self.lowered = lowered
-        self.code = code
+        super().__init__(model, packed, build_report(programs, packed, stages))
+        self.programs = tuple(programs)
+        first = programs[0]
+        self.captured = first.captured
+        self.split_graph = first.split_graph
+        self.lowered = first.lowered
+        self.code = first.code
         self.parts: Packed = packed
 
     def profile(self, *args: Any, runs: int = 20, **kwargs: Any) -> Report:
@@ -55,7 +55,8 @@ class CompiledModel(ReloadableModel):
         Parameters
         ----------
         args, kwargs:
-            The call to profile; without any, the example it was compiled from.
+            The call to profile; without any, the example it was compiled from. Of several
+            programs, it is the one that the call runs, or each with its own example.
         runs:
             Calls that count, after a few more to warm up; every time is their median.
 
@@ -68,12 +69,19 @@ class CompiledModel(ReloadableModel):
         Raises InputError when the call does not fit.
         """
         runs = asked_runs(runs)
-        if not args and not kwargs:
-            args, kwargs = self.captured.example_args, dict(self.captured.example_kwargs)
-        leaves = self.function.flat.leaves(args, kwargs)
-        self.report = profile_call(
-            self.report, self.lowered, self.code, self.function, leaves, runs=runs
-        )
+        chosen = self.function.program_of(args, kwargs) if args or kwargs else None
+        functions = self.function.programs.values()
+        for position, (program, function) in enumerate(zip(self.programs, functions, strict=True)):
+            if chosen not in (None, function):
+                continue
+            captured = program.captured
+            example = captured.example_args, dict(captured.example_kwargs)
+            leaves = function.flat.leaves(*(example if chosen is None else (args, kwargs)))
+            known = self.report.programs[position] if self.report.programs else self.report
+            profiled = profile_call(
+                known, program.lowered, program.code, function, leaves, runs=runs
+            )
+            self.report = with_program(self.report, position, profiled)
         return self.report
 
     def write(self, file: str | os.PathLike[str]) -> SavedArtifact:

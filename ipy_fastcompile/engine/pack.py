@@ -1,44 +1,33 @@
-"""Lowered + ExecutionCode -> Packed: the manifest and members of an artifact, still in memory."""
+"""programs -> Packed: the manifest and members of an artifact, still in memory."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 import torch
 
-from ..artifact import blob_name
-from ..artifact.schema import (
-    KernelEntry,
-    Launch,
-    Library,
-    Manifest,
-    Model,
-    Program,
-    TensorSpecs,
-    read_program,
-)
+from ..artifact.schema import Manifest, Model, Program, TensorSpecs, read_programs
 from ..artifact.schema.write import manifest_data
 from ..artifact.squeeze import squeeze
 from ..artifact.stamp import VECTOR_ISA
 from ..errors import ArtifactCorrupt, SaveError
-from ..grammar.check import check_grammar
 from ..runtime import bind
-from ..runtime.cuda import launch_text
 from ..runtime.machine import machine_stamp
 from ..runtime.nests import named_types, read_nest
 from ..runtime.type_names import is_importable
 from ..torch_compat import binaries, ops as torch_ops
-from ..torch_compat.launches import CudaLaunch
 from .calls.captured import Captured
 from .code.codegen import ExecutionCode
 from .code.stored import store_code_of
 from .graph.stored_graph import serialized
-from .kernels.lowered import Kernel, Lowered
+from .kernels.lowered import Kernel
 from .kernels.native import BUILTIN_NAMESPACES
+from .kernels.pack import Shared, add_blob, pack_kernel
+from .program import CompiledProgram
 from .sizes.phrases import condition_records
 from .specs import (
     example_leaf,
@@ -83,9 +72,9 @@ def check_result_types(parts: Packed) -> None:
 
     Raises SaveError naming a type of the result that is local to a function.
     """
-    text = read_program(parts.manifest, parts.path).signature.out_tree
-    nest = read_nest(json.loads(text)) if "<" in text else None
-    for name in named_types(nest):
+    programs = read_programs(parts.manifest, parts.path)
+    texts = [text for program in programs if "<" in (text := program.signature.out_tree)]
+    for name in [name for text in texts for name in named_types(read_nest(json.loads(text)))]:
         if is_importable(name):
             continue
         raise SaveError(
@@ -96,44 +85,59 @@ def check_result_types(parts: Packed) -> None:
         )
 
 
-def pack(lowered: Lowered, code: ExecutionCode) -> Packed:
-    """Put everything that any reload path needs into members, and describe it in a manifest."""
-    captured = lowered.split.captured
-    members: dict[str, bytes] = {_EXECUTION: code.text.encode()}
-    texts = {_EXECUTION: "execution code"}
-    kernels = tuple(
-        _pack_kernel(k, f"kernels/{k.index}", f"submod_{k.submodules[0]}", members, texts)
-        for k in lowered.kernels
+def pack(programs: Sequence[CompiledProgram]) -> Packed:
+    """Put everything that any reload path needs into members, and describe it in a manifest.
+
+    Members of the programs after the first have a folder each; kernels that programs share are
+    those of the first of them.
+    """
+    members: dict[str, bytes] = {}
+    shared: Shared = {}
+    entries = tuple(
+        _program(program, f"programs/{position}/" if position else "", members, shared)
+        for position, program in enumerate(programs)
     )
-    native_ops = (op for kernel in _every(lowered.kernels) for op in _native_ops(kernel))
-    ops = sorted({*code.ops, *native_ops})
+    first = programs[0].captured
     manifest = Manifest(
         model=Model(
-            name=captured.model_name,
-            parameters=len(captured.parameters),
-            submodules=len(lowered.split.submodules),
+            name=first.model_name,
+            parameters=len({p.name for program in programs for p in program.captured.parameters}),
+            submodules=sum(len(program.split_graph.submodules) for program in programs),
         ),
-        stamp=_stamp(lowered),
-        program=_program(lowered, code, kernels, ops, members, texts),
-        ops_called=tuple(ops),
+        stamp=_stamp(programs),
+        programs=entries,
+        ops_called=tuple(sorted({op for program in programs for op in _ops(program)})),
     )
-    timings = {"read": 0.0, "verify": 0.0}
-    return Packed(manifest_data(manifest), members, timings, types=captured.types)
+    types = {name: kind for p in programs for name, kind in p.captured.types.items()}
+    return Packed(manifest_data(manifest), members, {"read": 0.0, "verify": 0.0}, types=types)
+
+
+def _ops(program: CompiledProgram) -> list[str]:
+    """The ops that the generated texts of a program call."""
+    natives = (op for kernel in _every(program.lowered.kernels) for op in _native_ops(kernel))
+    return sorted({*program.code.ops, *natives})
 
 
 def _program(
-    lowered: Lowered,
-    code: ExecutionCode,
-    kernels: tuple[KernelEntry, ...],
-    ops: Iterable[str],
-    members: dict[str, bytes],
-    texts: Mapping[str, str],
+    program: CompiledProgram, folder: str, members: dict[str, bytes], shared: Shared
 ) -> Program:
-    captured, memory = lowered.split.captured, lowered.split.captured.memory
+    lowered, code, captured = program.lowered, program.code, program.captured
+    memory = captured.memory
+    execution = f"{folder}{_EXECUTION}"
+    members[execution] = code.text.encode()
+    texts = {execution: "execution code"}
+    kernels = tuple(
+        pack_kernel(
+            k, f"{folder}kernels/{k.index}", f"submod_{k.submodules[0]}", members, texts, shared
+        )
+        for k in lowered.kernels
+    )
     nodes = {n.name: n for n in lowered.split.graph_module.graph.nodes}
     used = [p for p in captured.parameters if nodes[p.placeholder].users]
     conditions = condition_records((*lowered.conditions, *lowered.of_data), captured.names)
+    ops = [op for op in _ops(program) if op.split("::")[0] not in BUILTIN_NAMESPACES]
     return Program(
+        name=program.name,
         model=captured.model_name,
         signature=signature_of(captured, used),
         symbols=symbols_of(captured),
@@ -152,20 +156,14 @@ def _program(
             tensor_spec(f"constant {i}", "constant", t) for i, t in enumerate(code.constants)
         ),
         kernels=kernels,
-        ops={op: _registrar(op) for op in ops if op.split("::")[0] not in BUILTIN_NAMESPACES},
-        execution=_EXECUTION,
-        code=_add_blob(members, squeeze(store_code_of(members, texts))),
+        ops={op: _registrar(op) for op in ops},
+        execution=execution,
+        code=add_blob(members, squeeze(store_code_of(members, texts))),
         python=bind.python_tag(),
-        fx=_add_blob(members, squeeze(serialized(lowered.split.graph_module))),
+        fx=add_blob(members, squeeze(serialized(lowered.split.graph_module))),
         example=tuple(map(example_leaf, captured.example_leaves)),
         stitched={f"submod_{i}": k for i, k in enumerate(lowered.kernel_of) if k is not None},
     )
-
-
-def _add_blob(members: dict[str, bytes], data: bytes) -> str:
-    name = blob_name(data)
-    members[name] = data
-    return name
 
 
 def _store_tensors(captured: Captured, code: ExecutionCode, members: dict[str, bytes]) -> str:
@@ -175,18 +173,19 @@ def _store_tensors(captured: Captured, code: ExecutionCode, members: dict[str, b
         return ""
     from safetensors.torch import save
 
-    return _add_blob(members, save(stored))
+    return add_blob(members, save(stored))
 
 
-def _stamp(lowered: Lowered) -> dict[str, Any]:
+def _stamp(programs: Sequence[CompiledProgram]) -> dict[str, Any]:
     """What the artifact needs of a machine."""
-    natives = [kernel.native for kernel in lowered.kernels if kernel.native]
+    kernels = [kernel for program in programs for kernel in program.lowered.kernels]
+    natives = [kernel.native for kernel in kernels if kernel.native]
     has_cubins = any(native.cubins for native in natives)
     stamp = machine_stamp(
         cpu_binaries=any(native.libraries for native in natives),
-        cuda=has_cubins or _device(lowered.split.captured).type == "cuda",
+        cuda=has_cubins or any(_device(p.captured).type == "cuda" for p in programs),
     )
-    if any("async_compile.cpp" in k.parts.output_code for k in _every(lowered.kernels)):
+    if any("async_compile.cpp" in k.parts.output_code for k in _every(kernels)):
         stamp[VECTOR_ISA] = binaries.cpu_vector_isa()
     return stamp
 
@@ -206,9 +205,6 @@ def _registrar(op: str) -> str:
     return torch_ops.op_module(packet)
 
 
-# --- kernels -------------------------------------------------------------------------------------
-
-
 def _every(kernels: Iterable[Kernel]) -> list[Kernel]:
     """The kernels and their variants for fixed sizes."""
     return [k for kernel in kernels for k in (kernel, *kernel.sizes.values())]
@@ -216,47 +212,3 @@ def _every(kernels: Iterable[Kernel]) -> list[Kernel]:
 
 def _native_ops(kernel: Kernel) -> Iterable[str]:
     return kernel.native.ops if kernel.native else ()
-
-
-def _pack_kernel(
-    kernel: Kernel, folder: str, submodule: str, members: dict[str, bytes], texts: dict[str, str]
-) -> KernelEntry:
-    """A kernel with its variants. Its texts go into ``folder``, what they are into ``texts``."""
-    entry = KernelEntry(
-        name=f"kernel_{kernel.index}",
-        digest=kernel.digest,
-        native=kernel.native is not None,
-        why=kernel.why,
-        text="",
-        libraries=(),
-        launches=(),
-        torch=_add_blob(members, squeeze(kernel.data)),
-        submodule=submodule,
-    )
-    if kernel.native is None:
-        # A native kernel's text says what runs; the report has Inductor's, C++ included.
-        members[f"{folder}/output_code.py"] = kernel.parts.output_code.encode()
-    else:
-        text = f"{folder}/native.py"
-        members[text] = kernel.native.code.encode()
-        texts[text] = entry.name
-        entry = replace(
-            entry,
-            text=text,
-            libraries=tuple(
-                Library(name, _add_blob(members, data)) for name, data in kernel.native.libraries
-            ),
-            launches=tuple(_launch(cubin, members) for cubin in kernel.native.cubins),
-        )
-    variants = []
-    for named, variant in kernel.sizes.items():
-        inner = f"{folder}/{'_'.join(f'{name}{size}' for name, size in named)}"
-        sizes = tuple(size for _, size in named)
-        variants.append((sizes, _pack_kernel(variant, inner, submodule, members, texts)))
-    return replace(entry, sizes=tuple(variants))
-
-
-def _launch(cubin: CudaLaunch, members: dict[str, bytes]) -> Launch:
-    launch = Launch(**{**vars(cubin), "cubin": _add_blob(members, cubin.cubin)})
-    check_grammar(launch_text(launch), "launcher", kernel=True)
-    return launch

@@ -14,6 +14,7 @@ from ..runtime.modes import set_aside
 from ..torch_compat import inductor
 from ..verification.compared import check_difference, compared
 from .calls.asked import asked_sizes, check_asked
+from .calls.asked_kinds import Asked, Kind, asked_kinds
 from .calls.capture import capture
 from .code.codegen import generate_execution_code
 from .compiled import CompiledModel
@@ -21,8 +22,10 @@ from .graph.boundaries import SplitFunction
 from .graph.split import split
 from .heap import settled_heap
 from .kernels.lower import lower
+from .kernels.lowered import Key, Reusable
 from .kernels.set_apart import set_refused_apart
 from .pack import pack
+from .program import CompiledProgram
 from .stages import OnProgress, Stages
 
 
@@ -31,6 +34,7 @@ def compile(
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
+    calls: Sequence[Kind] | None = None,
     dynamic: Mapping[str, Any] | None = None,
     split_at: Sequence[str] | str | SplitFunction | None = None,
     sizes: Mapping[str, Sequence[int]] | None = None,
@@ -51,6 +55,11 @@ def compile(
         may be nested in containers (tuples, lists, dicts, named tuples, dataclasses, what is
         registered as a tree, and objects that are their attributes, such as transformers' caches),
         and so may results; a value that is no tensor is fixed.
+    calls:
+        Calls of several kinds, in the place of one: a sequence of objects with ``name``, ``args``,
+        ``kwargs`` and ``dynamic``. Each becomes a program of the same artifact; a call of the
+        compiled model runs the program that it fits. Kernels that programs share are compiled and
+        stored once.
     dynamic:
         Dimensions that may vary: ``{argument: {dimension: "name" | (name, min, max) | Dim}}``.
         Equal names mean equal sizes.
@@ -75,25 +84,45 @@ def compile(
     """
     check_asked(split_at, progress)
     wanted = asked_sizes(sizes)
+    asked = asked_kinds(args, kwargs, dynamic, calls)
     clock = Stages(progress)
+    known: dict[Key, Reusable] = {}
+    programs = []
     with settled_heap():
-        with clock.stage("capture"):
-            import_whole(*inductor.COMPILER_MODULES)
-            captured = capture(model, args, kwargs, dynamic=dynamic)
-        with set_aside("compile", CaptureError):
-            with clock.stage("split"):
-                split_graph = split(captured, split_at)
-            with clock.stage("lower"):
-                lowered = lower(split_graph, sizes=wanted, on_kernel=clock.on_kernel)
-                lowered = set_refused_apart(lowered, split_at, wanted, clock.on_kernel)
-            with clock.stage("codegen"):
-                code = generate_execution_code(lowered)
-            with clock.stage("pack"):
-                packed = pack(lowered, code)
-        compiled = CompiledModel(model, lowered, code, packed, clock.records)
+        for kind in asked:
+            program = _compile_program(model, kind, split_at, wanted, clock, known)
+            known = {**program.lowered.reusable, **known}
+            programs.append(program)
+        with set_aside("compile", CaptureError), clock.stage("pack"):
+            packed = pack(programs)
+        compiled = CompiledModel(model, programs, packed, clock.taken())
     for alarm in compiled.report.alarms:
         warn_user(alarm)
     if check:
-        compiled.report = compared(compiled, model, args, kwargs)
+        compiled.report = compared(compiled, model, args, kwargs, calls=calls)
         check_difference(compiled.report)
     return compiled
+
+
+def _compile_program(
+    model: Callable[..., Any],
+    kind: Asked,
+    split_at: Sequence[str] | str | SplitFunction | None,
+    sizes: Mapping[str, list[int]],
+    clock: Stages,
+    known: Mapping[Key, Reusable],
+) -> CompiledProgram:
+    """The stages of one program; ``known`` are kernels that it may share with earlier ones."""
+    clock.about = kind.name
+    with kind.surroundings(), clock.stage("capture"):
+        import_whole(*inductor.COMPILER_MODULES)
+        captured = capture(model, kind.args, kind.kwargs, dynamic=kind.dynamic)
+    with set_aside("compile", CaptureError):
+        with clock.stage("split"):
+            split_graph = split(captured, split_at)
+        with clock.stage("lower"):
+            lowered = lower(split_graph, sizes=sizes, on_kernel=clock.on_kernel, known=known)
+            lowered = set_refused_apart(lowered, split_at, sizes, clock.on_kernel, known)
+        with clock.stage("codegen"):
+            code = generate_execution_code(lowered)
+    return CompiledProgram(kind.name, lowered, code, clock.taken())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..artifact import SavedArtifact
-from ..artifact.schema import read_program
+from ..artifact.schema import read_programs
 from ..errors import NotPicklable, warn_user
 from ..records import ArtifactRecord, ReloadRecord, Report
 from ..runtime.again import SAVE_FIRST
@@ -74,8 +74,9 @@ class ReloadableModel(ABC):
         saved = self.write(file)
         for alarm in self.report.alarms:
             warn_user(f"{saved.path} was saved. {alarm}")
-        fx = self.parts.read(read_program(self.parts.manifest, self.parts.path).fx)
-        record = ArtifactRecord(saved.path, saved.digest, saved.size, len(fx), saved.signed)
+        graphs = {p.fx for p in read_programs(self.parts.manifest, self.parts.path)}
+        fx_size = sum(len(self.parts.view(fx)) for fx in graphs)
+        record = ArtifactRecord(saved.path, saved.digest, saved.size, fx_size, saved.signed)
         self.report = replace(self.report, artifact=record)
         return record
 

@@ -1,15 +1,16 @@
-"""Lowered + ExecutionCode + Packed -> Report: everything a compile has to tell, as plain data."""
+"""programs + Packed -> Report: everything a compile has to tell, as plain data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 import torch
 from torch.fx import GraphModule, Node
 
-from ..artifact.schema import read_program
+from ..artifact.schema import Program, read_programs
 from ..records import (
     NOT_COMPILED,
     BinaryRecord,
@@ -35,14 +36,62 @@ from .kernels.degraded import SHOWN, alarms_of
 from .kernels.lowered import Kernel, Lowered
 from .kernels.native import kernel_sources
 from .pack import Packed
+from .program import CompiledProgram
 from .sizes.phrases import condition_records
 
 
 def build_report(
-    lowered: Lowered, code: ExecutionCode, packed: Packed, stages: Sequence[StageRecord]
+    programs: Sequence[CompiledProgram], packed: Packed, stages: Sequence[StageRecord]
 ) -> Report:
-    """The report of a compile, before anything was saved or reloaded."""
-    captured = lowered.split.captured
+    """The report of a compile, before anything was saved or reloaded.
+
+    ``stages`` are those after the programs' own, which come first and are summed by name.
+    """
+    entries = read_programs(packed.manifest, packed.path)
+    reports = tuple(
+        _of_program(program, entry, packed)
+        for program, entry in zip(programs, entries, strict=True)
+    )
+    first = reports[0]
+    whole = replace(first, name="", stages=(*_summed(reports), *stages))
+    if len(reports) == 1:
+        return whole
+    alarms = tuple(f"{report.name}: {alarm}" for report in reports for alarm in report.alarms)
+    return replace(whole, alarms=alarms, programs=reports)
+
+
+def with_program(report: Report, position: int, program: Report) -> Report:
+    """The report with another one of the program at this position."""
+    if not report.programs:
+        return program
+    programs = list(report.programs)
+    programs[position] = program
+    if position:
+        return replace(report, programs=tuple(programs))
+    return replace(
+        report,
+        lines=program.lines,
+        submodules=program.submodules,
+        measured_peak=program.measured_peak,
+        profile=program.profile,
+        programs=tuple(programs),
+    )
+
+
+def _summed(reports: Sequence[Report]) -> list[StageRecord]:
+    """The stages of all programs; each with the time that it took for all of them."""
+    found: dict[str, StageRecord] = {}
+    for report in reports:
+        for stage in report.stages:
+            known = found.get(stage.name, StageRecord(stage.name, 0.0))
+            detail = stage.detail and ": ".join(filter(None, (report.name, stage.detail)))
+            details = "; ".join(filter(None, (known.detail, detail)))
+            found[stage.name] = StageRecord(stage.name, known.seconds + stage.seconds, details)
+    return list(found.values())
+
+
+def _of_program(program: CompiledProgram, entry: Program, packed: Packed) -> Report:
+    lowered, code, captured = program.lowered, program.code, program.captured
     describer = _Describer(captured.names, {s.name: s.example for s in captured.symbols})
     graphs, graph_of = _graphs(lowered, describer)
     stitched = {n.name: n for n in lowered.split.graph_module.graph.nodes}
@@ -51,7 +100,6 @@ def build_report(
     alive = line_liveness(lowered, code, sizes, describer.size)
     lines = _lines(code, alive)
     spans = _spans(lines)
-    entries = read_program(packed.manifest, packed.path).kernels
     submodules = tuple(
         SubmoduleRecord(
             index=sub.index,
@@ -79,7 +127,7 @@ def build_report(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         torch=str(torch.__version__),
         machine=describe_machine(),
-        stages=tuple(stages),
+        stages=program.stages,
         symbols=captured.symbols,
         inputs=tuple(describer.value(placeholders[s.placeholder], s.path) for s in captured.inputs),
         outputs=tuple(
@@ -92,7 +140,7 @@ def build_report(
         submodules=submodules,
         graphs=tuple(graphs),
         kernels=tuple(
-            _kernel(k, len(packed.members[entries[k.index].torch])) for k in lowered.kernels
+            _kernel(k, len(packed.members[entry.kernels[k.index].torch])) for k in lowered.kernels
         ),
         execution_code=code.text,
         lines=lines,
@@ -100,6 +148,7 @@ def build_report(
         alarms=alarms_of(lowered),
         predicted_peak=alive.peak,
         conditions=condition_records((*lowered.conditions, *lowered.of_data), captured.names),
+        name=program.name,
     )
 
 

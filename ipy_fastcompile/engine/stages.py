@@ -15,13 +15,20 @@ class Stages:
     """Times the stages and tells how far they are."""
 
     def __init__(self, progress: OnProgress | None) -> None:
-        self.records: list[StageRecord] = []
+        self.about = ""  # which of several programs it is
+        self._records: list[StageRecord] = []
         self._progress = progress
         self._detail = ""
 
     def _tell(self, stage: str, done: int, total: int, detail: str = "") -> None:
         if self._progress is not None:
+            detail = ": ".join(filter(None, (self.about, detail)))
             self._progress(Progress(stage, done, total, detail))
+
+    def taken(self) -> tuple[StageRecord, ...]:
+        """The stages since this was asked last."""
+        records, self._records = tuple(self._records), []
+        return records
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -30,7 +37,7 @@ class Stages:
         self._detail = ""
         started = time.perf_counter()
         yield
-        self.records.append(StageRecord(name, time.perf_counter() - started, self._detail))
+        self._records.append(StageRecord(name, time.perf_counter() - started, self._detail))
         self._tell(name, 1, 1)
 
     def on_kernel(self, done: int, total: int, name: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from ..artifact.schema import Program
@@ -13,14 +15,15 @@ from .machine import machine_stamp
 from .request import Request
 
 
-def fit(request: Request, clock: Clock) -> str:
+def fit(requests: Sequence[Request], clock: Clock) -> str:
     """What keeps the kernels from running here, where they are to be compiled again; "" as a rule.
 
     Raises ArtifactIncompatible listing all differences where they are not, or naming a dtype or a
     device that is none here, and OpMissing naming every op that a library registers and that is
-    not registered here.
+    not registered here. ``requests`` are those for the programs of one artifact.
     """
-    vector_isa = _probe_vector_isa(request)
+    request = requests[0]
+    vector_isa = _probe_vector_isa(requests)
     if vector_isa:
         clock.mark("vector isa")
     recorded = request.stamp
@@ -38,22 +41,23 @@ def fit(request: Request, clock: Clock) -> str:
             )
         misfit = f"The kernels of {path} are recompiled: {listed}."
         warn_user(misfit)
-    _check_ops(request.program, request.parts.path)
-    _check_tensors(request.program, request.parts.path)
+    for each in requests:
+        _check_ops(each.program, each.parts.path)
+        _check_tensors(each.program, each.parts.path)
     return misfit
 
 
-def _probe_vector_isa(request: Request) -> dict[str, str]:
+def _probe_vector_isa(requests: Sequence[Request]) -> dict[str, str]:
     """What Inductor would compile C++ for, where PyTorch's loader may; {} where it never does.
 
     That loader compiles C++ again where its cache does not have it, for whatever this machine
     prefers. Text written for another vector width then gives wrong numbers, or worse.
     """
-    program = request.program
-    kernels = [e for k in program.kernels for e in (k, *(entry for _, entry in k.sizes))]
-    if VECTOR_ISA not in request.stamp:
+    if VECTOR_ISA not in requests[0].stamp:
         return {}
-    if request.via == "native" and all(kernel.native for kernel in kernels):
+    first = [kernel for request in requests for kernel in request.program.kernels]
+    kernels = [e for k in first for e in (k, *(entry for _, entry in k.sizes))]
+    if requests[0].via == "native" and all(kernel.native for kernel in kernels):
         return {}
     try:
         return {VECTOR_ISA: torch_binaries.cpu_vector_isa()}

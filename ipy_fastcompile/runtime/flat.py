@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from ..errors import InputError
 from ..torch_compat import surroundings
 from . import modes
+from .checks import CHECKS, QUIET_CHECKS
 from .explain import add_note
-from .follow import Follower
+from .follow import Binding, Follower
+from .refusals import Misfit, untold
 from .signature import CallTree
 from .unfit import unfit_data
+
+
+class Fit(NamedTuple):
+    """A call that fits a program: what is run, the leaves, and what `check_inputs` made of them."""
+
+    function: FlatFunction
+    binding: Binding
+    leaves: Sequence[Any]
+    arguments: tuple[Any, ...]
 
 
 class FlatFunction:
@@ -39,24 +50,53 @@ class FlatFunction:
 
     def check(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         """What the execution code's ``forward`` takes: the checked leaves and symbolic sizes."""
-        return self.follower().functions.check(*leaves)
+        return self.follower().functions.check_inputs(CHECKS, *leaves)
+
+    def fit(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Fit | None:
+        """The call as one of this program, or None where it is none; nothing is run or written.
+
+        No words are made for why it is none: see `check`.
+        """
+        try:
+            leaves = self.tree.leaves(args, kwargs, untold)
+            # The same text for every binding, so that the model is asked only where the call fits.
+            check_inputs = self.follower.binding.functions.check_inputs
+            arguments = check_inputs(QUIET_CHECKS, *leaves)
+        except Misfit:
+            return None
+        return Fit(self, self.follower(), leaves, arguments)
 
     def __call__(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         """Run on the leaves of a call."""
         if modes.is_plain():
             return self._run(leaves)
         with modes.set_aside("A compiled function", InputError):
-            if modes.is_dual():
-                modes.refuse_tangents(dict(zip(self.tree.paths, leaves, strict=True)))
-                modes.refuse_tangents(self.follower.of_model())
+            self.refuse_tangents(leaves)
             return self._run(leaves)
+
+    def refuse_tangents(self, leaves: Sequence[Any]) -> None:
+        """Refuse dual numbers in the call and in the model."""
+        if modes.is_dual():
+            modes.refuse_tangents(dict(zip(self.tree.paths, leaves, strict=True)))
+            modes.refuse_tangents(self.follower.of_model())
 
     def _run(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         binding = self.follower()
-        functions = binding.functions
         if self._default_dtype is not None:
             modes.check_default_dtype(self._default_dtype)
-        arguments = functions.check(*leaves)
+        arguments = binding.functions.check_inputs(CHECKS, *leaves)
+        return self._forward(binding, leaves, arguments)
+
+    def run(self, fit: Fit) -> tuple[Any, ...]:
+        """Run a call that fits."""
+        if self._default_dtype is not None:
+            modes.check_default_dtype(self._default_dtype)
+        return self._forward(fit.binding, fit.leaves, fit.arguments)
+
+    def _forward(
+        self, binding: Binding, leaves: Sequence[Any], arguments: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
+        functions = binding.functions
         if binding.apart is not None:
             binding.apart.check(arguments)
             binding.apart.tell_autograd(leaves)

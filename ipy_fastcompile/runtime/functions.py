@@ -16,9 +16,12 @@ Forward = Callable[..., tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Functions:
-    """Functions of the execution code over one set of tensors; ``by_size`` for fixed sizes."""
+    """Functions of the execution code over one set of tensors; ``by_size`` for fixed sizes.
 
-    check: Forward
+    ``check_inputs`` takes the `checks.Checks` first.
+    """
+
+    check_inputs: Forward
     forward: Forward
     by_size: Mapping[tuple[int, ...], Forward]
 
@@ -52,12 +55,13 @@ def _bind_code(
         sizes: bind_again(namespace, kernels, parts.parameters, parts.constants).forward
         for sizes, kernels in by_size.items()
     }
-    return Functions(function.check_inputs, function.forward, fixed)
+    return Functions(namespace["check_inputs"], function.forward, fixed)
 
 
 def _bind_graph(
     namespace: Mapping[str, Any], stitched: Callable[..., Forward], parts: ExecutionParts
 ) -> Functions:
     """The same through the split graph, its compiled children replaced by kernels."""
-    function = bind_again(namespace, *parts)
-    return Functions(function.check_inputs, stitched(parts.kernels, parts.parameters), {})
+    bind_again(namespace, *parts)  # raises where the parts are not those of the code
+    forward = stitched(parts.kernels, parts.parameters)
+    return Functions(namespace["check_inputs"], forward, {})

@@ -30,12 +30,13 @@ from .flat import FlatFunction
 from .follow import Follower
 from .functions import binder
 from .loaded import LoadedFunction
+from .loaded_programs import LoadedPrograms
 from .parameters import Source, find_parameters
 from .parts import Parts
 from .request import Request, check_options
 from .signature import CallTree
-from .texts import code_reader
-from .ways import decode_graph, load_kernels
+from .texts import CodeOf, code_reader
+from .ways import GraphOf, Kernel, decode_graph, load_kernels
 
 
 def load(
@@ -109,39 +110,72 @@ def load_parts(
     with modes.alone("load", FastCompileError):
         clock = Clock(parts)
         manifest = read_manifest(parts.manifest, parts.path)
-        program = manifest.program
-        request = Request(parts, program, manifest.stamp, via, on_mismatch)
+        requests = [
+            Request(parts, program, manifest.stamp, via, on_mismatch)
+            for program in manifest.programs
+        ]
         clock.mark("manifest")
-        misfit = fit(request, clock)
+        misfit = fit(requests, clock)
         clock.mark("manifest")
-        stored = dict(load_tensors(parts.read(program.stored))) if program.stored else {}
-        clock.mark("read")
-        graph_of = cache(partial(decode_graph, request))
+        graphs = [cache(partial(decode_graph, request)) for request in requests]
         if via == "fx":
-            graph_of()  # first of all: a damaged one is refused before any code is decoded
+            for graph_of in graphs:
+                graph_of()  # first of all: a damaged one is refused before any code is decoded
             clock.mark("graph")
-        code_of = code_reader(request)
+        code_of = code_reader(requests)
         clock.mark("read")
-        kernels = load_kernels(request, misfit, code_of, graph_of)
-        clock.mark("kernels")
-        namespace = bind.execution_namespace(code_of(program.execution, "execution code"))
-        clock.mark("exec")
-        constants = find_parameters(None, program.constants, stored).tensors
-        bind_to = binder(request, namespace, kernels, graph_of)
-        follower = Follower(model, program, stored, bind_to, kernels.functions, constants)
-        clock.mark("parameters")
-        signature = program.signature if with_tree else replace(program.signature, out_kind="tuple")
-        flat = FlatFunction(CallTree(signature, types), follower, program.default_dtype)
-        clock.mark("bind")
-        return LoadedFunction(
-            flat,
-            via=via,
-            model=program.model,
-            timings=clock.finish(),
-            notes=(misfit, *kernels.notes) if misfit else kernels.notes,
-            kernel_ways=kernels.ways,
-            origin=origin,
-        )
+        natives: dict[str, Kernel] = {}
+        only = len(requests) == 1
+        functions = [
+            _load_program(
+                request, model, misfit, graph_of, code_of, natives, clock, with_tree, types,
+                origin if only else None,
+            )
+            for request, graph_of in zip(requests, graphs, strict=True)
+        ]  # fmt: skip
+        timings = clock.finish()
+        if only:
+            functions[0].timings = timings
+            return functions[0]
+        return LoadedPrograms(functions, manifest.programs, timings=timings, origin=origin)
+
+
+def _load_program(
+    request: Request,
+    model: Source,
+    misfit: str,
+    graph_of: GraphOf,
+    code_of: CodeOf,
+    natives: dict[str, Kernel],
+    clock: Clock,
+    with_tree: bool,
+    types: Mapping[str, Any] | None,
+    origin: Origin | None,
+) -> LoadedFunction:
+    """One program, bound to the model; see `load_kernels` for ``natives``."""
+    program = request.program
+    stored = dict(load_tensors(request.parts.read(program.stored))) if program.stored else {}
+    clock.mark("read")
+    kernels = load_kernels(request, misfit, code_of, graph_of, natives)
+    clock.mark("kernels")
+    namespace = bind.execution_namespace(code_of(program.execution, "execution code"))
+    clock.mark("exec")
+    constants = find_parameters(None, program.constants, stored).tensors
+    bind_to = binder(request, namespace, kernels, graph_of)
+    follower = Follower(model, program, stored, bind_to, kernels.functions, constants)
+    clock.mark("parameters")
+    signature = program.signature if with_tree else replace(program.signature, out_kind="tuple")
+    flat = FlatFunction(CallTree(signature, types), follower, program.default_dtype)
+    clock.mark("bind")
+    return LoadedFunction(
+        flat,
+        via=request.via,
+        model=program.model,
+        timings={},
+        notes=(misfit, *kernels.notes) if misfit else kernels.notes,
+        kernel_ways=kernels.ways,
+        origin=origin,
+    )
 
 
 def load_again(

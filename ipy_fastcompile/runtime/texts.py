@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import CodeType
 
 from . import bind
@@ -11,16 +11,20 @@ from .request import Request
 CodeOf = Callable[[str, str], CodeType]
 
 
-def code_reader(request: Request) -> CodeOf:
-    """``code_of(member, kind)``; ``kind`` names the text in tracebacks, which show its lines."""
-    program = request.program
+def code_reader(requests: Sequence[Request]) -> CodeOf:
+    """``code_of(member, kind)``; ``kind`` names the text in tracebacks, which show its lines.
+
+    ``requests`` are those for the programs of one artifact, which share texts.
+    """
+    parts = requests[0].parts
     stored: dict[str, CodeType] = {}
-    if program.code and program.python == bind.python_tag():
-        stored = bind.stored_code(request.unsqueezed(program.code))
+    for request in requests:
+        if request.program.code and request.program.python == bind.python_tag():
+            stored |= bind.stored_code(request.unsqueezed(request.program.code))
 
     def code_of(member: str, kind: str) -> CodeType:
-        text = request.parts.read(member).decode("utf-8", "replace")
-        filename = bind.member_filename(kind, request.parts.digest_of(member))
+        text = parts.read(member).decode("utf-8", "replace")
+        filename = bind.member_filename(kind, parts.digest_of(member))
         code = stored.get(member)
         if code is None or code.co_filename != filename:  # another Python, or an edited text
             code = bind.compile_text(text, kind)

@@ -42,8 +42,17 @@ class _Loaded(NamedTuple):
     note: str = ""
 
 
-def load_kernels(request: Request, misfit: str, code_of: CodeOf, graph_of: GraphOf) -> Kernels:
+def load_kernels(
+    request: Request,
+    misfit: str,
+    code_of: CodeOf,
+    graph_of: GraphOf,
+    natives: dict[str, Kernel],
+) -> Kernels:
     """Load every kernel; all are recompiled from the graph where there is a ``misfit``.
+
+    ``natives`` are the native kernels that other programs of this load have, by the member of
+    their text; those of this one are added.
 
     Raises KernelError naming one that does not load, and LowerError one that does not compile.
     """
@@ -51,7 +60,7 @@ def load_kernels(request: Request, misfit: str, code_of: CodeOf, graph_of: Graph
     if misfit:
         load_one = partial(_recompile, graph_of)
     else:
-        load_one = partial(_load_one, request, code_of, graph_of)
+        load_one = partial(_load_one, request, code_of, graph_of, natives)
     loaded = [load_one(entry) for entry in entries]
     fixed: dict[tuple[int, ...], list[_Loaded]] = {}
     for position, kernel in enumerate([] if misfit or request.via == "fx" else entries):
@@ -68,11 +77,19 @@ def load_kernels(request: Request, misfit: str, code_of: CodeOf, graph_of: Graph
     )
 
 
-def _load_one(request: Request, code_of: CodeOf, graph_of: GraphOf, entry: KernelEntry) -> _Loaded:
+def _load_one(
+    request: Request,
+    code_of: CodeOf,
+    graph_of: GraphOf,
+    natives: dict[str, Kernel],
+    entry: KernelEntry,
+) -> _Loaded:
     note = ""
     try:
         if request.via == "native" and entry.native:
-            return _Loaded(_native(request, code_of, entry), "native")
+            if entry.text not in natives:
+                natives[entry.text] = _native(request, code_of, entry)
+            return _Loaded(natives[entry.text], "native")
         if request.via == "native":
             note = f"{entry.name} takes PyTorch's loader: {entry.why}"
         return _Loaded(_through_torch(request, entry), "torch", note)

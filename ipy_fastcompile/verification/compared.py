@@ -15,11 +15,13 @@ import torch
 
 from ..artifact.inert import inert
 from ..artifact.schema import read_program
+from ..engine.calls.asked_kinds import Asked, Kind, asked_kinds
 from ..engine.calls.unharmed import Kept, keep, put_back, silent
 from ..errors import DiffersFromEager, FastCompileError
 from ..records import Report
 from ..runtime.load import load_parts
 from ..runtime.loaded import LoadedFunction
+from ..runtime.parts import Parts, parts_of_program
 from .check import cloned, leaves_of
 from .diagnose import diagnose
 from .tolerance import Bounds, bounds_for, compare
@@ -47,9 +49,44 @@ def compared(
     model: Callable[..., Any],
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
+    *,
+    calls: Sequence[Kind] | None = None,
 ) -> Report:
-    """The report of ``compiled`` with what `compare_with_eager` finds."""
-    found = compare_with_eager(compiled, model, args, kwargs)
+    """The report of ``compiled`` with what `compare_with_eager` finds.
+
+    ``calls`` are in the place of one call where there are several programs: one for each.
+    """
+    kinds = asked_kinds(args, kwargs, None, calls)
+    report: Report = compiled.report
+    if not report.programs:
+        return _compared(compiled, model, kinds[0])
+    reports = tuple(
+        _compared(_Alone(parts_of_program(compiled.parts, position), program), model, kind)
+        for position, (program, kind) in enumerate(zip(report.programs, kinds, strict=True))
+    )
+    errors = [program.max_error for program in reports if program.max_error is not None]
+    wrong = next((program for program in reports if program.difference), None)
+    return dataclasses.replace(
+        report,
+        max_error=max(errors, default=None),
+        tolerance=", ".join(dict.fromkeys(program.tolerance for program in reports)),
+        difference=f"{wrong.name}: {wrong.difference}" if wrong is not None else "",
+        notes=reports[0].notes,
+        programs=reports,
+    )
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """One of several programs, compared as if it were the only one."""
+
+    parts: Parts
+    report: Report
+
+
+def _compared(compiled: Any, model: Callable[..., Any], kind: Asked) -> Report:
+    with kind.surroundings():
+        found = compare_with_eager(compiled, model, kind.args, kind.kwargs)
     report: Report = compiled.report
     notes = (*report.notes, found.note) if found.note else report.notes
     return dataclasses.replace(

@@ -45,7 +45,7 @@ def hostile(path: Path, other: str = "") -> Path:
         {
             "model": {"name": HOSTILE + other, "parameters": 3},
             "stamp": {HOSTILE: HOSTILE + other, "list": [HOSTILE]},
-            "program": {"kernels": [{"digest": HOSTILE + other, "why": HOSTILE}]},
+            "programs": [{"kernels": [{"digest": HOSTILE + other, "why": HOSTILE}]}],
             HOSTILE: {HOSTILE: HOSTILE + other},
         },
         {**members, blob_name(pickled): pickled},

@@ -59,7 +59,7 @@ def with_payloads(canary: Path, *, squeezed: bool) -> Callable[[Any, Any], None]
     payload = squeeze(pickled) if squeezed else pickled
 
     def change(manifest: dict[str, Any], members: dict[str, bytes]) -> None:
-        program = manifest["program"]
+        program = manifest["programs"][0]
         for entry, field in [
             (program, "fx"),
             *((kernel, "torch") for kernel in program["kernels"]),
@@ -78,7 +78,7 @@ def test_no_path_unpickles_what_is_not_trusted(own: Path, tmp_path: Path, canary
     hostile = resave(own, tmp_path / "hostile", with_payloads(canary, squeezed=True))
     signed = unpack(hostile)
     plain = resave(own, tmp_path / "plain", with_payloads(canary, squeezed=False))
-    fx = open_artifact(own).manifest["program"]["fx"]
+    fx = open_artifact(own).manifest["programs"][0]["fx"]
     attacks = {
         "unsigned": rehash(signed),
         "unsigned, not compressed": rehash(unpack(plain)),
@@ -114,7 +114,7 @@ def test_a_graph_swapped_for_a_payload_of_its_size_is_never_decoded(
     own: Path, tmp_path: Path, canary: Path
 ) -> None:
     members = unpack(own)
-    fx = open_artifact(own).manifest["program"]["fx"]
+    fx = open_artifact(own).manifest["programs"][0]["fx"]
     payload = pickle.dumps(Payload(canary))
     path = tmp_path / "swapped.fastcompile"
     repack(path, {**members, fx: payload.ljust(len(members[fx]), b"\0")})
@@ -220,16 +220,16 @@ def test_code_objects_that_a_stranger_put_beside_a_text_are_not_decoded(
         name = bind.text_filename("execution code", text)
         evil = compile(IMPORT.format(f"touch {canary}"), name, "exec")
         data = squeeze(marshal.dumps({"execution.py": evil}))
-        members.pop(manifest["program"]["code"])
-        manifest["program"]["code"] = blob_name(data)
+        members.pop(manifest["programs"][0]["code"])
+        manifest["programs"][0]["code"] = blob_name(data)
         members[blob_name(data)] = data
 
     signed = resave(own, tmp_path / "signed.fastcompile", change)
     unsigned = tmp_path / "unsigned.fastcompile"
     repack(unsigned, rehash(unpack(signed)))
     swapped = tmp_path / "swapped.fastcompile"
-    code = open_artifact(own).manifest["program"]["code"]
-    evil = unpack(signed)[open_artifact(signed).manifest["program"]["code"]]
+    code = open_artifact(own).manifest["programs"][0]["code"]
+    evil = unpack(signed)[open_artifact(signed).manifest["programs"][0]["code"]]
     repack(swapped, {**unpack(own), code: evil.ljust(len(unpack(own)[code]), b"\0")})
     honest, stranger, flipped = load_all([(p, "native", None) for p in (own, unsigned, swapped)])
     assert honest.is_right

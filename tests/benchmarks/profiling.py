@@ -37,6 +37,7 @@ def profile_stage(request: dict[str, Any]) -> dict[str, Any]:
     from ipy_fastcompile.engine.graph.split import split
     from ipy_fastcompile.engine.kernels.lower import lower
     from ipy_fastcompile.engine.pack import pack
+    from ipy_fastcompile.engine.program import CompiledProgram
     from ipy_fastcompile.engine.report import build_report
 
     case = build(Spec(**request["spec"]))
@@ -46,8 +47,10 @@ def profile_stage(request: dict[str, Any]) -> dict[str, Any]:
         "split": lambda: split(made["capture"]),
         "lower": lambda: lower(made["split"]),
         "codegen": lambda: generate_execution_code(made["lower"]),
-        "pack": lambda: pack(made["lower"], made["codegen"]),
-        "report": lambda: build_report(made["lower"], made["codegen"], made["pack"], ()),
+        "pack": lambda: pack([CompiledProgram("", made["lower"], made["codegen"])]),
+        "report": lambda: build_report(
+            [CompiledProgram("", made["lower"], made["codegen"])], made["pack"], ()
+        ),
     }
     for name, step in steps.items():
         if name != request["stage"]:

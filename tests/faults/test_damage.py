@@ -203,12 +203,12 @@ def test_empty_and_foreign_files(tmp_path: Path) -> None:
 def test_newer_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.fastcompile"
     with monkeypatch.context() as patch:
-        patch.setattr(limits, "FORMAT_VERSION", 3)
+        patch.setattr(limits, "FORMAT_VERSION", 4)
         save_tiny(path)
         assert read_text(path) == "old"
     with pytest.raises(ArtifactIncompatible, match="written by newer ipy_fastcompile") as caught:
         open_artifact(path)
-    assert (caught.value.expected, caught.value.found) == (2, 3)
+    assert (caught.value.expected, caught.value.found) == (3, 4)
     with pytest.raises(ArtifactIncompatible, match="Upgrade"):
         inspect(path)
 
@@ -216,12 +216,12 @@ def test_newer_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_older_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.fastcompile"
     with monkeypatch.context() as patch:
-        patch.setattr(limits, "FORMAT_VERSION", 1)
+        patch.setattr(limits, "FORMAT_VERSION", 2)
         save_tiny(path)
         assert read_text(path) == "old"
     with pytest.raises(ArtifactIncompatible, match="written by older ipy_fastcompile") as caught:
         open_artifact(path)
-    assert (caught.value.expected, caught.value.found) == (2, 1)
+    assert (caught.value.expected, caught.value.found) == (3, 2)
     with pytest.raises(ArtifactIncompatible, match="Compile and save it again"):
         inspect(path)
 

@@ -122,7 +122,7 @@ def test_a_graph_of_another_library_version_is_refused_in_words(
     from ipy_fastcompile.artifact.squeeze import squeeze, unsqueeze
 
     def rename(manifest: dict[str, Any], members: dict[str, bytes]) -> None:
-        program = manifest["program"]
+        program = manifest["programs"][0]
         graph = unsqueeze(members.pop(program["fx"]), "fx")
         assert b"torch._subclasses" in graph or b"torch.fx" in graph
         renamed = squeeze(graph.replace(b"torch.fx", b"torch.gx"))
@@ -362,7 +362,7 @@ def test_damage_to_a_whole_artifact_never_gives_another_number(
 def test_what_the_native_path_did_not_read_is_noticed_by_the_path_that_does(
     own: Path, tiny_model: Any, tiny_ids: Any
 ) -> None:
-    fx = open_artifact(own).manifest["program"]["fx"]
+    fx = open_artifact(own).manifest["programs"][0]["fx"]
     damaged = bytearray(own.read_bytes())
     damaged[damaged.index(open_artifact(own).read(fx)) + 100] ^= 1
     own.write_bytes(damaged)

@@ -24,6 +24,7 @@ from ipy_fastcompile.engine.code.codegen import generate_execution_code
 from ipy_fastcompile.engine.graph.boundaries import SplitReason
 from ipy_fastcompile.engine.graph.split import split
 from ipy_fastcompile.engine.pack import pack
+from ipy_fastcompile.engine.program import CompiledProgram
 from ipy_fastcompile.runtime.load import load_parts
 from ipy_fastcompile.runtime.nests import flatten
 from tests.property.programs import EXAMPLE, OTHER, Program, build_program
@@ -122,7 +123,7 @@ def check_artifact(program: Program, folder: Path, *, file: bool) -> None:
     graph = split(program.captured, lambda _: SplitReason("test"))
     lowered = lower_without_compiler(graph)
     assert not lowered.kernels
-    packed = pack(lowered, generate_execution_code(lowered))
+    packed = pack([CompiledProgram("", lowered, generate_execution_code(lowered))])
     source = {
         p.name: program.parameters[p.placeholder].clone() for p in program.captured.parameters
     }

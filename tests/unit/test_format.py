@@ -56,7 +56,7 @@ def fields_of(record: type) -> set[str]:
 def test_every_field_of_the_schema_is_described_and_no_other(manifest: Any) -> None:
     """Launch metadata is said to be in one field, and the fields are those of the records."""
     manifest_text, program_text = DESCRIPTION.split("## The manifest")[1].split(
-        "The fields of `pro"
+        "The fields of a pro"
     )
     top = re.findall(r"^- `(\w+)`", manifest_text, re.MULTILINE)
     own = {field.name for field in dataclasses.fields(schema.Manifest)}
@@ -65,9 +65,9 @@ def test_every_field_of_the_schema_is_described_and_no_other(manifest: Any) -> N
     for record in (schema.Program, schema.Signature, schema.KernelEntry):
         assert fields_of(record) <= named
     assert set(manifest) <= {*own, "format", "package", "created", "members"}
-    assert set(manifest["program"]) == fields_of(schema.Program)
-    assert set(manifest["program"]["signature"]) == fields_of(schema.Signature)
-    assert set(manifest["program"]["kernels"][0]) == fields_of(schema.KernelEntry)
+    assert set(manifest["programs"][0]) == fields_of(schema.Program)
+    assert set(manifest["programs"][0]["signature"]) == fields_of(schema.Signature)
+    assert set(manifest["programs"][0]["kernels"][0]) == fields_of(schema.KernelEntry)
     assert set(manifest["stamp"]) <= set(re.findall(r"`(\w+)`", manifest_text))
 
 
@@ -88,7 +88,7 @@ def test_digests_and_sizes_are_those_of_the_members(
 
 
 def test_the_program_can_be_put_together(manifest: Any, members: dict[str, bytes]) -> None:
-    program = manifest["program"]
+    program = manifest["programs"][0]
     namespace: dict[str, Any] = {}
     exec(members[program["execution"]].decode(), namespace)
     parameters = [[None] * 6 for row in program["parameters"] if len(row) == 6]

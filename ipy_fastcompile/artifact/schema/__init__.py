@@ -6,7 +6,7 @@ checked once, here; FORMAT.md, in the folder above, says what each means.
 
 from __future__ import annotations
 
-from .read import read_key, read_leniently, read_manifest, read_program
+from .read import read_key, read_leniently, read_manifest, read_program, read_programs
 from .records import (
     Common,
     ExampleOther,
@@ -51,4 +51,5 @@ __all__ = [
     "read_leniently",
     "read_manifest",
     "read_program",
+    "read_programs",
 ]

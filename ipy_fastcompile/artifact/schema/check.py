@@ -1,8 +1,8 @@
-"""A program whose fields have the right types -> where they contradict each other."""
+"""Programs whose fields have the right types -> where they contradict each other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .fields import Notes
 from .records import KernelEntry, Program
@@ -10,10 +10,16 @@ from .records import KernelEntry, Program
 _MARKS = frozenset({"parameter", "unused", "input"})
 
 
-def check_program(program: Program, notes: Notes) -> None:
+def check_programs(programs: Sequence[Program], notes: Notes) -> None:
     """Note every field that does not fit the others: what a load would stumble over."""
-    for place, what in _contradictions(program):
-        notes.add(f"program.{place}", what)
+    if not programs:
+        notes.add("programs", "has no entry")
+    names = [program.name for program in programs]
+    if len(names) > 1 and (len({*names}) != len(names) or not all(names)):
+        notes.add("programs", "has a program without a name of its own")
+    for position, program in enumerate(programs):
+        for place, what in _contradictions(program):
+            notes.add(f"programs[{position}].{place}", what)
 
 
 def _contradictions(program: Program) -> Iterator[tuple[str, str]]:

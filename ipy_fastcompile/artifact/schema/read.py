@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ...errors import ManifestCorrupt
-from .check import check_program
+from .check import check_programs
 from .fields import Fields, Notes
 from .records import (
     Example,
@@ -75,9 +75,14 @@ def read_manifest(data: Mapping[str, Any], path: str) -> Manifest:
     return manifest
 
 
+def read_programs(data: Mapping[str, Any], path: str) -> tuple[Program, ...]:
+    """The programs of the artifact at ``path``, one or more; raises as `read_manifest`."""
+    return read_manifest(data, path).programs
+
+
 def read_program(data: Mapping[str, Any], path: str) -> Program:
-    """The program of the artifact at ``path``; raises as `read_manifest`."""
-    return read_manifest(data, path).program
+    """The first program of the artifact at ``path``, as a rule the only one."""
+    return read_programs(data, path)[0]
 
 
 def read_key(data: Mapping[str, Any]) -> KeyEntry | None:
@@ -99,17 +104,18 @@ def read_leniently(data: Mapping[str, Any]) -> tuple[Manifest, tuple[str, ...]]:
             submodules=model.get("submodules", COUNT),
         ),
         stamp=fields.get("stamp", OBJECT),
-        program=_program(fields.inside("program")),
+        programs=tuple(map(_program, fields.each("programs"))),
         ops_called=fields.get("ops_called", TEXTS),
         key=_key(fields.inside("key")) if fields.has("key") else None,
     )
     if not notes:
-        check_program(manifest.program, notes)
+        check_programs(manifest.programs, notes)
     return manifest, tuple(notes)
 
 
 def _program(fields: Fields) -> Program:
     return Program(
+        name=fields.get("name", TEXT),
         model=fields.get("model", TEXT),
         signature=_signature(fields.inside("signature")),
         symbols=fields.rows("symbols", Symbol, _SYMBOL),

@@ -171,8 +171,12 @@ class Signature:
 
 @dataclass(frozen=True)
 class Program:
-    """One captured graph: what it takes, what runs it, and on what conditions."""
+    """One captured graph: what it takes, what runs it, and on what conditions.
 
+    ``name`` tells it from the other programs of its artifact, and is "" where it is the only one.
+    """
+
+    name: str
     model: str
     signature: Signature
     symbols: tuple[Symbol, ...]
@@ -234,6 +238,6 @@ class Manifest:
 
     model: Model
     stamp: Mapping[str, Any]
-    program: Program
+    programs: tuple[Program, ...]  # one or more; a call runs the one that it fits
     ops_called: tuple[str, ...]
     key: KeyEntry | None = None

@@ -19,7 +19,8 @@ from ..graph.weights import weight_positions
 from ..sizes.kernel_guards import GuardsOfKernels, places_of, symbol_ranges
 from .compile import at_size, compile_kernel, compile_variant
 from .culprit import refused_node
-from .lowered import Kernel, Lowered, Variant
+from .lowered import Kernel, Key, Lowered, Reusable, Variant
+from .reuse import before_compile, take_over
 from .variants import size_variants
 
 OnKernel = Callable[[int, int, str], None]  # (kernels done, kernels in all, submodule's name)
@@ -30,11 +31,13 @@ def lower(
     *,
     sizes: Mapping[str, list[int]] | None = None,
     on_kernel: OnKernel | None = None,
+    known: Mapping[Key, Reusable] | None = None,
 ) -> Lowered:
     """Compile every distinct submodule of a split graph.
 
     A submodule that Inductor cannot compile runs inlined instead; `set_apart` splits again around
-    the node that was refused. ``sizes`` asks for extra kernels: ``{"seq": [1, 16]}``.
+    the node that was refused. ``sizes`` asks for extra kernels: ``{"seq": [1, 16]}``. ``known``
+    are kernels of other programs, which are taken over where they are the same.
     """
     settle_layouts(split, at_size)
     guards = GuardsOfKernels(split)
@@ -50,6 +53,7 @@ def lower(
     kernel_of: list[int | None] = [None] * len(split.submodules)
     variants = size_variants(split, sizes or {})
     given_up: set[Variant] = set()
+    made: dict[Key, Reusable] = {}
     total = len(groups) * (1 + len(variants))
     done = 0
     for digest, subs in groups.items():
@@ -58,7 +62,16 @@ def lower(
             on_kernel(done, total, first.name)
         near = _near_twin(first, descriptions, kernels)
         weights = weight_positions(split, subs)
-        places = places_of(subs)
+        key = digest, weights
+        if known and key in known and not variants:
+            kernel = take_over(known[key], len(kernels), subs, near, guards)
+            made[key] = known[key]
+            kernels.append(kernel)
+            for sub in subs:
+                kernel_of[sub.index] = kernel.index
+            done += 1
+            continue
+        places, make_reusable = places_of(subs), before_compile(first)
         try:
             kernel = compile_kernel(
                 first.graph_module,
@@ -76,7 +89,9 @@ def lower(
                 refused |= _same_nodes(node, subs, said(error))
             done += 1 + len(variants)
             continue
-        guards.add(places)
+        reusable = make_reusable(kernel, guards.add(places))
+        if reusable is not None and not variants:
+            made[key] = reusable
         done += 1
         extra: dict[Variant, Kernel] = {}
         for variant in variants:
@@ -112,6 +127,7 @@ def lower(
         refused,
         guards.conditions(),
         guards.of_data(),
+        made,
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from ...records import NearTwin
 from ...torch_compat.compiled import CompiledParts
@@ -37,6 +38,19 @@ class Kernel:
     sizes: Mapping[Variant, Kernel]
 
 
+# The digest of what a kernel computes, and which of its inputs are weights: its text trusts them.
+Key = tuple[str, frozenset[int]]
+
+
+@dataclass(frozen=True)
+class Reusable:
+    """A kernel, the sizes in the graph it was compiled from, and the guards that it relies on."""
+
+    kernel: Kernel
+    sizes: tuple[Any, ...]
+    guards: tuple[Any, ...]
+
+
 @dataclass(frozen=True)
 class Lowered:
     """Kernels, and which of them each submodule runs; None for inlined submodules."""
@@ -49,3 +63,4 @@ class Lowered:
     refused: Mapping[str, str]  # nodes of the captured graph that were refused: set them apart
     conditions: tuple[Condition, ...]  # on sizes: of the graph, and what the kernels add to them
     of_data: tuple[Condition, ...] = ()  # on sizes that depend on values; kernels check them
+    reusable: Mapping[Key, Reusable] = field(default_factory=dict)  # by other programs

@@ -12,7 +12,7 @@ from ..graph.boundaries import SplitFunction
 from ..graph.regions import spell_out
 from ..graph.split import split
 from .lower import OnKernel, lower
-from .lowered import Lowered
+from .lowered import Key, Lowered, Reusable
 
 # A model of more refused nodes than this is better told as it is.
 _MOST_REFUSED = 64
@@ -23,6 +23,7 @@ def set_refused_apart(
     split_at: Sequence[str] | str | SplitFunction | None,
     sizes: Mapping[str, list[int]],
     on_kernel: OnKernel,
+    known: Mapping[Key, Reusable] | None = None,
 ) -> Lowered:
     """Split and lower again, until Inductor refuses nothing new."""
     captured = lowered.split.captured
@@ -31,5 +32,5 @@ def set_refused_apart(
         refused |= lowered.refused
         spell_out(captured.graph_module, refused)
         split_graph = split(captured, split_at, refused=refused)
-        lowered = lower(split_graph, sizes=sizes, on_kernel=on_kernel)
+        lowered = lower(split_graph, sizes=sizes, on_kernel=on_kernel, known=known)
     return lowered

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sympy
+from torch.fx import GraphModule
 
 from ...torch_compat import guards, symbolic
 from ..graph.split import SplitGraph, Submodule, sizes_of
@@ -25,12 +26,17 @@ class GuardsOfKernels:
         self._of_twins: list[Any] = []
         self._known = len(self._recorded())
 
-    def add(self, places: Sequence[Mapping[Any, Any]]) -> None:
+    def add(self, places: Sequence[Mapping[Any, Any]]) -> tuple[Any, ...]:
         """Note what compiling a submodule recorded, for it and its twins (see `places_of`)."""
         recorded = self._recorded()
-        new, self._known = recorded[self._known :], len(recorded)
+        new, self._known = tuple(recorded[self._known :]), len(recorded)
+        self.add_guards(new, places)
+        return new
+
+    def add_guards(self, guards: Sequence[Any], places: Sequence[Mapping[Any, Any]]) -> None:
+        """Note guards, each for the symbols in all of these places."""
         for names in places:
-            self._of_twins += [guard.xreplace(names) for guard in new]
+            self._of_twins += [guard.xreplace(names) for guard in guards]
 
     def _recorded(self) -> list[Any]:
         """What came after the capture."""
@@ -72,21 +78,23 @@ def places_of(subs: Sequence[Submodule]) -> list[dict[Any, Any]]:
     To be asked before the first is compiled: its outputs may be laid out anew then, by nodes that
     its twins do not have.
     """
-    return [_correspondence(subs[0], twin) for twin in subs]
+    mine = sizes_in(subs[0].graph_module) if len(subs) > 1 else ()
+    others = [places_between(mine, sizes_in(twin.graph_module)) for twin in subs[1:]]
+    return [{}, *others]
 
 
-def _correspondence(first: Submodule, twin: Submodule) -> dict[Any, Any]:
-    """Symbol of the first submodule -> what is in its place in a twin."""
-    if first is twin:
-        return {}
+def sizes_in(graph_module: GraphModule) -> tuple[Any, ...]:
+    """The expression of every size in a graph, node by node."""
+    values = (node.meta.get("val") for node in graph_module.graph.nodes)
+    return tuple(symbolic.symbolic_expression(n) for value in values for n in sizes_of(value))
+
+
+def places_between(mine: Sequence[Any], its: Sequence[Any]) -> dict[Any, Any]:
+    """Symbol of one graph -> what is in its place in another; the sizes are those of `sizes_in`."""
     found: dict[Any, Any] = {}
-    nodes = zip(first.graph_module.graph.nodes, twin.graph_module.graph.nodes, strict=True)
-    for one, other in nodes:
-        pairs = zip(sizes_of(one.meta.get("val")), sizes_of(other.meta.get("val")), strict=True)
-        for mine, its in pairs:
-            symbol = symbolic.symbolic_expression(mine)
-            if symbol.is_Symbol:
-                found.setdefault(symbol, symbolic.symbolic_expression(its))
+    for symbol, other in zip(mine, its, strict=True):
+        if symbol.is_Symbol:
+            found.setdefault(symbol, other)
     return found
 
 

@@ -69,6 +69,7 @@ SIGNATURE = Signature(
 )
 
 PROGRAM = Program(
+    name="",
     model="LlamaForCausalLM",
     signature=SIGNATURE,
     symbols=(Symbol("seq", 2, None, 8),),
@@ -105,7 +106,7 @@ PROGRAM = Program(
 MANIFEST = Manifest(
     model=Model("LlamaForCausalLM", 3, 4),
     stamp={"torch": "2.13.0", "cpu_flags": ["avx2", "fma"]},
-    program=PROGRAM,
+    programs=(PROGRAM,),
     ops_called=("aten::mm", "mine::attention"),
     key=KeyEntry("cd" * 32, {"model": "ef" * 32}),
 )

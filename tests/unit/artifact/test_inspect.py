@@ -53,7 +53,7 @@ def save(path: Path, **changes: Any) -> Path:
     manifest = {
         "model": {"name": "LlamaForCausalLM", "parameters": 2, "submodules": 5},
         "stamp": {"torch": "2.13.0", "cpu_flags": ["avx2", "fma"]},
-        "program": program(),
+        "programs": [program()],
         "ops_called": [],
         **changes.pop("manifest", {}),
     }
@@ -74,7 +74,7 @@ def test_the_summary(tmp_path: Path) -> None:
     lines = str(info).splitlines()
     assert lines[0] == f"{tmp_path / 'a.fastcompile'} · {format_bytes(info.size)} · 6 members"
     assert lines[2].startswith("  saved       20")
-    assert lines[2].endswith("Z · 0.1.0 · ipy_fastcompile/2")
+    assert lines[2].endswith("Z · 0.1.0 · ipy_fastcompile/3")
     assert lines[3] == f"  digest      {info.digest}"
     del lines[2:4], lines[0]
     sizes = [format_bytes(len(squeeze(data))) for data in (KERNEL, FX)]
@@ -117,10 +117,10 @@ def test_manifests_of_any_shape_are_summarised(tmp_path: Path, value: object) ->
     inner = ("kernels", "stitched", "fx", "code", "stored")
     kernel = dict.fromkeys(("digest", "native", "why", "libraries", "launches", "sizes"), value)
     for manifest in (
-        dict.fromkeys(("model", "stamp", "program", "key"), value),
+        dict.fromkeys(("model", "stamp", "programs", "key"), value),
         {"model": dict.fromkeys(("name", "parameters", "submodules"), value)},
-        {"program": dict.fromkeys(inner, value)},
-        {"program": {"kernels": [kernel, {**kernel, "sizes": [kernel], "libraries": [value]}]}},
+        {"programs": [dict.fromkeys(inner, value), value]},
+        {"programs": [{"kernels": [kernel, {**kernel, "sizes": [kernel], "libraries": [value]}]}]},
     ):
         save_artifact(tmp_path / "a.fastcompile", manifest, {"a.txt": b""})
         info = inspect(tmp_path / "a.fastcompile")
@@ -233,7 +233,7 @@ def test_equal_artifacts(tmp_path: Path) -> None:
 def test_what_differs(tmp_path: Path) -> None:
     other = {
         "stamp": {"torch": "2.12.0", "cpu_flags": ["avx2", "fma"], "gpu": "H100"},
-        "program": program(kernel(0), kernel(1, digest="ef" * 32)),
+        "programs": [program(kernel(0), kernel(1, digest="ef" * 32))],
     }
     comparison = compare(
         save(tmp_path / "a"),
@@ -247,7 +247,7 @@ def test_what_differs(tmp_path: Path) -> None:
     changed = {change.path: (change.a, change.b) for change in comparison.manifest}
     assert changed["stamp.torch"] == ("2.13.0", "2.12.0")
     assert changed["stamp.gpu"] == (None, "H100")
-    assert changed["program.kernels[1].digest"] == ("cd" * 32, "ef" * 32)
+    assert changed["programs[0].kernels[1].digest"] == ("cd" * 32, "ef" * 32)
     assert (comparison.kernels_a, comparison.kernels_b) == (("cd" * 32,), ("ef" * 32,))
     assert comparison.kernels_shared == 1
     assert {kind: b - a for kind, a, b in comparison.sizes}["text"] == 2

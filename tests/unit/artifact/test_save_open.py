@@ -38,7 +38,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
     artifact = open_artifact(str(path))
     assert {name: artifact.manifest[name] for name in MANIFEST} == MANIFEST
-    assert artifact.manifest["format"] == "ipy_fastcompile/2"
+    assert artifact.manifest["format"] == "ipy_fastcompile/3"
     assert artifact.manifest["package"] == ipy_fastcompile.__version__
     assert artifact.names == tuple(MEMBERS)
     assert {name: artifact.read(name) for name in artifact.names} == MEMBERS
@@ -61,7 +61,7 @@ def test_the_file_is_a_zip_whose_texts_can_be_read(tmp_path: Path) -> None:
         5,
     ]
     lines = raw.decode("ascii").splitlines()
-    assert lines[1] == '"format":"ipy_fastcompile/2",'
+    assert lines[1] == '"format":"ipy_fastcompile/3",'
     assert lines[-1] == "}"
     assert len(lines) == 2 + 4 + len(MANIFEST)
 
@@ -130,7 +130,7 @@ def test_the_work_of_a_verification_grows_with_the_file_and_no_faster(
         members |= {"execution.py": b"x" * 60_000 * scale, "graph.txt": b"y" * 20_000 * scale}
         inputs = [f"p_{j}" for j in range(12)]
         program = [{"digest": "0" * 32, "inputs": inputs} for _ in range(730 * scale)]
-        save_artifact(path, {"program": program}, members)
+        save_artifact(path, {"programs": program}, members)
         calls, hashed = 0, 0
 
         def count(frame: object, event: str, argument: object) -> None:

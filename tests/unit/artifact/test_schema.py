@@ -69,7 +69,7 @@ def test_a_manifest_is_the_same_after_it_was_json() -> None:
 
 def test_what_a_newer_writer_adds_is_left_alone() -> None:
     data = as_json()
-    data["more"] = data["program"]["more"] = data["program"]["kernels"][0]["more"] = 1
+    data["more"] = data["programs"][0]["more"] = data["programs"][0]["kernels"][0]["more"] = 1
     assert read_manifest(data, "here") == MANIFEST
 
 
@@ -101,23 +101,49 @@ def test_a_field_that_is_missing_is_named(way: tuple[Any, ...]) -> None:
 @pytest.mark.parametrize(
     ("way", "value", "said"),
     [
-        (("program",), None, "program is null, no object"),
-        (("program", "kernels"), {}, "program.kernels is an object, not a list"),
-        (("program", "kernels", 1), [], "program.kernels[1] is a list, no object"),
-        (("program", "signature", "n_positional"), True, "n_positional is true or false, not a wh"),
-        (("program", "signature", "out_kind"), "set", "out_kind is not leaf, tuple, list or tree"),
-        (("program", "symbols", 0, 1), "2", "symbols[0][1] is a string, not a whole number"),
-        (("program", "parameters", 1, 3, 0), "4", "parameters[1][3] is not a list of whole nu"),
-        (("program", "parameters", 1), ["weight"], "parameters[1] is no list of 6"),
-        (("program", "ops", "mine::attention"), None, "ops has a value that is no string"),
-        (("program", "example", 0), ["tensor"], "example[0] is no leaf of a call"),
-        (("program", "example", 1), ["float", "1e3"], "example[1] is no leaf of a call"),
-        (("program", "example", 1), [[]], "example[1] is no leaf of a call"),
-        (("program", "stitched", 1), "submod_2", "stitched has an entry that is no submodule and"),
-        (("program", "stitched", 1), "submod_2 -1", "stitched has an entry that is no submodule"),
-        (("program", "stitched", 1), "submod_2 ²", "stitched has an entry that is no submodule"),
-        (("program", "stitched", 1), "submod_2 " + "9" * 5000, "stitched has an entry that is no"),
-        (("program", "stitched", 1), "submod_0 1", "stitched has a submodule twice"),
+        (("programs",), None, "programs is null, not a list"),
+        (("programs",), [], "programs has no entry"),
+        (("programs", 0), None, "programs[0] is null, no object"),
+        (("programs", 0, "kernels"), {}, "programs[0].kernels is an object, not a list"),
+        (("programs", 0, "kernels", 1), [], "programs[0].kernels[1] is a list, no object"),
+        (
+            ("programs", 0, "signature", "n_positional"),
+            True,
+            "n_positional is true or false, not a wh",
+        ),
+        (
+            ("programs", 0, "signature", "out_kind"),
+            "set",
+            "out_kind is not leaf, tuple, list or tree",
+        ),
+        (("programs", 0, "symbols", 0, 1), "2", "symbols[0][1] is a string, not a whole number"),
+        (("programs", 0, "parameters", 1, 3, 0), "4", "parameters[1][3] is not a list of whole nu"),
+        (("programs", 0, "parameters", 1), ["weight"], "parameters[1] is no list of 6"),
+        (("programs", 0, "ops", "mine::attention"), None, "ops has a value that is no string"),
+        (("programs", 0, "example", 0), ["tensor"], "example[0] is no leaf of a call"),
+        (("programs", 0, "example", 1), ["float", "1e3"], "example[1] is no leaf of a call"),
+        (("programs", 0, "example", 1), [[]], "example[1] is no leaf of a call"),
+        (
+            ("programs", 0, "stitched", 1),
+            "submod_2",
+            "stitched has an entry that is no submodule and",
+        ),
+        (
+            ("programs", 0, "stitched", 1),
+            "submod_2 -1",
+            "stitched has an entry that is no submodule",
+        ),
+        (
+            ("programs", 0, "stitched", 1),
+            "submod_2 ²",
+            "stitched has an entry that is no submodule",
+        ),
+        (
+            ("programs", 0, "stitched", 1),
+            "submod_2 " + "9" * 5000,
+            "stitched has an entry that is no",
+        ),
+        (("programs", 0, "stitched", 1), "submod_0 1", "stitched has a submodule twice"),
     ],
 )
 def test_the_error_says_what_it_found(way: tuple[Any, ...], value: Any, said: str) -> None:
@@ -153,7 +179,7 @@ def test_the_error_says_what_it_found(way: tuple[Any, ...], value: Any, said: st
     ],
 )
 def test_fields_that_contradict_each_other_are_refused(changes: Any, said: str) -> None:
-    manifest = replace(MANIFEST, program=replace(PROGRAM, **changes))
+    manifest = replace(MANIFEST, programs=(replace(PROGRAM, **changes),))
     with pytest.raises(ManifestCorrupt) as caught:
         read_manifest(as_json(manifest), "here")
     assert said in str(caught.value)
@@ -161,30 +187,30 @@ def test_fields_that_contradict_each_other_are_refused(changes: Any, said: str) 
 
 def test_what_there_is_can_be_read_where_a_load_refuses() -> None:
     data = as_json()
-    data["program"]["signature"] = data["model"]["parameters"] = "x"
+    data["programs"][0]["signature"] = data["model"]["parameters"] = "x"
     manifest, problems = read_leniently(data)
     assert problems[:2] == (
         "model.parameters is a string, not a whole number",
-        "program.signature is a string, no object",
+        "programs[0].signature is a string, no object",
     )
-    assert manifest.program.kernels == PROGRAM.kernels
+    assert manifest.programs[0].kernels == PROGRAM.kernels
     assert manifest.model.parameters is None
     assert manifest.model.name == "LlamaForCausalLM"
 
 
 def test_a_list_that_would_take_forever_is_cut() -> None:
     data = as_json()
-    data["program"]["kernels"] = [{}] * 300_000
+    data["programs"][0]["kernels"] = [{}] * 300_000
     manifest, problems = read_leniently(data)
-    assert len(manifest.program.kernels) == 10_000
-    assert problems[0] == "program.kernels has 300000 entries, more than 10000"
+    assert len(manifest.programs[0].kernels) == 10_000
+    assert problems[0] == "programs[0].kernels has 300000 entries, more than 10000"
     assert len(problems) == 100
 
 
 def test_floats_that_json_lacks_are_read_back() -> None:
     example = (*PROGRAM.example[:1], ExampleValue(float("-inf")), ExampleValue(2.5))
-    manifest = replace(MANIFEST, program=replace(PROGRAM, example=example))
-    assert read_manifest(as_json(manifest), "here").program.example == example
+    manifest = replace(MANIFEST, programs=(replace(PROGRAM, example=example),))
+    assert read_manifest(as_json(manifest), "here").programs[0].example == example
 
 
 def test_a_key_that_is_not_one_is_none() -> None:

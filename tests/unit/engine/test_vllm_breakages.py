@@ -202,14 +202,14 @@ def test_vllm_40151_an_artifact_without_its_kernels_names_what_is_missing(
     manifest = json.loads(json.dumps(artifact.manifest))
     for key in ("format", "package", "created", "members"):
         manifest.pop(key, None)
-    del manifest["program"]["kernels"]
+    del manifest["programs"][0]["kernels"]
     path = tmp_path / "old.fastcompile"
     save_artifact(path, manifest, members)
-    with pytest.raises(errors.ArtifactCorrupt, match=r"program\.kernels is missing"):
+    with pytest.raises(errors.ArtifactCorrupt, match=r"programs\[0\]\.kernels is missing"):
         fc.load(path, tiny_model)
-    manifest["program"]["kernels"] = artifact.manifest["program"]["kernels"][:-1]
+    manifest["programs"][0]["kernels"] = artifact.manifest["programs"][0]["kernels"][:-1]
     save_artifact(path, manifest, members)
-    with pytest.raises(errors.ArtifactCorrupt, match=r"program\.stitched .* no kernel"):
+    with pytest.raises(errors.ArtifactCorrupt, match=r"programs\[0\]\.stitched .* no kernel"):
         fc.load(path, tiny_model)
 
 

@@ -100,7 +100,7 @@ def test_kernels_are_mapped_once_and_each_is_its_own(tiny_artifact: Path, tiny_m
     artifact = open_artifact(tiny_artifact)
     digests = {
         m.rpartition("/")[2]
-        for k in artifact.manifest["program"]["kernels"]
+        for k in artifact.manifest["programs"][0]["kernels"]
         for _, m in k["libraries"]
     }
     functions = {kernels._LOADED[d] for d in digests}
@@ -145,11 +145,11 @@ def test_a_misfit_is_recompiled_when_asked(
 def break_a_library(manifest: Any, members: Any) -> None:
     from ipy_fastcompile.artifact import blob_name
 
-    _, member = manifest["program"]["kernels"][0]["libraries"][0]
+    _, member = manifest["programs"][0]["kernels"][0]["libraries"][0]
     broken = members[member][:200]
     del members[member]
     members[blob_name(broken)] = broken
-    for kernel in manifest["program"]["kernels"]:
+    for kernel in manifest["programs"][0]["kernels"]:
         kernel["libraries"] = [
             [n, blob_name(broken) if m == member else m] for n, m in kernel["libraries"]
         ]
@@ -178,7 +178,7 @@ def test_missing_ops_are_all_named_with_their_module(
     tiny_artifact: Path, tiny_model: Any, tmp_path: Path
 ) -> None:
     def need(manifest: Any, members: Any) -> None:
-        manifest["program"]["ops"] = {"nolib::one": "nolib.ops", "nolib::two.out": ""}
+        manifest["programs"][0]["ops"] = {"nolib::one": "nolib.ops", "nolib::two.out": ""}
 
     path = repack(tiny_artifact, tmp_path / "ops.fastcompile", need)
     with pytest.raises(errors.OpMissing) as caught:
@@ -194,7 +194,7 @@ def test_a_registered_op_is_recorded_with_its_module(tmp_path: Path) -> None:
     case = BUILDERS["custom_op"]()
     compiled = fc.compile(case.model, case.args)
     compiled.save(tmp_path / "op.fastcompile")
-    ops = open_artifact(tmp_path / "op.fastcompile").manifest["program"]["ops"]
+    ops = open_artifact(tmp_path / "op.fastcompile").manifest["programs"][0]["ops"]
     assert ops == {"fastcompile_tests::attn": "tests.architectures.zoo"}
     code = (
         "import sys, torch, ipy_fastcompile as fc\n"
@@ -326,7 +326,7 @@ def test_sizes_out_of_range_or_unknown_are_refused() -> None:
 
 def test_needed_libraries_are_read_from_elf(tiny_artifact: Path) -> None:
     artifact = open_artifact(tiny_artifact)
-    _, member = artifact.manifest["program"]["kernels"][0]["libraries"][0]
+    _, member = artifact.manifest["programs"][0]["kernels"][0]["libraries"][0]
     needed = needed_libraries(artifact.read(member))
     assert any(name.startswith("libc.") for name in needed)
     assert needed_libraries(b"not a library") == ()
@@ -336,13 +336,13 @@ def test_needed_libraries_are_read_from_elf(tiny_artifact: Path) -> None:
 def test_a_manifest_without_its_parts_is_corrupt(
     tiny_artifact: Path, tiny_model: Any, tmp_path: Path
 ) -> None:
-    fields = open_artifact(tiny_artifact).manifest["program"]
+    fields = open_artifact(tiny_artifact).manifest["programs"][0]
     for field in fields:
         if field in ("python", "placeholders"):
             continue
 
         def drop(manifest: Any, members: Any, field: str = field) -> None:
-            del manifest["program"][field]
+            del manifest["programs"][0][field]
 
         path = repack(tiny_artifact, tmp_path / "dropped.fastcompile", drop)
         with pytest.raises(errors.ArtifactCorrupt, match=field):
@@ -366,7 +366,7 @@ def test_a_name_that_stands_for_nothing_is_refused(
     tiny_artifact: Path, tiny_model: Any, tmp_path: Path, way: Any, error: Any
 ) -> None:
     def rename(manifest: Any, members: Any) -> None:
-        inner = manifest["program"]
+        inner = manifest["programs"][0]
         for step in way[:-1]:
             inner = inner[step]
         inner[way[-1]] = ["nothing"] if isinstance(inner[way[-1]], list) else "nothing"

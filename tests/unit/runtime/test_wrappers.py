@@ -51,7 +51,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for number, (name, make) in enumerate(WRAPPED.items()):
         with torch.no_grad():
             compiled = fc.compile(make(), (torch.randn(2, 4),))
-        rows = compiled.parts.manifest["program"]["parameters"]
+        rows = compiled.parts.manifest["programs"][0]["parameters"]
         assert [row[0] for row in rows] == NAMES, name
         assert compiled.report.model == "Sequential"
         compiled.save(folder / str(number))

@@ -32,7 +32,7 @@ def rewrite_graph(name: str, old: Any, new: Any) -> Callable[[Any, Any], None]:
     """Another op in a submodule of the FX graph: eager and kernel then disagree about it."""
 
     def change(manifest: dict[str, Any], members: dict[str, bytes]) -> None:
-        fx = manifest["program"]["fx"]
+        fx = manifest["programs"][0]["fx"]
         graph = stored_graphs.deserialize_graph(unsqueeze(members.pop(fx), fx))
         submodule = getattr(graph, name)
         nodes = [node for node in submodule.graph.nodes if node.target is old]
@@ -44,7 +44,7 @@ def rewrite_graph(name: str, old: Any, new: Any) -> Callable[[Any, Any], None]:
         data = squeeze(stored_graphs.serialize_graph(graph))
         from ipy_fastcompile.artifact import blob_name
 
-        manifest["program"]["fx"] = blob_name(data)
+        manifest["programs"][0]["fx"] = blob_name(data)
         members[blob_name(data)] = data
 
     return change
@@ -135,8 +135,8 @@ def test_an_inlined_op_that_computes_something_else_is_named(
 @slow
 def test_a_kernel_that_is_not_native_fails(tiny_artifact: Path, tmp_path: Path) -> None:
     def change(manifest: dict[str, Any], members: dict[str, bytes]) -> None:
-        manifest["program"]["kernels"][0]["native"] = False
-        manifest["program"]["kernels"][0]["why"] = "of this test"
+        manifest["programs"][0]["kernels"][0]["native"] = False
+        manifest["programs"][0]["kernels"][0]["why"] = "of this test"
 
     report = verify(resave(tiny_artifact, tmp_path / "other.fastcompile", change))
     assert not report.passed
@@ -148,12 +148,12 @@ def test_a_broken_graph_is_no_obstacle_to_the_native_process(
     tiny_artifact: Path, tmp_path: Path
 ) -> None:
     def change(manifest: dict[str, Any], members: dict[str, bytes]) -> None:
-        fx = manifest["program"]["fx"]
+        fx = manifest["programs"][0]["fx"]
         members[fx] = squeeze(b"no graph")
         from ipy_fastcompile.artifact import blob_name
 
-        manifest["program"]["fx"] = blob_name(members[fx])
-        members[manifest["program"]["fx"]] = members.pop(fx)
+        manifest["programs"][0]["fx"] = blob_name(members[fx])
+        members[manifest["programs"][0]["fx"]] = members.pop(fx)
 
     report = verify(resave(tiny_artifact, tmp_path / "other.fastcompile", change))
     assert not report.passed

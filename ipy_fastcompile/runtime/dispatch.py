@@ -1,0 +1,113 @@
+"""call + programs -> the program that it fits, or an InputError that says what fits none of them.
+
+The program of the last call is asked first, then the others in order. Nothing is run or written,
+and no words are made, before one fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..artifact.schema import ExampleTensor, ExampleValue, Program
+from ..errors import InputError
+from .checks import CHECKS
+from .flat import Fit, FlatFunction
+
+_SHOWN = 4  # inputs of a program; a cache has two for every layer
+
+
+class Dispatcher:
+    """Finds the program of a call; ``programs`` describe ``functions``, in the same order."""
+
+    def __init__(self, programs: Sequence[Program], functions: Sequence[FlatFunction]) -> None:
+        self._programs = programs
+        self._functions = functions
+        self._last = functions[0]  # one assignment: calls in other threads see the old or the new
+
+    def find(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Fit | None:
+        """The call as one of the first program that it fits; None where it fits none."""
+        last = self._last
+        fit = last.fit(args, kwargs)
+        if fit is not None:
+            return fit
+        for function in self._functions:
+            if function is not last:
+                fit = function.fit(args, kwargs)
+                if fit is not None:
+                    self._last = function
+                    return fit
+        return None
+
+    def refusal(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> InputError:
+        """What a call that fits none is told: the programs, and why it is not the nearest."""
+        attempts = [_attempt(function, args, kwargs) for function in self._functions]
+        errors = [error for _, error in attempts if error is not None]
+        if len(attempts) == 1:
+            return errors[0]
+        nearest = max(range(len(attempts)), key=lambda position: attempts[position][0])
+        error = attempts[nearest][1]
+        assert error is not None
+        lines = [f"  {program.name}: {describe_inputs(program)}" for program in self._programs]
+        return InputError(
+            "\n".join(
+                [
+                    f"The call fits none of the {len(lines)} programs:",
+                    *lines,
+                    f"The nearest is {self._programs[nearest].name}: {error.what}",
+                ]
+            ),
+            error.hint,
+            **{**error.facts, "nearest": self._programs[nearest].name},
+        )
+
+
+def describe_inputs(program: Program) -> str:
+    """``input_ids int64[1, seq], use_cache=True``: what a program takes, on one line."""
+    shown = []
+    for entry, example in zip(program.signature.inputs, program.example, strict=True):
+        if isinstance(example, ExampleTensor):
+            sizes = ", ".join(map(str, entry.dims or ()))
+            shown.append(f"{entry.path} {example.dtype}[{sizes}]")
+        elif isinstance(example, ExampleValue) and example.value is not None:
+            if not entry.path.isidentifier():
+                continue  # plain data inside of a container
+            shown.append(f"{entry.path}={example.value!r:.40}")
+    more = len(shown) - _SHOWN
+    return ", ".join(shown[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+class _Counted:
+    """The checks, and how many of them held."""
+
+    def __init__(self) -> None:
+        self.held = 0
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        check = getattr(CHECKS, name)
+
+        def counted(*args: Any) -> Any:
+            found = check(*args)
+            self.held += 1
+            return found
+
+        return counted
+
+
+def _attempt(
+    function: FlatFunction, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[int, ...], InputError | None]:
+    """How far a call gets with a program, and what stops it.
+
+    First the fewest arguments too many or too few count, then the checks that hold.
+    """
+    odd = function.tree.odd_arguments(args, kwargs)
+    checks = _Counted()
+    is_nested_alike = 0
+    try:
+        leaves = function.tree.leaves(args, kwargs)
+        is_nested_alike = 1
+        function.follower().functions.check_inputs(checks, *leaves)
+    except InputError as error:
+        return (is_nested_alike, -odd, checks.held), error
+    return (is_nested_alike, -odd, checks.held), None
