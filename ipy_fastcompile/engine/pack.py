@@ -162,6 +162,9 @@ def _program(
         python=bind.python_tag(),
         fx=add_blob(members, squeeze(serialized(lowered.split.graph_module))),
         example=tuple(map(example_leaf, captured.example_leaves)),
+        hooks=captured.hooks,
+        training=captured.training,
+        autocast=captured.autocast,
         stitched={f"submod_{i}": k for i, k in enumerate(lowered.kernel_of) if k is not None},
     )
 

@@ -8,9 +8,12 @@ import tempfile
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ..artifact import SavedArtifact
 from ..artifact.schema import read_programs
@@ -58,6 +61,15 @@ class ReloadableModel(ABC):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the compiled model: same structure and numbers as the model's own call."""
         return self.function(*args, **kwargs)
+
+    def installed(
+        self, model: torch.nn.Module, *, strict: bool = False
+    ) -> AbstractContextManager[None]:
+        """While this lasts, ``model(...)`` runs what was compiled; see `LoadedFunction.installed`.
+
+        ``model`` is the one that was compiled.
+        """
+        return self.function.installed(model, strict=strict)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Refuse to be pickled or copied, in words: a file is made for that."""

@@ -11,10 +11,36 @@ from typing import Any
 
 from ..artifact.schema import ExampleTensor, ExampleValue, Program
 from ..errors import InputError
+from . import modes
 from .checks import CHECKS
 from .flat import Fit, FlatFunction
 
 _SHOWN = 4  # inputs of a program; a cache has two for every layer
+
+
+# What `run_fitting` gives where nothing was run.
+NOTHING = object()
+
+
+def run_fitting(
+    find: Callable[[tuple[Any, ...], dict[str, Any]], Fit | None],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """The result of what ``find`` finds for a call, or `NOTHING` where that is None."""
+    if modes.is_plain():
+        fit = find(args, kwargs)
+        if fit is None:
+            return NOTHING
+        results = fit.function.run(fit)
+    else:
+        with modes.set_aside("A compiled function", InputError):
+            fit = find(args, kwargs)
+            if fit is None:
+                return NOTHING
+            fit.function.refuse_tangents(fit.leaves)
+            results = fit.function.run(fit)
+    return fit.function.tree.outputs(results, args, kwargs)
 
 
 class Dispatcher:
@@ -42,9 +68,6 @@ class Dispatcher:
     def refusal(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> InputError:
         """What a call that fits none is told: the programs, and why it is not the nearest."""
         attempts = [_attempt(function, args, kwargs) for function in self._functions]
-        errors = [error for _, error in attempts if error is not None]
-        if len(attempts) == 1:
-            return errors[0]
         nearest = max(range(len(attempts)), key=lambda position: attempts[position][0])
         error = attempts[nearest][1]
         assert error is not None
@@ -99,15 +122,8 @@ def _attempt(
 ) -> tuple[tuple[int, ...], InputError | None]:
     """How far a call gets with a program, and what stops it.
 
-    First the fewest arguments too many or too few count, then the checks that hold.
+    First counts that arguments are neither missing nor too many, then how many checks hold.
     """
-    odd = function.tree.odd_arguments(args, kwargs)
     checks = _Counted()
-    is_nested_alike = 0
-    try:
-        leaves = function.tree.leaves(args, kwargs)
-        is_nested_alike = 1
-        function.follower().functions.check_inputs(checks, *leaves)
-    except InputError as error:
-        return (is_nested_alike, -odd, checks.held), error
-    return (is_nested_alike, -odd, checks.held), None
+    error = function.refusal(args, kwargs, checks)
+    return (-function.tree.odd_arguments(args, kwargs), checks.held), error

@@ -64,7 +64,25 @@ class FlatFunction:
             arguments = check_inputs(QUIET_CHECKS, *leaves)
         except Misfit:
             return None
-        return Fit(self, self.follower(), leaves, arguments)
+        if self._default_dtype not in (None, torch.get_default_dtype()):
+            return None
+        binding = self.follower()
+        if binding.apart is not None:
+            try:
+                binding.apart.check(arguments)
+            except InputError:
+                return None
+        return Fit(self, binding, leaves, arguments)
+
+    def refusal(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], checks: Any = CHECKS
+    ) -> InputError | None:
+        """Why a call does not fit, in words; None where it does."""
+        try:
+            self._checked(self.tree.leaves(args, kwargs), checks)
+        except InputError as error:
+            return error
+        return None
 
     def __call__(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         """Run on the leaves of a call."""
@@ -81,24 +99,22 @@ class FlatFunction:
             modes.refuse_tangents(self.follower.of_model())
 
     def _run(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        return self.run(self._checked(leaves, CHECKS))
+
+    def _checked(self, leaves: Sequence[Any], checks: Any) -> Fit:
         binding = self.follower()
         if self._default_dtype is not None:
             modes.check_default_dtype(self._default_dtype)
-        arguments = binding.functions.check_inputs(CHECKS, *leaves)
-        return self._forward(binding, leaves, arguments)
+        arguments = binding.functions.check_inputs(checks, *leaves)
+        if binding.apart is not None:
+            binding.apart.check(arguments)
+        return Fit(self, binding, leaves, arguments)
 
     def run(self, fit: Fit) -> tuple[Any, ...]:
         """Run a call that fits."""
-        if self._default_dtype is not None:
-            modes.check_default_dtype(self._default_dtype)
-        return self._forward(fit.binding, fit.leaves, fit.arguments)
-
-    def _forward(
-        self, binding: Binding, leaves: Sequence[Any], arguments: tuple[Any, ...]
-    ) -> tuple[Any, ...]:
+        _, binding, leaves, arguments = fit
         functions = binding.functions
         if binding.apart is not None:
-            binding.apart.check(arguments)
             binding.apart.tell_autograd(leaves)
         forward = functions.forward
         if functions.by_size:

@@ -48,7 +48,7 @@ class Follower:
         kernels: Sequence[Callable[..., Any]],
         constants: Sequence[torch.Tensor],
     ) -> None:
-        self._program = program
+        self.program = program
         self._stored = stored
         self._bind = bind
         self._kernels = kernels
@@ -80,6 +80,11 @@ class Follower:
         self.binding = binding  # one assignment: calls in other threads see the old or the new one
         return binding
 
+    @property
+    def module(self) -> torch.nn.Module | None:
+        """The module that it is bound to; None for a mapping, and where it is gone."""
+        return None if self._module is None else self._module()
+
     def of_model(self) -> dict[str, torch.Tensor | None]:
         """The model's own tensors by name, with all that autograd knows of them."""
         module = None if self._module is None else self._module()
@@ -87,7 +92,7 @@ class Follower:
         return {name: lookup.get(name)[0] for name in self.names}
 
     def _bind_to(self, source: Source) -> Binding:
-        program = self._program
+        program = self.program
         lookup = Lookup(source, self._stored)
         found = find_parameters(lookup, program.parameters, self._stored)
         found = with_attributes(lookup, program.parameters, found, self._stored, program.written)

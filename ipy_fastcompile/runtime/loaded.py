@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..torch_compat import surroundings
 from . import bind
 from .again import Origin, pinned
 from .checks import CHECKS
-from .flat import FlatFunction
+from .flat import Fit, FlatFunction
+from .installed import installed
+
+if TYPE_CHECKING:
+    import torch
 
 
 class LoadedFunction:
@@ -85,6 +90,48 @@ class LoadedFunction:
         """
         tree = self.flat.tree
         return tree.outputs(self.flat(tree.leaves(args, kwargs)), args, kwargs)
+
+    def find(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Fit | None:
+        """The call as one that fits, or None where it does not; nothing is run, no words made."""
+        return self.flat.fit(args, kwargs)
+
+    def refusal(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> InputError | None:
+        """Why a call does not fit, in words."""
+        return self.flat.refusal(args, kwargs)
+
+    def installed(
+        self, model: torch.nn.Module, *, strict: bool = False
+    ) -> AbstractContextManager[None]:
+        """While this lasts, ``model(...)`` runs this function, for every thread.
+
+        So do the calls that ``model.generate``, a pipeline or a wrapper makes of it. A call that
+        does not fit runs the model itself. Afterwards the model is as it was.
+
+        Parameters
+        ----------
+        model:
+            The module that this was loaded for.
+        strict:
+            Raise InputError for a call that does not fit, in the place of running the model.
+
+        Raises
+        ------
+        CallError
+            The function was loaded for another model, or for a mapping of tensors.
+
+        Warns
+        -----
+        FastCompileWarning
+            Once, when a call runs the model itself; it says why.
+
+        Examples
+        --------
+        ::
+
+            with fn.installed(model):
+                model.generate(input_ids, max_new_tokens=32)
+        """
+        return installed(self, model, strict=strict)
 
     @property
     def parts(self) -> bind.ExecutionParts:

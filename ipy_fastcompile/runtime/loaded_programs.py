@@ -8,9 +8,8 @@ from typing import Any, NoReturn
 from ..artifact.schema import Program
 from ..errors import FastCompileError, InputError
 from ..torch_compat import surroundings
-from . import modes
 from .again import Origin
-from .dispatch import Dispatcher
+from .dispatch import NOTHING, Dispatcher, run_fitting
 from .flat import Fit
 from .loaded import LoadedFunction
 
@@ -51,28 +50,28 @@ class LoadedPrograms(LoadedFunction):
 
     def program_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> LoadedFunction:
         """The program that a call runs; raises InputError where it fits none."""
-        return self._by_flat[self._find(args, kwargs).function]
+        fit = self.find(args, kwargs)
+        if fit is None:
+            raise self.refusal(args, kwargs)
+        return self._by_flat[fit.function]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program that the call fits.
 
         Raises InputError listing the programs where it fits none, and what each of them raises.
         """
-        if modes.is_plain():
-            fit = self._find(args, kwargs)
-            results = fit.function.run(fit)
-        else:
-            with modes.set_aside("A compiled function", InputError):
-                fit = self._find(args, kwargs)
-                fit.function.refuse_tangents(fit.leaves)
-                results = fit.function.run(fit)
-        return fit.function.tree.outputs(results, args, kwargs)
+        found = run_fitting(self.find, args, kwargs)
+        if found is NOTHING:
+            raise self.refusal(args, kwargs)
+        return found
 
-    def _find(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Fit:
-        fit = self._dispatcher.find(args, kwargs)
-        if fit is None:
-            raise self._dispatcher.refusal(args, kwargs)
-        return fit
+    def find(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Fit | None:
+        """The call as one of the program that it fits, or None where it fits none."""
+        return self._dispatcher.find(args, kwargs)
+
+    def refusal(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> InputError:
+        """Why a call fits no program, in words."""
+        return self._dispatcher.refusal(args, kwargs)
 
     @property
     def parts(self) -> NoReturn:

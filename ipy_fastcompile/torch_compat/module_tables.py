@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -49,17 +50,41 @@ def call_watched(module: torch.nn.Module, call: Callable[..., Any]) -> Iterator[
 
     That may be what `torch.nn.Module.compile` set, or another one who watches.
     """
-    before = module.__dict__.get("_compiled_call_impl", None)
-    watched = functools.partial(call, before or module._call_impl)
-    module.__dict__["_compiled_call_impl"] = watched
+    with _CHANGING:
+        watch = _Watch(call, module.__dict__.get("_compiled_call_impl"), module._call_impl)
+        module.__dict__["_compiled_call_impl"] = watch
     try:
         yield
     finally:
-        # Another one who came later and is still there has ours inside.
-        if module.__dict__.get("_compiled_call_impl") is watched:
-            del module.__dict__["_compiled_call_impl"]
-            if before is not None:
-                module.__dict__["_compiled_call_impl"] = before
+        with _CHANGING:
+            watch.is_over = True
+            top = module.__dict__.get("_compiled_call_impl")
+            # One that came later and is still there is left alone, and takes ours off with itself.
+            while isinstance(top, _Watch) and top.is_over:
+                top = top.before
+            module.__dict__.pop("_compiled_call_impl", None)
+            if top is not None:
+                module.__dict__["_compiled_call_impl"] = top
+
+
+# Blocks of several threads may begin and end around the same module, in any order.
+_CHANGING = threading.Lock()
+
+
+class _Watch:
+    """What is called in a module's place; ``before`` was there before, None for its usual call."""
+
+    def __init__(
+        self, call: Callable[..., Any], before: Callable[..., Any] | None, usual: Callable[..., Any]
+    ) -> None:
+        self.call = call
+        self.before = before
+        self.usual = usual
+        self.is_over = False
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        own = self.before or self.usual
+        return own(*args, **kwargs) if self.is_over else self.call(own, *args, **kwargs)
 
 
 @contextlib.contextmanager
@@ -73,6 +98,12 @@ def forward_replaced(module: torch.nn.Module, forward: Callable[..., Any]) -> It
         module.__dict__.pop("forward", None)
         if before is not None:
             module.__dict__["forward"] = before
+
+
+def has_own_call(module: torch.nn.Module) -> bool:
+    """Whether a class that is not torch's says what calling its modules does."""
+    owner = next(cls for cls in type(module).__mro__ if "__call__" in vars(cls))
+    return not owner.__module__.startswith("torch.")
 
 
 def tables_of(
@@ -90,6 +121,30 @@ def global_hooks() -> tuple[list[Any], list[Any]]:
     modules = torch.nn.modules.module
     after, before = modules._global_forward_hooks, modules._global_forward_pre_hooks
     return list(after.values()), list(before.values())
+
+
+def hooks_of(module: torch.nn.Module) -> tuple[str, ...]:
+    """The hooks that run around forwards in a module: where each is, and what it is called."""
+    found = [("every module", hook) for hooks in global_hooks() for hook in hooks]
+    for name, child in module.named_modules():
+        tables = child.__dict__.get("_forward_pre_hooks"), child.__dict__.get("_forward_hooks")
+        found += [(name, hook) for table in tables for hook in (table or {}).values()]
+    return tuple(f"{name}: {_name_of(hook)}" if name else _name_of(hook) for name, hook in found)
+
+
+def own_hooks(module: torch.nn.Module) -> tuple[int, ...]:
+    """The keys of the hooks of a module's own forward, and of every module's."""
+    modules = torch.nn.modules.module
+    return (
+        *module._forward_pre_hooks,
+        *module._forward_hooks,
+        *modules._global_forward_pre_hooks,
+        *modules._global_forward_hooks,
+    )
+
+
+def _name_of(hook: Any) -> str:
+    return str(getattr(hook, "__qualname__", type(hook).__qualname__))
 
 
 def has_pre_hooks(module: torch.nn.Module) -> bool:

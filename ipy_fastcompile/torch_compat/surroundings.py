@@ -104,6 +104,11 @@ def autocasts() -> dict[str, torch.dtype]:
     return {k: torch.get_autocast_dtype(k) for k in kinds if torch.is_autocast_enabled(k)}
 
 
+def described_autocasts() -> tuple[str, ...]:
+    """The same as text, ``cpu:bfloat16``."""
+    return tuple(f"{kind}:{str(dtype)[6:]}" for kind, dtype in sorted(autocasts().items()))
+
+
 @contextlib.contextmanager
 def without_autocast() -> Iterator[None]:
     """Autocast is off, for every kind of device."""

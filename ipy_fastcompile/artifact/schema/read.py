@@ -135,6 +135,9 @@ def _program(fields: Fields) -> Program:
         fx=fields.get("fx", TEXT),
         example=tuple(_examples(fields)),
         stitched=_stitched(fields),
+        hooks=fields.get("hooks", TEXTS),
+        training=fields.get("training", FLAG),
+        autocast=fields.get("autocast", TEXTS),
     )
 
 

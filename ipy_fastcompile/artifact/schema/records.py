@@ -196,6 +196,9 @@ class Program:
     fx: str
     example: tuple[Example, ...]
     stitched: Mapping[str, int]  # submodule of the split graph -> the number of its kernel
+    hooks: tuple[str, ...]  # that ran in the captured call
+    training: bool  # whether the model was in training mode
+    autocast: tuple[str, ...]  # that was on, "cpu:bfloat16"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import warn_user
-from ...torch_compat import surroundings
+from ...torch_compat import module_tables, surroundings
 from ..graph.randomness import (
     check_draws,
     check_host_numbers,
@@ -53,6 +53,7 @@ def capture(
     args, kwargs = asked_call(args, kwargs)
     check_kind(model)
     module = as_module(model)
+    hooks, is_training = module_tables.hooks_of(module), module.training
     watch = Watch(model_name(model), model, (args, kwargs))
     check_mode(module, training=watch.is_training)
     module = under_autocast(module)
@@ -88,7 +89,13 @@ def capture(
     kept = (*watch.left_behind(), *_written_constants(captured))
     later = check_later_calls(captured, model, module, args, kwargs, kept) if kept else ""
     effects = (*kept, *watch.left_out())
-    return replace(captured, notes=(*_warn_of(effects, captured.model_name, later), *drawn, *way))
+    return replace(
+        captured,
+        notes=(*_warn_of(effects, captured.model_name, later), *drawn, *way),
+        hooks=hooks,
+        training=is_training,
+        autocast=surroundings.described_autocasts(),
+    )
 
 
 def _warn_of(effects: Sequence[str], name: str, later: str) -> tuple[str, ...]:

@@ -45,7 +45,8 @@ class Captured:
     out, and what it draws. ``arguments`` are the way to each argument and how it is nested,
     ``result`` how the result is (see `ipy_fastcompile.runtime.nests`); ``defaults`` are those of
     arguments, as literals; ``types`` are the types of containers by name, and ``example_leaves``
-    the leaves of the example call.
+    the leaves of the example call. ``hooks`` ran in the call, ``training`` is whether the model was
+    in training mode, and ``autocast`` what was on, ``cpu:bfloat16``.
     """
 
     graph_module: torch.fx.GraphModule
@@ -68,3 +69,6 @@ class Captured:
     memory: Memory = field(default_factory=Memory)
     defaults: Mapping[str, str] = field(default_factory=dict)
     guards: frozenset[Any] = frozenset()
+    hooks: tuple[str, ...] = ()
+    training: bool = False
+    autocast: tuple[str, ...] = ()

@@ -84,7 +84,7 @@ class PlainCall:
         """
         self._is_seen = self._is_inside = False
 
-        def call(own: Any, *args: Any, **kwargs: Any) -> Any:
+        def call(own: Any, /, *args: Any, **kwargs: Any) -> Any:
             if self._is_inside:  # the model calls itself
                 return own(*args, **kwargs)
             self._is_inside = self._is_seen = True

@@ -32,7 +32,7 @@ def as_module(model: Any) -> torch.nn.Module:
     """The module to capture: ``model`` itself, or a function or bound method wrapped in one."""
     model = unwrapped(model)
     if isinstance(model, torch.nn.Module):
-        if not has_own_call(model):
+        if not module_tables.has_own_call(model):
             _check_forward(model)
             return model
         model = model.__call__
@@ -51,12 +51,6 @@ def as_module(model: Any) -> torch.nn.Module:
     wrapper.forward = call
     wrapper.training = owner.training if isinstance(owner, torch.nn.Module) else False
     return wrapper
-
-
-def has_own_call(module: torch.nn.Module) -> bool:
-    """Whether a class that is not torch's says what calling its modules does."""
-    owner = next(cls for cls in type(module).__mro__ if "__call__" in vars(cls))
-    return not owner.__module__.startswith("torch.")
 
 
 def _check_forward(module: torch.nn.Module) -> None:

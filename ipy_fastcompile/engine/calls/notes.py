@@ -45,7 +45,7 @@ class Notes:
         self._thread = threading.local()
         self._is_open = True
 
-    def call(self, own: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def call(self, own: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Make the call ``own(*args, **kwargs)``, and note it if it returns."""
         is_within = getattr(self._thread, "is_within", False)
         if is_within or not self._is_open or surroundings.tracer_in_charge():

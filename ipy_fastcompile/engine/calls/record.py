@@ -17,7 +17,7 @@ from ...torch_compat import module_tables, surroundings
 from .calls import Calls
 from .kinds import Kind
 from .make_kinds import make_kinds
-from .module import as_module, defaults_of, has_own_call, model_name
+from .module import as_module, defaults_of, model_name
 from .notes import Notes
 from .preflight import check_kind
 
@@ -88,7 +88,7 @@ def record(model: Callable[..., Any], *, dynamic: str | None = None) -> Iterator
 
 
 def _watched(model: Any, notes: Notes) -> contextlib.AbstractContextManager[None]:
-    if isinstance(model, torch.nn.Module) and not has_own_call(model):
+    if isinstance(model, torch.nn.Module) and not module_tables.has_own_call(model):
         return module_tables.call_watched(model, notes.call)
     if isinstance(model, types.MethodType) and hasattr(model.__self__, "__dict__"):
         return _method_watched(model, notes)

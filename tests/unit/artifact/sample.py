@@ -70,6 +70,9 @@ SIGNATURE = Signature(
 
 PROGRAM = Program(
     name="",
+    hooks=("layers.0: watch",),
+    training=False,
+    autocast=("cpu:bfloat16",),
     model="LlamaForCausalLM",
     signature=SIGNATURE,
     symbols=(Symbol("seq", 2, None, 8),),
