@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 
 from ..torch_compat import module_tables
-from .wrappers import step_into
+from .wrappers import name_step_into
 
 
 class Place(NamedTuple):
@@ -60,7 +60,7 @@ class Places:
         tables = module_tables.tables_of(owner) if isinstance(owner, torch.nn.Module) else _NONE
         modules = tables[2]
         # Most modules on the way have no submodules, and are no wrappers then.
-        while modules and (step := step_into(owner)):  # `torch.compile`'s or `nn.DataParallel`'s
+        while modules and (step := name_step_into(owner)):  # `torch.compile`'s, say
             owner = modules[step]  # the model in it
             self.steps.append((modules, step, owner))
             tables = module_tables.tables_of(owner)

@@ -72,6 +72,31 @@ def test_what_was_compiled_of_any_loads_for_every_other_and_its_state_dict(
                 torch.testing.assert_close(found, expected, msg=name)
 
 
+def adapted() -> Any:
+    """A model with adapters of peft in it, which is changed in place, and peft's wrapper of it."""
+    peft = pytest.importorskip("peft")
+    torch.manual_seed(0)
+    options = peft.LoraConfig(r=2, target_modules=["1"], init_lora_weights=False)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3)).eval()
+    return model, peft.get_peft_model(model, options).eval()
+
+
+def test_a_model_with_adapters_of_peft_loads_with_and_without_its_wrapper(tmp_path: Path) -> None:
+    x = torch.randn(2, 4)
+    inner, wrapper = adapted()
+    with torch.no_grad():
+        expected = inner(x)
+        for number, model in enumerate((inner, wrapper)):
+            compiled = fc.compile(model, (x,))
+            names = [row[0] for row in compiled.parts.manifest["program"]["parameters"]]
+            assert "1.lora_A.default.weight" in names
+            compiled.save(tmp_path / str(number))
+            for source in (*adapted(), torch.compile(wrapper), inner.state_dict()):
+                torch.testing.assert_close(fc.load(tmp_path / str(number), source)(x), expected)
+            found = fc.load(tmp_path / str(number), wrapper.state_dict())(x)
+            torch.testing.assert_close(found, expected)
+
+
 def test_names_are_those_without_wrappers() -> None:
     model = torch.compile(nn.DataParallel(with_part(nn.DataParallel)))
     assert type(unwrapped(model)) is nn.Sequential
