@@ -16,6 +16,9 @@ import torch
 # What `torch.compile` notes on a module and on its parameters, for itself alone (seen on 2.13).
 MARKS_OF_TORCH_COMPILE = frozenset({"_is_torch_compile", "_dynamo_static_input_type"})
 
+# What is in the names of all that it notes on tensors.
+MARK_OF_DYNAMO = "_dynamo_"
+
 
 class UnhookedModule(torch.nn.Module):
     """A module whose call is its forward and nothing else: no hook runs, no global one either.

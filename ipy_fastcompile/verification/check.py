@@ -95,8 +95,16 @@ def leaves_of(tree: Any) -> tuple[list[Any], Any]:
 
 
 def cloned(tree: Any) -> Any:
-    """The same containers with copies of the tensors, laid out as they are."""
-    return with_leaves(tree, lambda v, _: copied(v) if isinstance(v, torch.Tensor) else v)
+    """The same containers with copies of the tensors, laid out and marked as they are."""
+
+    def copy_of(value: Any, _: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        copy = copied(value)
+        vars(copy).update(vars(value))
+        return copy
+
+    return with_leaves(tree, copy_of)
 
 
 def copied(tensor: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from ...engine.calls.attributes import attributes_of
 from ...engine.calls.preflight import tensors_in
 from ...runtime.nests import Unknown, flatten, nest_data
 from ...torch_compat import tensor_kinds
@@ -141,6 +142,8 @@ def _describe_inputs(walk: Walk, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         shared = "" if first == name else f", shares memory with {first}"
         gradient = ", requires a gradient" if leaf.requires_grad else ""
         walk.line(name, f"{tensor_text(leaf)}{gradient}{shared}")
+        for attribute, value in sorted(attributes_of(leaf).items()):
+            walk.describe(f"{name}.{attribute}", value)
 
 
 def _uses_cuda(tree: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:

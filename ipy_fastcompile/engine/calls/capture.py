@@ -24,6 +24,7 @@ from ..sizes.dynamic import dynamic_shapes_of
 from ..sizes.size_book import SizeBook
 from .another_way import by_any_way
 from .asked import asked_call
+from .attributes import note_on
 from .captured import Captured
 from .containers import PlainCall
 from .effects import Watch
@@ -89,9 +90,10 @@ def capture(
     kept = (*watch.left_behind(), *_written_constants(captured))
     later = check_later_calls(captured, model, module, args, kwargs, kept) if kept else ""
     effects = (*kept, *watch.left_out())
+    warned = _warn_of(effects, captured.model_name, later)
     return replace(
         captured,
-        notes=(*_warn_of(effects, captured.model_name, later), *drawn, *way),
+        notes=(*warned, *drawn, *note_on(call.attributes), *way),
         hooks=hooks,
         training=is_training,
         autocast=surroundings.described_autocasts(),

@@ -26,6 +26,7 @@ from ...runtime.nests import (
     flatten,
 )
 from ...torch_compat import export, module_tables, trees
+from .attributes import attributes_of, attributes_within, put_attributes, with_attributes
 from .refused import refused_argument, refused_output
 from .snapshot import Change, changes_since, take_snapshot
 
@@ -42,6 +43,8 @@ class PlainCall:
     leaves, paths, types, fixed:
         All leaves of the call, the way to each, the types that hold them, by name, and, by the
         number of the leaf, the values that are part of the nest, as text.
+    attributes:
+        What was put on tensors beside their values, by the way to them.
     output:
         The nest of the result, once the model has run.
 
@@ -69,7 +72,13 @@ class PlainCall:
         self.kwargs = dict(zip(kwargs, plain[len(args) :], strict=True))
         self.leaves, self.paths, self.types = found.leaves, found.paths, found.types
         self.fixed = found.fixed
+        self.attributes = {
+            path: named
+            for path, leaf in zip(self.paths, self.leaves, strict=True)
+            if (named := attributes_of(leaf))
+        }
         self.output: Any = None
+        self._held = attributes_within(module)
         self._given = dict(named_arguments(module, args, kwargs))
         self._is_seen = False
         self._is_inside = False
@@ -90,6 +99,7 @@ class PlainCall:
             self._is_inside = self._is_seen = True
             try:
                 given, named = self.as_given(args, kwargs)
+                put_attributes(module, self._held)
                 values = [*given, *named.values()]
                 before = [_flat(value) for value in values]
                 held = take_snapshot(dict(zip(dict(self.arguments), values, strict=True)))
@@ -285,10 +295,10 @@ def _plain_leaves(nest: Any, value: Any) -> Iterator[Any]:
 
 
 def _with_originals(nest: Any, original: Any, leaves: Iterator[Any]) -> Iterator[Any]:
-    """The leaves, those of fixed values replaced by the values themselves."""
+    """The leaves with what a caller's own have beside their values; fixed values themselves."""
     if not isinstance(nest, Nest):
         leaf = next(leaves)
-        yield original if isinstance(nest, Fixed) else leaf
+        yield original if isinstance(nest, Fixed) else with_attributes(leaf, original)
         return
     opened = open_container(original)
     assert opened is not None

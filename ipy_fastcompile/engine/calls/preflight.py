@@ -183,6 +183,20 @@ def check_layouts(graph_module: torch.fx.GraphModule) -> None:
             )
 
 
+def check_quantized(graph_module: torch.fx.GraphModule) -> None:
+    """Refuse quantized tensors inside, which a trace takes for those that they are made of."""
+    for node in all_nodes(graph_module):
+        name = str(node.target)
+        if node.op == "call_function" and name.startswith(("aten.quantize_per_", "quantized.")):
+            raise CaptureError(
+                f"The model makes a quantized tensor{_at(node)}, whose dtype and scale no trace "
+                "knows.",
+                "Keep integers and their scale in tensors of their own: round, clamp, and "
+                "to(torch.int8).",
+                node=node.name,
+            )
+
+
 _COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 
 

@@ -22,7 +22,7 @@ from ..sizes.symbols import GivenSizes, read_symbols
 from .captured import Captured, InputSpec, ParameterSpec
 from .containers import PlainCall
 from .module import defaults_of, model_name
-from .preflight import check_dtypes, check_layouts, check_memory
+from .preflight import check_dtypes, check_layouts, check_memory, check_quantized
 
 _PARAMETER_KINDS = {
     InputKind.PARAMETER: "parameter",
@@ -60,6 +60,7 @@ def read_program(
         (f"The {p.kind} {p.name}", bound.get(p.name)) for p in parameters if p.placeholder in used
     )
     check_layouts(program.graph_module)
+    check_quantized(program.graph_module)
     check_dtypes(flattened)
     constants = {
         name: value.detach().resolve_conj().resolve_neg()
