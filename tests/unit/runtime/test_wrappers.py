@@ -88,7 +88,7 @@ def test_a_model_with_adapters_of_peft_loads_with_and_without_its_wrapper(tmp_pa
         expected = inner(x)
         for number, model in enumerate((inner, wrapper)):
             compiled = fc.compile(model, (x,))
-            names = [row[0] for row in compiled.parts.manifest["program"]["parameters"]]
+            names = [row[0] for row in compiled.parts.manifest["programs"][0]["parameters"]]
             assert "1.lora_A.default.weight" in names
             compiled.save(tmp_path / str(number))
             for source in (*adapted(), torch.compile(wrapper), inner.state_dict()):
