@@ -18,6 +18,7 @@ from ..artifact.inert import inert
 from ..artifact.inspect import REPORT, ArtifactInfo
 from ..artifact.save import savable_path
 from ..artifact.squeeze import squeeze
+from ..engine.calls.asked_kinds import Kind, asked_kinds
 from ..engine.calls.preflight import check_kind
 from ..engine.compiled import CompiledModel
 from ..engine.pack import check_result_types
@@ -68,7 +69,7 @@ class CachedModel(ReloadableModel):
 
     def __getattr__(self, name: str) -> Any:
         hint = ""
-        if name in ("captured", "split_graph", "lowered", "code"):
+        if name in ("captured", "split_graph", "lowered", "code", "programs"):
             hint = "; a model from the cache has none, compile it anew (--force, force=True)"
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
@@ -84,6 +85,7 @@ def compile_cached(
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
+    calls: Sequence[Kind] | None = None,
     dynamic: Mapping[str, Any] | None = None,
     split_at: Any = None,
     sizes: Mapping[str, Sequence[int]] | None = None,
@@ -96,7 +98,7 @@ def compile_cached(
 
     Parameters
     ----------
-    model, args, kwargs, dynamic, split_at, sizes, progress:
+    model, args, kwargs, calls, dynamic, split_at, sizes, progress:
         As `ipy_fastcompile.compile` takes them.
     store:
         The cache; this user's by default.
@@ -133,7 +135,10 @@ def compile_cached(
         raise CallError(f"store is {store!r:.60}, which is no Store.", "Pass Store(directory).")
     check_kind(model)
     store = store or Store()
-    options: dict[str, Any] = {"dynamic": dynamic, "split_at": split_at, "sizes": sizes}
+    asked_kinds(args, kwargs, dynamic, calls)
+    options: dict[str, Any] = {
+        "calls": calls, "dynamic": dynamic, "split_at": split_at, "sizes": sizes,
+    }  # fmt: skip
     wanted = _key_of(unwrapped(model), args, kwargs, options)
     why = _why_not(wanted, force=force)
     if not why:
@@ -150,7 +155,7 @@ def compile_cached(
 
     def build() -> CompiledModel:
         compiled = compile(model, args, kwargs, **options, progress=progress)
-        compiled.report = compared(compiled, model, args, kwargs)
+        compiled.report = compared(compiled, model, args, kwargs, calls=calls)
         _note_key(compiled, wanted.key, why)
         return compiled
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 
+from ...engine.calls.asked_kinds import Asked, Kind, asked_kinds
 from ...engine.calls.attributes import attributes_of
 from ...engine.calls.preflight import tensors_in
 from ...runtime.nests import Unknown, flatten, nest_data
-from ...torch_compat import tensor_kinds
+from ...torch_compat import surroundings, tensor_kinds
 from .components import Key
 from .machine import (
     EXPORT_CONFIGURATION,
@@ -48,6 +49,7 @@ def make_key(
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
+    calls: Sequence[Kind] | None = None,
     dynamic: Mapping[str, Any] | None = None,
     split_at: Any = None,
     sizes: Mapping[str, Sequence[int]] | None = None,
@@ -64,11 +66,11 @@ def make_key(
     - ``environment``, ``flags``, ``inductor config``, ``export config``, ``stamp``,
       ``ipy_fastcompile``: the process, the machine and this package.
     """
+    kinds = asked_kinds(args, kwargs, dynamic, calls)
     walk = Walk()
     owner = model if isinstance(model, torch.nn.Module) else getattr(model, "__self__", None)
     tree = owner if isinstance(owner, torch.nn.Module) else None
     walk.reach_class(torch.Tensor)  # every call uses its methods, which somebody may have replaced
-    kwargs = dict(kwargs or {})
     if tree is not None:
         with walk.component("parameters"):
             name_tensors(walk, tree)
@@ -77,10 +79,11 @@ def make_key(
     with walk.component("call"):
         walk.describe("the model", model)
     with walk.component("inputs"):
-        _describe_inputs(walk, tuple(args), kwargs)
+        for kind in kinds:
+            _describe_inputs(walk, kind)
     with walk.component("dynamic"):
-        for name, wanted in sorted((dynamic or {}).items()):
-            walk.describe(name, wanted)
+        for kind in kinds:
+            _describe_dynamic(walk, kind)
     with walk.component("split_at"):
         walk.describe("split_at", split_at)
     with walk.component("sizes"):
@@ -96,7 +99,7 @@ def make_key(
     components = {name: reached.pop(name, "(default)") for name in _ALWAYS}
     components |= reached
     components["environment"] = environment_text(walk.environment)
-    components["stamp"] = stamp_text(cuda=_uses_cuda(tree, args, kwargs))
+    components["stamp"] = stamp_text(cuda=_uses_cuda(tree, kinds))
     components["ipy_fastcompile"] = package_text()
     if walk.uncovered:
         never = f"this key matches nothing: {uuid.uuid4()}"
@@ -119,19 +122,22 @@ _ALWAYS = (
 )
 
 
-def _describe_inputs(walk: Walk, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """The leaves of the call, tensors without their values, and the containers they are in."""
+def _describe_inputs(walk: Walk, kind: Asked) -> None:
+    """The leaves of a call, tensors without their values, and the containers they are in."""
+    of = f"{kind.name}: " if kind.name else ""
+    if kind.autocast is not None and dict(kind.autocast) != surroundings.autocasts():
+        walk.line(f"{of}autocast", str(sorted(kind.autocast)))
     try:
-        found = flatten((args, kwargs))
+        found = flatten((tuple(kind.args), dict(kind.kwargs or {})))
     except Unknown as unknown:  # capture refuses it, in words
-        walk.miss(f"args{unknown.path}", f"it is a {type(unknown.value).__name__}")
+        walk.miss(f"{of}args{unknown.path}", f"it is a {type(unknown.value).__name__}")
         return
     for cls in found.types.values():
         walk.reach_class(cls)
-    walk.line("containers", json.dumps(nest_data(found.nest)))
+    walk.line(f"{of}containers", json.dumps(nest_data(found.nest)))
     storages: dict[int, str] = {}
     for path, leaf in zip(found.paths, found.leaves, strict=True):
-        name = f"args{path[3:]}" if path.startswith("[0]") else f"kwargs{path[3:]}"
+        name = f"{of}args{path[3:]}" if path.startswith("[0]") else f"{of}kwargs{path[3:]}"
         if not isinstance(leaf, torch.Tensor):
             walk.describe(name, leaf)
             continue
@@ -146,8 +152,18 @@ def _describe_inputs(walk: Walk, args: tuple[Any, ...], kwargs: dict[str, Any]) 
             walk.describe(f"{name}.{attribute}", value)
 
 
-def _uses_cuda(tree: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-    tensors = list(tensors_in((tuple(args), dict(kwargs))))
+def _describe_dynamic(walk: Walk, kind: Asked) -> None:
+    of = f"{kind.name}: " if kind.name else ""
+    if not isinstance(kind.dynamic, Mapping):
+        if kind.dynamic:
+            walk.describe(f"{of}dynamic", kind.dynamic)
+        return
+    for name, wanted in sorted(kind.dynamic.items()):
+        walk.describe(f"{of}{name}", wanted)
+
+
+def _uses_cuda(tree: Any, kinds: Sequence[Asked]) -> bool:
+    tensors = [t for kind in kinds for t in tensors_in((tuple(kind.args), dict(kind.kwargs or {})))]
     if tree is not None:
         tensors += [t for _, _, t in named_tensors(tree, "") if t is not None]
     return any(tensor.device.type == "cuda" for tensor in tensors)
