@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
+from types import FunctionType
 from typing import Any
 from uuid import UUID
 
 import torch
 
-from .type_names import find_named, name_of
+from .type_names import find_defined, find_named, name_of
 
 _BY_NAME = (torch.dtype, torch.layout, torch.memory_format)
 _BY_TEXT: dict[str, Callable[[str], Any]] = {
@@ -73,6 +74,10 @@ def data_of(value: Any) -> Any:
         return {kind.__name__: str(value)}
     if isinstance(value, type):
         return {"type": name_of(value)}
+    if isinstance(value, FunctionType):
+        if find_defined(name_of(value)) is not value:
+            raise NoData(f"the function {value.__qualname__} is not defined at the top of a module")
+        return {"function": name_of(value)}
     if kind.__module__ == "numpy" and "generic" in (base.__name__ for base in kind.__mro__):
         plain = value.item()
         if type(plain) in (bool, int, float, complex, str, bytes):
@@ -89,7 +94,7 @@ def value_of(data: Any, known: Mapping[str, Any]) -> Any:
         return _GROUPS[kind](value_of(item, known) for item in said)
     if kind == "dict":
         return {value_of(k, known): value_of(v, known) for k, v in said}
-    if kind == "type":
+    if kind in ("type", "function"):
         return find_named(said, known)
     if kind == "enum":
         return find_named(said[0], known)[said[1]]

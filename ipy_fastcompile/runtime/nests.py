@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from .type_names import is_type_name, name_of
 
 _LEAVES = (torch.Tensor, torch.SymInt, torch.SymFloat, torch.SymBool)
 _PLAIN = frozenset({type(None), bool, int, float, str})
+_NAMED = (type, FunctionType)  # which an object may have among its attributes, by their names
 _DEEPEST = 100
 # The kinds of nests of a result that know the arguments: one that is an argument itself, and the
 # result with what the call made of arguments.
@@ -91,15 +93,15 @@ def _flatten(
     try:
         opened = open_container(value)
         if opened is None:
-            if isinstance(value, type) and not in_object:
-                raise NoData("a type has no exact data")
+            if isinstance(value, _NAMED) and not in_object:
+                raise NoData(f"a {kind.__name__} has no exact data")
             fixed = Fixed(data_of(value))
             found.fixed[len(found.leaves)] = f"{value!r:.60}"
             found.leaves.append(None)
             found.paths.append(path)
             if hasattr(kind, "__members__"):
                 found.types[name_of(kind)] = kind
-            elif isinstance(value, type):
+            elif isinstance(value, _NAMED):
                 found.types[name_of(value)] = value
             return fixed
         keys = tuple(data_of(key) for key in opened.keys)

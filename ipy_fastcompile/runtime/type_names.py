@@ -27,6 +27,15 @@ def is_importable(name: str) -> bool:
     return "<" not in name
 
 
+def find_defined(name: str) -> Any:
+    """What this name means in a module that is imported already; None where it means nothing."""
+    module_name, _, path = name.partition(":")
+    found: Any = sys.modules.get(module_name)
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
 def find_named(name: str, known: Mapping[str, Any]) -> Any:
     """The type or function of this name, from ``known`` or a module that is imported already.
 
@@ -42,15 +51,13 @@ def find_named(name: str, known: Mapping[str, Any]) -> Any:
             "Define it at the top of a module, and compile again.",
             type=name,
         )
-    found = sys.modules.get(module_name)
-    if found is None:
+    if sys.modules.get(module_name) is None:
         raise TreeTypeMissing(
             f"The outputs or inputs use {shown}, and its module is not imported.",
             f"Import {module_name} before loading; nothing is imported for you.",
             type=name,
         )
-    for part in path.split("."):
-        found = getattr(found, part, None)
+    found = find_defined(name)
     if found is None:
         where = "in this session" if module_name == "__main__" else f"in {module_name}"
         raise TreeTypeMissing(

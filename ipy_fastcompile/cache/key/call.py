@@ -132,8 +132,11 @@ def _describe_inputs(walk: Walk, kind: Asked) -> None:
     except Unknown as unknown:  # capture refuses it, in words
         walk.miss(f"{of}args{unknown.path}", f"it is a {type(unknown.value).__name__}")
         return
-    for cls in found.types.values():
-        walk.reach_class(cls)
+    for name, used in found.types.items():
+        if isinstance(used, type):
+            walk.reach_class(used)
+        else:
+            walk.describe(name, used)
     walk.line(f"{of}containers", json.dumps(nest_data(found.nest)))
     storages: dict[int, str] = {}
     for path, leaf in zip(found.paths, found.leaves, strict=True):
