@@ -12,6 +12,7 @@ from .inert import inert, inert_lines
 from .inspect import REPORT, ArtifactInfo, inspect
 from .kinds import KINDS, TEXT
 from .limits import MAX_MANIFEST_DEPTH
+from .paired import paired_programs, program_labels, shared_name
 from .summary import plain
 from .units import format_bytes
 
@@ -44,8 +45,9 @@ class TextChange:
 class ArtifactComparison:
     """Two artifacts side by side; `str` gives it as text for a terminal.
 
-    ``kernels_a`` and ``kernels_b`` are the digests of the kernels that only one of them has;
-    ``sizes`` gives bytes by kind, first of ``a``, then of ``b``.
+    ``kernels_a`` and ``kernels_b`` are the digests of the kernels that only one of them has, in
+    any program; ``programs_a`` and ``programs_b`` the programs. Programs are matched by name, and
+    a single one with the first. ``sizes`` gives bytes by kind, first of ``a``, then of ``b``.
     """
 
     a: ArtifactInfo
@@ -56,6 +58,8 @@ class ArtifactComparison:
     kernels_b: tuple[str, ...]
     kernels_shared: int
     sizes: tuple[tuple[str, int, int], ...]
+    programs_a: tuple[str, ...] = ()
+    programs_b: tuple[str, ...] = ()
 
     @property
     def is_equal(self) -> bool:
@@ -64,7 +68,8 @@ class ArtifactComparison:
             {name: entry for name, entry in info.common.members.items() if name != REPORT}
             for info in (self.a, self.b)
         ]
-        return not self.manifest and members[0] == members[1]
+        others = self.manifest or self.programs_a or self.programs_b
+        return not others and members[0] == members[1]
 
     def __str__(self) -> str:
         return "\n".join(_lines(self))
@@ -76,20 +81,28 @@ def compare(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> ArtifactCom
     Raises what `inspect` raises, for either file.
     """
     first, second = inspect(a), inspect(b)
+    programs = list(paired_programs(first, second))
+    left_out = (*_NEVER_EQUAL, "programs") if programs else _NEVER_EQUAL
     manifests = [
-        {key: value for key, value in info.manifest.items() if key not in _NEVER_EQUAL}
+        {key: value for key, value in info.manifest.items() if key not in left_out}
         for info in (first, second)
     ]
     digests = [{kernel.digest: None for kernel in info.outline.kernels} for info in (first, second)]
+    changes = [*_changes("", manifests[0], manifests[1], 0)]
+    for label, x, y in programs:
+        if x is not None and y is not None:
+            changes += _changes(f"programs[{label}]", x, y, 2)
     return ArtifactComparison(
         a=first,
         b=second,
-        manifest=tuple(_changes("", manifests[0], manifests[1], 0)),
+        manifest=tuple(changes),
         texts=tuple(_text_changes(first, second)),
         kernels_a=tuple(digest for digest in digests[0] if digest not in digests[1]),
         kernels_b=tuple(digest for digest in digests[1] if digest not in digests[0]),
         kernels_shared=sum(digest in digests[1] for digest in digests[0]),
         sizes=tuple((kind, first.sizes[kind], second.sizes[kind]) for kind in KINDS),
+        programs_a=tuple(label for label, _, y in programs if y is None),
+        programs_b=tuple(label for label, x, _ in programs if x is None),
     )
 
 
@@ -112,12 +125,17 @@ def _changes(path: str, a: Any, b: Any, depth: int) -> Iterator[ManifestChange]:
 
 
 def _text_changes(a: ArtifactInfo, b: ArtifactInfo) -> Iterator[TextChange]:
-    texts = [{name for name, kind in info.kinds.items() if kind == TEXT} for info in (a, b)]
-    for name in [name for name in {**a.kinds, **b.kinds} if name in texts[0] | texts[1]]:
+    texts: list[dict[str, str]] = []
+    for info, labels in zip((a, b), program_labels(a, b), strict=True):
+        names = [name for name, kind in info.kinds.items() if kind == TEXT]
+        texts.append({shared_name(name, labels): name for name in names})
+    for name in {**texts[0], **texts[1]}:
         if name not in texts[0] or name not in texts[1]:
             yield TextChange(name, name in texts[0], name in texts[1], "")
-        elif a.common.members[name] != b.common.members[name]:
-            yield TextChange(name, True, True, _diff(a.text(name), b.text(name)))
+            continue
+        x, y = texts[0][name], texts[1][name]
+        if a.common.members[x] != b.common.members[y]:
+            yield TextChange(name, True, True, _diff(a.text(x), b.text(y)))
 
 
 def _diff(a: str, b: str) -> str:
@@ -138,6 +156,13 @@ def _lines(comparison: ArtifactComparison) -> Iterator[str]:
     if comparison.is_equal:
         yield "They are equal but for when they were saved and what their reports say."
         return
+    yield from _section(
+        "programs",
+        [
+            *(f"only in a: {plain(name)}" for name in comparison.programs_a),
+            *(f"only in b: {plain(name)}" for name in comparison.programs_b),
+        ],
+    )
     yield from _section(
         "manifest",
         [f"{inert(c.path, limit=200)}: {plain(c.a)} -> {plain(c.b)}" for c in comparison.manifest],
@@ -160,9 +185,9 @@ def _lines(comparison: ArtifactComparison) -> Iterator[str]:
     )
     for text in comparison.texts:
         if not (text.in_a and text.in_b):
-            yield f"{text.name}: only in {'a' if text.in_a else 'b'}"
+            yield f"{plain(text.name)}: only in {'a' if text.in_a else 'b'}"
         else:
-            yield from _section(text.name, inert_lines(text.diff).splitlines())
+            yield from _section(plain(text.name), inert_lines(text.diff).splitlines())
 
 
 def _section(title: str, lines: list[str]) -> Iterator[str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from .described import describe_inputs, tensors_of
 from .kinds import CODE, CONSTANTS, FX_GRAPH, NATIVE, TORCH
-from .schema import KernelEntry, Program, TensorSpecs, read_leniently
+from .schema import Program, TensorSpecs, read_leniently
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,16 @@ class KernelSummary:
     native: bool
     why: str
     submodules: int  # that call it, 0 where the manifest does not say
+    programs: tuple[str, ...] = ("",)  # that run it
+
+
+@dataclass(frozen=True)
+class ProgramSummary:
+    """What the manifest says of one program: its name, "" for a single one, and what it takes."""
+
+    name: str
+    inputs: str  # "input_ids int64[1, seq]"
+    conditions: tuple[str, ...]  # on sizes, in words
 
 
 @dataclass(frozen=True)
@@ -37,10 +48,10 @@ class Outline:
     model: str
     parameters: int | None
     submodules: int | None
-    conditions: tuple[str, ...]  # on sizes, in words
-    kernels: tuple[KernelSummary, ...]
+    programs: tuple[ProgramSummary, ...]
+    kernels: tuple[KernelSummary, ...]  # of all programs, each once
     stamp: Mapping[str, Any]
-    tensors: TensorSpecs  # parameters, buffers and constants that the program takes
+    tensors: TensorSpecs  # parameters, buffers and constants that the programs take
     roles: Mapping[str, str]
     problems: tuple[str, ...]
 
@@ -53,10 +64,10 @@ def read_outline(data: Mapping[str, Any]) -> Outline:
         model=manifest.model.name,
         parameters=manifest.model.parameters,
         submodules=manifest.model.submodules,
-        conditions=tuple(dict.fromkeys(words for p in programs for words in p.conditions)),
+        programs=tuple(ProgramSummary(p.name, describe_inputs(p), p.conditions) for p in programs),
         kernels=tuple(_kernels(programs)),
         stamp=manifest.stamp,
-        tensors=TensorSpecs.of(dict.fromkeys(spec for p in programs for spec in p.parameters)),
+        tensors=tensors_of(programs),
         roles={member: role for program in programs for member, role in _roles(program)},
         problems=problems,
     )
@@ -64,7 +75,7 @@ def read_outline(data: Mapping[str, Any]) -> Outline:
 
 def _kernels(programs: Sequence[Program]) -> Iterator[KernelSummary]:
     """The kernels of all programs; one that several of them run is told once."""
-    found: dict[tuple[Any, ...], tuple[KernelEntry, int]] = {}
+    found: dict[tuple[Any, ...], KernelSummary] = {}
     for number, program in enumerate(programs):
         calls = Counter(program.stitched.values())
         own: set[tuple[str, str]] = set()
@@ -72,9 +83,14 @@ def _kernels(programs: Sequence[Program]) -> Iterator[KernelSummary]:
             stored = (entry.text, entry.torch)  # the members that another program may share
             key = (number, index) if stored in own or not any(stored) else stored
             own.add(stored)
-            found[key] = entry, found.get(key, (entry, 0))[1] + calls[index]
-    for index, (entry, callers) in enumerate(found.values()):
-        yield KernelSummary(index, entry.digest, entry.native, entry.why, callers)
+            new = KernelSummary(len(found), entry.digest, entry.native, entry.why, 0, ())
+            known = found.get(key, new)
+            found[key] = replace(
+                known,
+                submodules=known.submodules + calls[index],
+                programs=(*known.programs, program.name),
+            )
+    yield from found.values()
 
 
 def _roles(program: Program) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from .inert import inert
 from .kinds import TEXT
-from .outline import KernelSummary, Outline
+from .outline import KernelSummary, Outline, ProgramSummary
 from .pickles import PickleListing
 from .schema import Common
 from .trust import Verdict
@@ -56,6 +56,12 @@ def summary_lines(info: Readable) -> list[str]:
     outline = info.outline
     native = sum(kernel.native for kernel in outline.kernels)
     through_torch = len(outline.kernels) - native
+    several = len(outline.programs) > 1
+    conditions = [
+        f"{plain(p.name)}: {plain(words)}" if several else plain(words)
+        for p in outline.programs
+        for words in p.conditions
+    ]
     saved = " · ".join(map(plain, (info.common.created, info.common.package, info.common.format)))
     rows = [
         ("model", plain(outline.model) or "(not named)"),
@@ -66,13 +72,13 @@ def summary_lines(info: Readable) -> list[str]:
         *_refusal(outline.problems),
         ("parameters", _number(outline.parameters)),
         ("submodules", _number(outline.submodules)),
-        *(
-            _titled("conditions", list(map(plain, outline.conditions)))
-            if outline.conditions
-            else ()
-        ),
+        *(_titled("programs", list(map(_program_line, outline.programs))) if several else ()),
+        *(_titled("conditions", conditions) if conditions else ()),
         ("kernels", f"{len(outline.kernels)}: {native} native, {through_torch} through torch"),
-        *(("", line) for line in _cut([_kernel_line(kernel) for kernel in outline.kernels])),
+        *(
+            ("", line)
+            for line in _cut([_kernel_line(kernel, several=several) for kernel in outline.kernels])
+        ),
         *_titled(
             "stamp", [f"{plain(name)}: {_stamped(value)}" for name, value in outline.stamp.items()]
         ),
@@ -117,11 +123,16 @@ def _number(count: int | None) -> str:
     return "not recorded" if count is None else str(count)
 
 
-def _kernel_line(kernel: KernelSummary) -> str:
+def _program_line(program: ProgramSummary) -> str:
+    return f"{plain(program.name)}: {plain(program.inputs)}"
+
+
+def _kernel_line(kernel: KernelSummary, *, several: bool) -> str:
     how = "native" if kernel.native else f"torch: {plain(kernel.why) or 'no reason recorded'}"
     noun = "submodule" if kernel.submodules == 1 else "submodules"
     shared = f"{kernel.submodules} {noun}, " if kernel.submodules else ""
-    return f"{kernel.index:>3} {plain(kernel.digest[:12]):<12} {shared}{how}"
+    where = f", in {_some(kernel.programs, _SHOWN_NAMES)}" if several else ""
+    return f"{kernel.index:>3} {plain(kernel.digest[:12]):<12} {shared}{how}{where}"
 
 
 def _titled(title: str, lines: list[str]) -> list[tuple[str, str]]:

@@ -20,8 +20,8 @@ from .sweep import ENTRY_SUFFIX, StoredFile, list_files
 class Entry:
     """A file of the cache. ``size`` in bytes, ``used`` (last hit or save) in seconds since 1970.
 
-    ``problem`` says why it cannot be read, and is empty where it can; the fields after ``used``
-    are then empty.
+    ``programs`` are the names of its programs, "" for a single one. ``problem`` says why it cannot
+    be read, and is empty where it can; the fields after ``used`` are then empty.
     """
 
     digest: str
@@ -31,6 +31,7 @@ class Entry:
     created: str = ""
     model: str = ""
     components: tuple[tuple[str, str], ...] = ()  # name, SHA-256 of its text
+    programs: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -133,12 +134,14 @@ def make_entry(
     file: StoredFile, found: Glimpse | OpenArtifact, components: Mapping[str, str]
 ) -> Entry:
     """The entry that ``file`` is, from what was found in it and its key's components."""
+    outline = read_outline(found.manifest)
     return Entry(
         digest=file.path.name.removesuffix(ENTRY_SUFFIX),
         path=file.path,
         size=file.size,
         used=file.modified,
         created=found.common.created,
-        model=read_outline(found.manifest).model,
+        model=outline.model,
         components=tuple(components.items()),
+        programs=tuple(program.name for program in outline.programs),
     )

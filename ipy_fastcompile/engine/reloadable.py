@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from ..artifact import SavedArtifact
+from ..artifact.described import describe_programs
 from ..artifact.schema import read_programs
 from ..errors import NotPicklable, warn_user
 from ..records import ArtifactRecord, ReloadRecord, Report
@@ -119,6 +120,10 @@ class ReloadableModel(ABC):
 
         own = weakref.WeakMethod(self.time_reloads)
         return Explorer(self.report, functools.partial(time_again, own, self.report))
+
+    def __repr__(self) -> str:
+        programs = read_programs(self.parts.manifest, self.parts.path)
+        return f"<{type(self).__name__}: {describe_programs(programs)}>"
 
     def __str__(self) -> str:
         from ..show.text import render_text

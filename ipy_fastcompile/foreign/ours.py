@@ -26,7 +26,8 @@ def as_foreign(info: ArtifactInfo | ForeignArtifact) -> ForeignArtifact:
         draft.value(spec.kind, spec.name, f"{spec.dtype}[{', '.join(map(str, spec.shape))}]")
     for name, kind in info.kinds.items():
         if kind == TEXT and name.endswith(".py"):
-            role = EXECUTION if name == EXECUTION_MEMBER else SOURCE
+            is_execution = name.rpartition("/")[2] == EXECUTION_MEMBER
+            role = EXECUTION if is_execution else SOURCE
             draft.text(name, OUTPUT if "output_code" in name else role, "python", info.text(name))
         elif kind == TEXT and not name.endswith(".z"):
             draft.text(name, METADATA, "text", info.text(name))
@@ -48,8 +49,12 @@ def _kernels(draft: Draft, info: ArtifactInfo) -> None:
         draft.miss("kernels", "the artifact was saved without its report, which has their sources")
         return
     draft.kernels.clear()
-    for kernel in report.kernels:
-        where = f"kernel {kernel.index}"
+    kernels = {
+        (f"{p.name}: kernel {k.index}" if p.name else f"kernel {k.index}"): k
+        for p in report.programs or (report,)
+        for k in p.kernels
+    }
+    for where, kernel in kernels.items():
         draft.text(f"{where}: output code", OUTPUT, "python", kernel.output_code)
         known = {(found.where, found.name) for found in draft.kernels}
         for source in kernel.sources:

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..artifact.schema import ExampleTensor, ExampleValue, Program
+from ..artifact.described import describe_inputs
+from ..artifact.schema import Program
 from ..errors import InputError
 from . import modes
 from .checks import CHECKS
 from .flat import Fit, FlatFunction
-
-_SHOWN = 4  # inputs of a program; a cache has two for every layer
 
 
 # What `run_fitting` gives where nothing was run.
@@ -83,21 +82,6 @@ class Dispatcher:
             error.hint,
             **{**error.facts, "nearest": self._programs[nearest].name},
         )
-
-
-def describe_inputs(program: Program) -> str:
-    """``input_ids int64[1, seq], use_cache=True``: what a program takes, on one line."""
-    shown = []
-    for entry, example in zip(program.signature.inputs, program.example, strict=True):
-        if isinstance(example, ExampleTensor):
-            sizes = ", ".join(map(str, entry.dims or ()))
-            shown.append(f"{entry.path} {example.dtype}[{sizes}]")
-        elif isinstance(example, ExampleValue) and example.value is not None:
-            if not entry.path.isidentifier():
-                continue  # plain data inside of a container
-            shown.append(f"{entry.path}={example.value!r:.40}")
-    more = len(shown) - _SHOWN
-    return ", ".join(shown[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 class _Counted:

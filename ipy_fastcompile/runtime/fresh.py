@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..artifact import open_artifact
-from ..artifact.schema import read_program
+from ..artifact.schema import read_programs
 from ..children.ask import ask
 from ..children.environment import child_environment
 from ..errors import ChildError
@@ -33,6 +33,8 @@ def measure_reloads(
 ) -> tuple[ReloadRecord, ...]:
     """Load an artifact in fresh processes along each path; medians of the steps, in seconds.
 
+    All programs are loaded, and the first one's example is called.
+
     Parameters
     ----------
     paths:
@@ -46,8 +48,9 @@ def measure_reloads(
     A path that fails is a record with ``error`` set to what the process said.
     """
     artifact = open_artifact(path, trust=trust)
-    program = read_program(artifact.manifest, artifact.path)
-    modules = sorted({m for m in program.ops.values() if m and m != "__main__"})
+    programs = read_programs(artifact.manifest, artifact.path)
+    named = {module for program in programs for module in program.ops.values()}
+    modules = sorted(module for module in named if module and module != "__main__")
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in paths}
     errors: dict[str, str] = {}
     for _ in range(max(1, runs)):

@@ -170,7 +170,7 @@ def _load_program(
     return LoadedFunction(
         flat,
         via=request.via,
-        model=program.model,
+        program=program,
         timings={},
         notes=(misfit, *kernels.notes) if misfit else kernels.notes,
         kernel_ways=kernels.ways,

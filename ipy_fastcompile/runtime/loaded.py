@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from ..artifact.described import describe_programs
+from ..artifact.schema import Program
 from ..errors import InputError
 from ..torch_compat import surroundings
 from . import bind
@@ -46,7 +48,7 @@ class LoadedFunction:
         flat: FlatFunction,
         *,
         via: str,
-        model: str,
+        program: Program,
         timings: dict[str, float],
         notes: tuple[str, ...],
         kernel_ways: tuple[str, ...],
@@ -54,11 +56,12 @@ class LoadedFunction:
     ) -> None:
         self.flat = flat
         self.via = via
-        self.model = model
+        self.model = program.model
         self.timings = timings
         self.notes = notes
         self.kernel_ways = kernel_ways
         self.check = CHECKS
+        self._program = program
         self._origin = origin
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -157,7 +160,7 @@ class LoadedFunction:
         return self
 
     def __repr__(self) -> str:
-        return f"<{self.model}, loaded along the {self.via} path>"
+        return f"<{describe_programs([self._program], f'{self.via} path')}>"
 
 
 surroundings.hide_from_dynamo(LoadedFunction.__call__, "it runs kernels that are compiled already")

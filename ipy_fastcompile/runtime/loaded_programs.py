@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from ..artifact.described import describe_programs
 from ..artifact.schema import Program
 from ..errors import FastCompileError, InputError
 from ..torch_compat import surroundings
@@ -32,12 +33,13 @@ class LoadedPrograms(LoadedFunction):
         super().__init__(
             first.flat,
             via=first.via,
-            model=first.model,
+            program=programs[0],
             timings=timings,
             notes=tuple(dict.fromkeys(note for each in functions for note in each.notes)),
             kernel_ways=tuple(way for each in functions for way in each.kernel_ways),
             origin=origin,
         )
+        self._programs = programs
         names = [program.name for program in programs]
         self._functions = dict(zip(names, functions, strict=True))
         self._by_flat = {each.flat: each for each in functions}
@@ -82,8 +84,7 @@ class LoadedPrograms(LoadedFunction):
         )
 
     def __repr__(self) -> str:
-        listed = ", ".join(self._functions)
-        return f"<{self.model}, {len(self._functions)} programs ({listed}), {self.via} path>"
+        return f"<{describe_programs(self._programs, f'{self.via} path')}>"
 
 
 surroundings.hide_from_dynamo(LoadedPrograms.__call__, "it runs kernels that are compiled already")

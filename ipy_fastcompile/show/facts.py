@@ -9,6 +9,11 @@ from ..artifact.units import format_bytes
 from ..records import ConditionRecord, KernelRecord, ProfileRecord, Report
 from .units import format_count, format_ratio, format_seconds
 
+WEIGHTS_NOTE = (
+    "Fresh processes: each gets tensors made from the artifact's parameter specifications, not the "
+    "model's weights. Imports are shown, but not part of the load."
+)
+
 
 def programs_of(report: Report) -> tuple[Report, ...]:
     """The report of each program; a report of a single one is that itself."""
@@ -119,6 +124,14 @@ def report_facts(report: Report) -> tuple[str, ...]:
         lines.append(f"key {report.key[:12]}…{cache}")
     lines += [f"why a miss: {why}" for why in report.why_miss]
     return tuple(inert(line) for line in lines)
+
+
+def reload_note(report: Report) -> str:
+    """What to know of how the reloads were measured."""
+    if not report.programs:
+        return WEIGHTS_NOTE
+    count, first = format_count(len(report.programs)), inert(report.programs[0].name)
+    return f"{WEIGHTS_NOTE} All {count} programs are loaded, and {first} is called."
 
 
 def program_facts(program: Report) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..records import ReloadRecord, Report
 from .draw import draw_split
-from .facts import alarms, program_facts, report_facts, summary
+from .facts import alarms, program_facts, reload_note, report_facts, summary
 from .layout import has_graphviz
 from .markup import (
     CELL,
@@ -39,7 +39,6 @@ from .tables import (
 from .text import margin_text
 from .units import format_count, format_seconds
 from .view import (
-    WEIGHTS_NOTE,
     View,
     code_lines,
     peak_bytes,
@@ -62,7 +61,7 @@ def render_html(report: Report) -> str:
     if report.stages:
         title = f"Stages of the cold compile, {format_seconds(report.cold_seconds)}"
         parts.append(html_details(title, html_table(stage_table(report)), is_open=False))
-    parts += _reloads(report.reloads)
+    parts += _reloads(report)
     return html_frame(parts, 1_100)
 
 
@@ -155,7 +154,8 @@ def _code_line(line: CodeLine, peak: int, *, profiled: bool) -> str:
 # --- warm reload ---------------------------------------------------------------------------------
 
 
-def _reloads(reloads: Sequence[ReloadRecord]) -> list[str]:
+def _reloads(report: Report) -> list[str]:
+    reloads = report.reloads
     if not reloads:
         return ["<p>Warm reload: not measured.</p>"]
     titles = {
@@ -168,7 +168,7 @@ def _reloads(reloads: Sequence[ReloadRecord]) -> list[str]:
             body = _legend(reloads) + html_table(reload_table(reloads, shipped=shipped))
             parts.append(html_details(title, body, is_open=True))
     runs = max(record.runs for record in reloads)
-    note = f"{WEIGHTS_NOTE} Medians of {format_count(runs, 'run')}."
+    note = f"{reload_note(report)} Medians of {format_count(runs, 'run')}."
     return [*parts, f'<p style="{FINE};margin:2px 0">{html_text(note)}</p>']
 
 

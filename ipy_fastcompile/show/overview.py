@@ -14,12 +14,12 @@ from ..artifact.inert import inert
 from ..artifact.units import format_bytes
 from ..records import NOT_COMPILED, KernelRecord, ReloadRecord, Report
 from .documents import WINDOW
-from .facts import alarms, notes, program_facts, report_facts, summary
+from .facts import alarms, notes, program_facts, reload_note, report_facts, summary
 from .palette import kernel_badge
 from .program_contents import ProgramContents, program_key
 from .programs import program_label, program_title
 from .tables import own_note, stage_colors, stage_table
-from .view import WEIGHTS_NOTE, View, item_label, output_bytes, peak_bytes
+from .view import View, item_label, output_bytes, peak_bytes
 
 # Contents that travel with the state may take so much; a saved state has a budget of 300 kB.
 START_BUDGET = 110_000
@@ -43,7 +43,7 @@ def overview(report: Report, contents: ProgramContents, *, can_rerun: bool) -> d
         "notes": [*alarms(report), *notes(report)],
         "window": WINDOW,
         "canRerun": can_rerun,
-        "weightsNote": WEIGHTS_NOTE,
+        "weightsNote": reload_note(report),
         "cold": _cold(report),
         "colors": stage_colors(report.reloads),
         "artifact": _artifact(report),

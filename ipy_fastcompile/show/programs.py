@@ -50,15 +50,21 @@ def also_in(programs: Sequence[Report]) -> tuple[dict[int, str], ...]:
 
 
 def inputs_line(values: Sequence[Value]) -> str:
-    """``input_ids i64[1, seq], past_key_values.layers[*].keys f32[1, 4, past, 64] x 16``."""
-    counts = Counter(f"{_name(value)} {format_value(value)}" for value in values)
+    """``input_ids i64[1, seq], past_key_values.layers[*].keys f32[1, 4, past, 64] x 16``.
+
+    Plain data is told where it is an argument of its own, as ``use_cache=True``.
+    """
+    counts = Counter(filter(None, map(_input, values)))
     words = [text if n == 1 else f"{text} {TIMES} {n}" for text, n in counts.items()]
     return shorten(", ".join(words) or "no inputs", _LONGEST_INPUTS)
 
 
-def _name(value: Value) -> str:
-    """The name that an input has in every layer."""
-    return _NUMBER.sub("[*]", inert(value.name))
+def _input(value: Value) -> str:
+    """A tensor under the name that it has in every layer, or an argument that is plain data."""
+    if value.kind == "tensor":
+        return f"{_NUMBER.sub('[*]', inert(value.name))} {format_value(value)}"
+    is_argument = value.name.isidentifier() and value.kind != "none"
+    return inert(f"{value.name}={value.text}") if is_argument else ""
 
 
 def program_title(view: View) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 
 from ..artifact.inert import inert
 from ..artifact.units import format_bytes
-from ..records import ReloadRecord, Report
-from .facts import alarms, program_facts, report_facts, summary_line
+from ..records import Report
+from .facts import alarms, program_facts, reload_note, report_facts, summary_line
 from .programs import program_table, program_title, program_views
 from .tables import (
     Cell,
@@ -23,7 +22,6 @@ from .tables import (
 )
 from .units import block_bar, format_count, format_seconds, shorten
 from .view import (
-    WEIGHTS_NOTE,
     View,
     code_lines,
     most_bytes,
@@ -47,7 +45,7 @@ def render_text(report: Report) -> str:
         if report.programs:
             parts += [f"Program {program_title(view)}", *program_facts(view.report), ""]
         parts += _program(view)
-    parts += _reloads(report.reloads)
+    parts += _reloads(report)
     return "\n".join(line.rstrip() for line in parts).rstrip() + "\n"
 
 
@@ -144,7 +142,8 @@ def margin_text(line: CodeLine, peak: int, *, profiled: bool) -> str:
     return text
 
 
-def _reloads(reloads: Sequence[ReloadRecord]) -> list[str]:
+def _reloads(report: Report) -> list[str]:
+    reloads = report.reloads
     if not reloads:
         return ["Warm reload: not measured."]
     lines = []
@@ -155,7 +154,7 @@ def _reloads(reloads: Sequence[ReloadRecord]) -> list[str]:
         if any(record.shipped == shipped for record in reloads):
             lines += [title, *_reload_lines(reload_table(reloads, shipped=shipped)), ""]
     runs = max(record.runs for record in reloads)
-    return [*lines, f"{WEIGHTS_NOTE} Medians of {format_count(runs, 'run')}."]
+    return [*lines, f"{reload_note(report)} Medians of {format_count(runs, 'run')}."]
 
 
 def _reload_lines(table: Table) -> list[str]:

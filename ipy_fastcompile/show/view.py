@@ -25,11 +25,6 @@ from .fold import Item, fold_repeats
 from .palette import Badge, kernel_badge
 from .units import TIMES
 
-WEIGHTS_NOTE = (
-    "Fresh processes: each gets tensors made from the artifact's parameter specifications, not the "
-    "model's weights. Imports are shown, but not part of the load."
-)
-
 
 @dataclass(frozen=True)
 class Row:

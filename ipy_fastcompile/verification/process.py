@@ -16,10 +16,11 @@ from ..errors import ChildError, ChildTimeout
 
 @dataclass(frozen=True)
 class Run:
-    """A call: what to make up for it, and what came out or what went wrong."""
+    """A call of the program at a position: what to make up, and what came out or went wrong."""
 
     shapes: Sequence[Sequence[int] | None] | None
     integers: int
+    program: int = 0
     problem: str = ""
     judgement: Mapping[str, Any] = field(default_factory=dict)
     expected: Sequence[Any] = ()
@@ -46,7 +47,13 @@ class Attempts:
         """Record and judge these calls; each comes back with its results or its problem."""
         self.failure = ""
         asked: list[dict[str, Any]] = [
-            {"shapes": run.shapes, "integers": run.integers, "file": self._file()} for run in runs
+            {
+                "program": run.program,
+                "shapes": run.shapes,
+                "integers": run.integers,
+                "file": self._file(),
+            }
+            for run in runs
         ]
         native = self._process("ipy_fastcompile.verification.recording", asked)
         if "error" in native:

@@ -15,13 +15,14 @@ import torch
 from safetensors.torch import load as load_tensors
 
 from ..artifact import OpenArtifact, open_artifact
-from ..artifact.schema import Program, read_program
+from ..artifact.described import tensors_of
+from ..artifact.schema import Program, read_program, read_programs
 from ..children.answer import answer
 from ..runtime import bind
 from ..runtime.inputs import example_inputs
 from ..runtime.load import load_parts
 from ..runtime.parameters import Source, find_parameters, tensors_for
-from ..runtime.parts import Parts
+from ..runtime.parts import Parts, parts_of_program
 from ..runtime.sharing import part_of
 from ..torch_compat import inductor
 
@@ -49,13 +50,15 @@ class Recording:
     calls: list[Call]
 
 
-def made_up_weights(program: Program) -> dict[str, torch.Tensor]:
-    """A tensor for every parameter, such that values neither vanish nor grow through layers.
+def made_up_weights(*programs: Program) -> dict[str, torch.Tensor]:
+    """A tensor for every parameter of the programs.
+
+    They are such that values neither vanish nor grow through layers.
 
     Matrices have variance 1 / fan-in, vectors are around 1, as the scales of norms are. The same in
     every process.
     """
-    weights = tensors_for(program.parameters)
+    weights = tensors_for(tensors_of(programs))
     for name, tensor in weights.items():
         if not tensor.is_floating_point() or tensor.element_size() < 2 or not tensor.numel():
             continue
@@ -66,7 +69,9 @@ def made_up_weights(program: Program) -> dict[str, torch.Tensor]:
             weights[name] = tensor.mul(50 * (3 / fan_in) ** 0.5)
     # What is one memory in the model is one here: a load checks it.
     return weights | {
-        other: part_of(weights[name], offset, shape) for name, other, offset, shape in program.ties
+        other: part_of(weights[name], offset, shape)
+        for program in programs
+        for name, other, offset, shape in program.ties
     }
 
 
@@ -83,9 +88,10 @@ def made_up_inputs(program: Program, run: Mapping[str, Any]) -> list[Any]:
 
 def record(artifact: OpenArtifact, run: Mapping[str, Any]) -> Recording:
     """Load along the native path, call once, and once more with every kernel watched."""
-    program = read_program(artifact.manifest, artifact.path)
+    parts = parts_of_program(artifact, run["program"])
+    program = read_program(parts.manifest, parts.path)
     return record_call(
-        artifact, lambda: made_up_weights(program), lambda: made_up_inputs(program, run)
+        parts, lambda: made_up_weights(program), lambda: made_up_inputs(program, run)
     )
 
 
@@ -141,8 +147,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         import_module(name)
     before = inductor.compiler_modules_loaded()
     artifact = open_artifact(request["path"], trust=request["trust"])
-    program = read_program(artifact.manifest, artifact.path)
-    weights = made_up_weights(program)
+    weights = made_up_weights(*read_programs(artifact.manifest, artifact.path))
     started = perf_counter()
     parts = open_artifact(request["path"], trust=request["trust"])
     function = load_parts(parts, weights, with_tree=False)

@@ -8,13 +8,14 @@ it is made, not where it ends up.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import torch
 from torch.fx import GraphModule, Interpreter, Node
 
 from ..artifact import open_artifact
-from ..artifact.schema import Program, read_program
+from ..artifact.schema import Program, read_programs
 from ..artifact.squeeze import unsqueeze
 from ..children.answer import answer
 from ..torch_compat import stored_graphs
@@ -165,11 +166,19 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     for name in request["modules"]:
         import_module(name)
     artifact = open_artifact(request["path"], trust=request["trust"])
-    program = read_program(artifact.manifest, artifact.path)
-    graph = stored_graphs.deserialize_graph(unsqueeze(artifact.read(program.fx), program.fx))
-    parameters = made_up_parameters(artifact, program)
+    programs = read_programs(artifact.manifest, artifact.path)
+
+    @cache
+    def decoded(position: int) -> tuple[GraphModule, list[torch.Tensor]]:
+        """Graph and parameters of a program."""
+        program = programs[position]
+        data = unsqueeze(artifact.read(program.fx), program.fx)
+        return stored_graphs.deserialize_graph(data), made_up_parameters(artifact, program)
+
     verdicts = []
     for run in request["runs"]:
+        program = programs[run["program"]]
+        graph, parameters = decoded(run["program"])
         leaves = made_up_inputs(program, run)
         recording = torch.load(run["file"], weights_only=True)
         try:

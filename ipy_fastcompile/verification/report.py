@@ -26,7 +26,7 @@ class SubmoduleVerdict:
 
 @dataclass(frozen=True)
 class SizeVerdict:
-    """One call at one choice of sizes.
+    """One call at one choice of sizes; of several programs, of the one that is named.
 
     ``max_error`` is of the whole model's outputs, and of what it writes to inputs and buffers,
     against eager from end to end. ``reference_error`` is against the saved outputs, None without
@@ -38,6 +38,7 @@ class SizeVerdict:
     max_error: float = 0.0
     reference_error: float | None = None
     problems: tuple[str, ...] = ()
+    program: str = ""
 
     @property
     def passed(self) -> bool:
@@ -81,6 +82,11 @@ def size_label(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name}={value}" for name, value in sizes.items()) or "the example's sizes"
 
 
+def call_label(program: str, sizes: Mapping[str, int]) -> str:
+    """``call_1 at batch=2, seq=8``; without the name where there is one program only."""
+    return f"{program} at {size_label(sizes)}" if program else size_label(sizes)
+
+
 def _lines(report: VerifyReport) -> list[str]:
     lines = [f"{report.path} · {report.digest[:19]}…"]
     if report.ways:
@@ -98,7 +104,7 @@ def _lines(report: VerifyReport) -> list[str]:
 
 
 def _size_lines(size: SizeVerdict) -> list[str]:
-    label = size_label(dict(size.sizes))
+    label = call_label(size.program, dict(size.sizes))
     reference = ""
     if size.reference_error is not None:
         reference = f", from the reference {size.reference_error:.1e}"
@@ -108,7 +114,8 @@ def _size_lines(size: SizeVerdict) -> list[str]:
     lines += [f"    {problem}" for problem in size.problems]
     first = size.first_failure
     if first is not None:
-        lines.append(f"    the first that diverges is {first.name}")
+        where = f" of {size.program}" if size.program else ""
+        lines.append(f"    the first that diverges is {first.name}{where}")
     by_kernel: dict[int | None, list[SubmoduleVerdict]] = {}
     for submodule in size.submodules:
         by_kernel.setdefault(submodule.kernel, []).append(submodule)

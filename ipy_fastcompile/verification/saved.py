@@ -15,21 +15,24 @@ from safetensors.torch import save_file
 from ..artifact.schema import Program
 from ..artifact.schema.write import as_data
 from ..errors import ArtifactStale, VerifyError
-from .report import size_label
+from .report import call_label
 
 _SPECIFICATION = "specification"
 
 
-def specification_of(program: Program) -> str:
+def specification_of(programs: Sequence[Program]) -> str:
     """Equal for artifacts whose made-up parameters and inputs are equal."""
-    parts = as_data((program.parameters, program.example, program.symbols))
-    return sha256(json.dumps(parts).encode()).hexdigest()
+    parts = [as_data((p.parameters, p.example, p.symbols)) for p in programs]
+    text = json.dumps(parts[0] if len(parts) == 1 else parts)
+    return sha256(text.encode()).hexdigest()
 
 
-def named_outputs(sizes: Mapping[str, int], outputs: Sequence[Any]) -> dict[str, torch.Tensor]:
+def named_outputs(
+    program: str, sizes: Mapping[str, int], outputs: Sequence[Any]
+) -> dict[str, torch.Tensor]:
     """The outputs of a call at these sizes, each under a name that a reference keeps it by."""
     return {
-        f"{size_label(sizes)}: output {position}": value.contiguous()
+        f"{call_label(program, sizes)}: output {position}": value.contiguous()
         for position, value in enumerate(outputs)
         if isinstance(value, torch.Tensor)
     }

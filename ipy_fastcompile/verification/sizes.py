@@ -32,6 +32,20 @@ def is_unasked(
     return wanted is None and (0 in size.values() or said.startswith("InputError: "))
 
 
+def choose_calls(
+    programs: Sequence[Program], wanted: Mapping[str, Sequence[int]] | None
+) -> Iterator[tuple[int, dict[str, int]]]:
+    """The calls to make: the position of a program, and a choice of its sizes.
+
+    A size that is asked for is one of some program; the others are called at their example's.
+    """
+    known = {symbol.name for program in programs for symbol in program.symbols}
+    for position, program in enumerate(programs):
+        others = known - {symbol.name for symbol in program.symbols}
+        own = None if wanted is None else {n: v for n, v in wanted.items() if n not in others}
+        yield from ((position, choice) for choice in choose_sizes(program, own))
+
+
 def choose_sizes(
     program: Program, wanted: Mapping[str, Sequence[int]] | None
 ) -> Iterator[dict[str, int]]:
@@ -60,7 +74,7 @@ def choose_sizes(
                         "Choose a size that the artifact was compiled for.",
                         argument=name,
                     )
-        rounds = max((len(values) for values in wanted.values()), default=0)
+        rounds = max((len(values) for values in wanted.values()), default=1)
         choices = [
             {**examples, **{n: v[min(i, len(v) - 1)] for n, v in wanted.items() if v}}
             for i in range(rounds)

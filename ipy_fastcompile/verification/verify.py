@@ -2,25 +2,27 @@
 
 One process, with an empty ``PATH``, no compiler and an empty Inductor cache, loads the artifact
 along the native path and calls it with made-up parameters and inputs at several sizes. Another one
-decodes the FX graph and computes the same, op by op in eager. They are compared per submodule.
+decodes the FX graph and computes the same, op by op in eager. They are compared per submodule, in
+every program.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from ..artifact import OpenArtifact, open_artifact
 from ..artifact.inspect import ArtifactInfo
-from ..artifact.schema import Program, read_program
+from ..artifact.schema import Program, read_programs
 from .process import Attempts, Run
-from .report import SizeVerdict, SubmoduleVerdict, VerifyReport, size_label
+from .report import SizeVerdict, SubmoduleVerdict, VerifyReport, call_label
 from .saved import named_outputs, read_reference, specification_of, write_outputs
-from .sizes import choose_sizes, is_unasked, shapes_at
+from .sizes import choose_calls, is_unasked, shapes_at
 from .tolerance import END_TO_END, compare
 
 
@@ -61,43 +63,49 @@ def verify(
         The reference is of another artifact, or no reference at all.
     """
     artifact = open_artifact(path, trust=trust)
-    program = read_program(artifact.manifest, artifact.path)
+    programs = read_programs(artifact.manifest, artifact.path)
     report = ArtifactInfo(artifact).report
-    wanted = list(choose_sizes(program, sizes))
-    specification = specification_of(program)
+    reports = (report.programs or (report,)) if report else (None,) * len(programs)
+    wanted = list(choose_calls(programs, sizes))
+    specification = specification_of(programs)
     saved = read_reference(reference, specification) if reference is not None else None
     with tempfile.TemporaryDirectory(prefix="ipy_fastcompile_") as folder:
-        modules = sorted({m for m in program.ops.values() if m and m != "__main__"})
+        registrars = {module for program in programs for module in program.ops.values()}
+        modules = sorted(m for m in registrars if m and m != "__main__")
         request = {"path": artifact.path, "trust": trust, "modules": modules}
         # Different integers tell positions apart; where only zeros are indices, zeros it is.
         attempts = Attempts(request, folder, timeout)
-        shapes = [shapes_at(report, size) if size else None for size in wanted]
-        runs = attempts.run([Run(s, integers=1) for s in shapes])
+        asked = [
+            Run(shapes_at(reports[at], size) if size else None, integers=1, program=at)
+            for at, size in wanted
+        ]
+        runs = attempts.run(asked)
         again = [
             position
-            for position, (size, run) in enumerate(zip(wanted, runs, strict=True))
+            for position, ((_, size), run) in enumerate(zip(wanted, runs, strict=True))
             if run.problem and not is_unasked(size, sizes, run.problem)
         ]
         if again and (attempts.crashed or not attempts.failure):
-            retried = attempts.run([Run(shapes[position], integers=0) for position in again])
+            retried = attempts.run([replace(asked[position], integers=0) for position in again])
             runs = [*runs]
             for position, run in zip(again, retried, strict=True):
                 runs[position] = run
         results: list[SizeVerdict] = []
         outputs: dict[str, torch.Tensor] = {}
         notes: list[str] = []
-        for size, run in zip(wanted, runs, strict=True):
+        for (at, size), run in zip(wanted, runs, strict=True):
+            name, values = programs[at].name, tuple(size.items())
             if run.problem and is_unasked(size, sizes, run.problem):
-                notes.append(f"{size_label(size)} is not compared: {run.problem}")
+                notes.append(f"{call_label(name, size)} is not compared: {run.problem}")
             elif run.problem:
-                results.append(SizeVerdict(tuple(size.items()), problems=(run.problem,)))
+                results.append(SizeVerdict(values, problems=(run.problem,), program=name))
             else:
-                outputs |= named_outputs(size, run.expected)
-                found = None if saved is None else named_outputs(size, run.found)
-                results.append(_verdict(size, run.judgement, program, found, saved))
+                outputs |= named_outputs(name, size, run.expected)
+                found = None if saved is None else named_outputs(name, size, run.found)
+                results.append(_verdict(size, run.judgement, programs[at], found, saved))
     if write_reference is not None:
         write_outputs(outputs, write_reference, specification)
-    return _report(artifact, program, attempts, tuple(results), notes)
+    return _report(artifact, registrars, attempts, tuple(results), notes)
 
 
 def _verdict(
@@ -131,12 +139,13 @@ def _verdict(
         max_error=judged["error"],
         reference_error=reference_error,
         problems=tuple(problems),
+        program=program.name,
     )
 
 
 def _report(
     artifact: OpenArtifact,
-    program: Program,
+    registrars: Set[str],
     attempts: Attempts,
     sizes: tuple[SizeVerdict, ...],
     notes: list[str],
@@ -144,8 +153,8 @@ def _report(
     native = attempts.native
     problems = [attempts.failure] if attempts.failure else []
     if native.get("before"):
-        registrars = ", ".join(sorted({module for module in program.ops.values() if module}))
-        notes.append(f"{registrars}, for its ops, imports {', '.join(native['before'])}")
+        named = ", ".join(sorted(filter(None, registrars)))
+        notes.append(f"{named}, for its ops, imports {', '.join(native['before'])}")
     if native.get("modules"):
         problems.append(f"The native load imported {', '.join(native['modules'])}.")
     ways = native.get("ways", [])

@@ -102,6 +102,33 @@ def test_the_summary(tmp_path: Path) -> None:
     )
 
 
+def two_programs(*names: str, **changes: Any) -> dict[str, Any]:
+    """A manifest with programs of these names; each has the first one's kernel and one more."""
+    entries = []
+    for position, name in enumerate(names):
+        entry = {**program(), "name": name, "conditions": ["seq is even"] if position else []}
+        first, own = entry["kernels"]
+        folder = f"programs/{position}/" if position else ""
+        own = {**own, "digest": f"{position}d" * 32, "text": f"{folder}kernels/1/native.py"}
+        entry |= {"kernels": [first, own], "execution": f"{folder}execution.py", **changes}
+        entries.append(entry)
+    return {"programs": entries}
+
+
+def test_the_summary_of_several_programs(tmp_path: Path) -> None:
+    path = save(tmp_path / "a", manifest=two_programs("call_0", "call_1\x1b"))
+    lines = str(inspect(path)).splitlines()
+    at = lines.index("  programs    call_0: ids int64[1, seq], scale=inf")
+    assert lines[at + 1 : at + 7] == [
+        "              call_1\\x1b: ids int64[1, seq], scale=inf",
+        "  conditions  call_1\\x1b: seq is even",
+        "  kernels     3: 1 native, 2 through torch",
+        "                0 abababababab 6 submodules, native, in call_0, call_1\\x1b",
+        "                1 0d0d0d0d0d0d 1 submodule, torch: it mutates x, in call_0",
+        "                2 1d1d1d1d1d1d 1 submodule, torch: it mutates x, in call_1\\x1b",
+    ]
+
+
 def test_an_artifact_that_says_nothing(tmp_path: Path) -> None:
     save_artifact(tmp_path / "a.fastcompile", {}, {})
     text = str(inspect(tmp_path / "a.fastcompile"))
@@ -262,3 +289,35 @@ def test_what_differs(tmp_path: Path) -> None:
         "more.txt: only in b",
     ):
         assert line in text.splitlines()
+
+
+def test_programs_are_compared_by_name_wherever_they_stand(tmp_path: Path) -> None:
+    texts = {"programs/1/execution.py": b"prefill = 1\n", "execution.py": b"step = 1\n"}
+    a = save(tmp_path / "a", manifest=two_programs("step", "prefill"), **texts)
+    moved = {"programs/1/execution.py": b"step = 1\n", "execution.py": b"prefill = 2\n"}
+    b = save(tmp_path / "b", manifest=two_programs("prefill", "step", "other"), **moved)
+    comparison = compare(a, b)
+    assert (comparison.programs_a, comparison.programs_b) == ((), ("other",))
+    assert not comparison.is_equal
+    assert [text.name for text in comparison.texts] == ["prefill/execution.py"]
+    assert {c.path for c in comparison.manifest if "digest" in c.path} == {
+        "programs[step].kernels[1].digest",
+        "programs[prefill].kernels[1].digest",
+    }
+    # The digests are the same, in other programs, but for the third one's.
+    assert (comparison.kernels_a, comparison.kernels_b) == ((), ("2d" * 32,))
+    assert comparison.kernels_shared == 3
+    lines = str(comparison).splitlines()
+    assert lines[lines.index("programs") + 1] == "  only in b: other"
+    assert "  -prefill = 1" in lines
+
+
+def test_a_single_program_is_compared_with_the_first_of_several(tmp_path: Path) -> None:
+    a = save(tmp_path / "a")
+    b = save(tmp_path / "b", manifest=two_programs("call_0", "call_1"))
+    comparison = compare(a, b)
+    assert comparison.programs_b == ("1",)
+    assert ("programs[0].name", "", "call_0") in [
+        (change.path, change.a, change.b) for change in comparison.manifest
+    ]
+    assert comparison.texts == ()

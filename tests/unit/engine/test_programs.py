@@ -237,7 +237,32 @@ def test_a_loaded_function_of_several_programs_can_be_pickled(
 ) -> None:
     again = pickle.loads(pickle.dumps(fc.load(saved, model)))
     check_numbers(again, model)
-    assert repr(again) == "<Steps, 3 programs (first, next, scaled), native path>"
+    assert repr(again) == (
+        "<Steps, 3 programs, 0 kernels, native path: first(x float32[rows, 4]), "
+        "next(x float32[1, 4], state['sum'] float32[4]), scaled(x float32[rows, 4], scale=2.0)>"
+    )
+
+
+def test_a_compiled_model_says_on_one_line_what_it_takes(compiled: Any) -> None:
+    assert repr(compiled).startswith("<CompiledModel: Steps, 3 programs, 0 kernels: first(x float")
+
+
+def test_reloads_are_of_all_programs(compiled: Any) -> None:
+    before = compiled.report
+    try:
+        (record,) = (r for r in compiled.time_reloads(runs=1) if r.path == "native")
+        assert record.error == ""
+        assert 0 < record.load < 5
+        text = str(compiled)
+        assert "All 3 programs are loaded, and first is called." in text
+    finally:
+        compiled.report = before
+
+
+def test_inspect_lists_the_programs(saved: Path) -> None:
+    lines = str(fc.inspect(saved)).splitlines()
+    assert "  programs    first: x float32[rows, 4]" in lines
+    assert "              scaled: x float32[rows, 4], scale=2.0" in lines
 
 
 def test_parts_are_asked_of_one_program(saved: Path, model: nn.Module) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ipy_fastcompile.records import Report
+from ipy_fastcompile.records import Report, Value
 from ipy_fastcompile.show.content import UnknownKey
 from ipy_fastcompile.show.draw import draw_split
 from ipy_fastcompile.show.explorer import Explorer
@@ -74,6 +74,16 @@ def test_a_cache_is_few_words_among_the_inputs() -> None:
         "past_key_values.layers[*].values f32[1, 4, seq, 64] \u00d7 16"
     )
     assert inputs_line([]) == "no inputs"
+
+
+def test_of_plain_data_only_arguments_are_among_the_inputs() -> None:
+    values = [
+        tensor("input_ids", (1, "seq"), dtype="int64"),
+        Value("cache.layers[0].seen", "int", text="7"),
+        Value("mask", "none", text="None"),
+        Value("use_cache", "bool", text="True"),
+    ]
+    assert inputs_line(values) == "input_ids i64[1, seq], use_cache=True"
 
 
 def test_what_is_a_program_s_own_is_told_under_its_name(programs: Report) -> None:

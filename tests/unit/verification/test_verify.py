@@ -28,11 +28,12 @@ from tests.faults.loads import resave
 slow = pytest.mark.slow
 
 
-def rewrite_graph(name: str, old: Any, new: Any) -> Callable[[Any, Any], None]:
+def rewrite_graph(name: str, old: Any, new: Any, *, program: int = 0) -> Callable[[Any, Any], None]:
     """Another op in a submodule of the FX graph: eager and kernel then disagree about it."""
 
     def change(manifest: dict[str, Any], members: dict[str, bytes]) -> None:
-        fx = manifest["programs"][0]["fx"]
+        entry = manifest["programs"][program]
+        fx = entry["fx"]
         graph = stored_graphs.deserialize_graph(unsqueeze(members.pop(fx), fx))
         submodule = getattr(graph, name)
         nodes = [node for node in submodule.graph.nodes if node.target is old]
@@ -44,7 +45,7 @@ def rewrite_graph(name: str, old: Any, new: Any) -> Callable[[Any, Any], None]:
         data = squeeze(stored_graphs.serialize_graph(graph))
         from ipy_fastcompile.artifact import blob_name
 
-        manifest["programs"][0]["fx"] = blob_name(data)
+        entry["fx"] = blob_name(data)
         members[blob_name(data)] = data
 
     return change
