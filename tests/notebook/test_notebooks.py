@@ -249,7 +249,7 @@ def test_your_own_splitting_shows_what_it_says(shown: Any) -> None:
     missing, loaded = text_of(outputs(notebook, "import subprocess")).splitlines()
     assert "own.fastcompile calls ops that are not registered here: mylib::fake_quantize" in missing
     assert "Import the modules that register them" in missing
-    assert loaded == "<NextToken, loaded along the native path>"
+    assert loaded == "<NextToken(input_ids int64[1, seq]), 4 kernels, native path>"
 
 
 def test_ship_it_shows_what_it_says(shown: Any) -> None:
@@ -277,7 +277,8 @@ def test_ship_it_shows_what_it_says(shown: Any) -> None:
     assert digest in inspected
     assert re.search(r"^  trusted +no: ", inspected, re.MULTILINE)
     pinned = text_of(outputs(notebook, "digest = "))
-    assert pinned == f"<NextToken, loaded along the native path>: next token {served}\n"
+    function = "<NextToken(input_ids int64[1, seq]), 3 kernels, native path>"
+    assert pinned == f"{function}: next token {served}\n"
 
     # Damaged: the file and the member are named, and what to do; it is one line.
     (damaged,) = text_of(outputs(notebook, "from pathlib import Path")).splitlines()
