@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..artifact.described import describe_inputs
 from ..artifact.schema import Program
 from ..errors import InputError
 from . import modes
 from .checks import CHECKS
 from .flat import Fit, FlatFunction
-
 
 # What `run_fitting` gives where nothing was run.
 NOTHING = object()
@@ -66,6 +64,8 @@ class Dispatcher:
 
     def refusal(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> InputError:
         """What a call that fits none is told: the programs, and why it is not the nearest."""
+        from ..artifact.described import describe_inputs  # nothing that a load has to wait for
+
         attempts = [_attempt(function, args, kwargs) for function in self._functions]
         nearest = max(range(len(attempts)), key=lambda position: attempts[position][0])
         error = attempts[nearest][1]

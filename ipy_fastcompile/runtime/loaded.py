@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from ..artifact.described import describe_programs
 from ..artifact.schema import Program
 from ..errors import InputError
 from ..torch_compat import surroundings
@@ -160,6 +159,8 @@ class LoadedFunction:
         return self
 
     def __repr__(self) -> str:
+        from ..artifact.described import describe_programs  # nothing that a load has to wait for
+
         return f"<{describe_programs([self._program], f'{self.via} path')}>"
 
 

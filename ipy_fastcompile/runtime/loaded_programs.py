@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from ..artifact.described import describe_programs
 from ..artifact.schema import Program
 from ..errors import FastCompileError, InputError
 from ..torch_compat import surroundings
@@ -84,6 +83,8 @@ class LoadedPrograms(LoadedFunction):
         )
 
     def __repr__(self) -> str:
+        from ..artifact.described import describe_programs  # nothing that a load has to wait for
+
         return f"<{describe_programs(self._programs, f'{self.via} path')}>"
 
 
