@@ -98,6 +98,7 @@ _AS_EXPORT = {
     "automatic_dynamic_shapes": False,
     "capture_dynamic_output_shape_ops": True,
     "capture_scalar_outputs": True,
+    "trace_autograd_ops": True,
     "ignore_logging_functions": {
         print,
         warnings.warn,

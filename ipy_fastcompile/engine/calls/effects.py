@@ -40,6 +40,8 @@ class Watch:
         Generators that the model or its surroundings hold, by name, that gave some.
     is_seeded:
         Whether it set the seed of torch's generator.
+    is_graded:
+        Whether it left other gradients in parameters.
     padded:
         Types of modules that leave zeros at padded positions in eager alone.
     assigned:
@@ -63,6 +65,7 @@ class Watch:
         self.moved: tuple[str, ...] = ()
         self.own: tuple[str, ...] = ()
         self.is_seeded = False
+        self.is_graded = False
 
     @contextlib.contextmanager
     def attempt(self, module: torch.nn.Module) -> Iterator[None]:
@@ -89,6 +92,7 @@ class Watch:
         # Inside the call: export puts other parameters into the model around it, and some of the
         # attributes back by itself.
         before = take_snapshot(self._roots)
+        gradients = [parameter.grad for parameter in module.parameters()]
         seed = torch.get_rng_state()
         self.assigned.look(module)
 
@@ -97,6 +101,8 @@ class Watch:
             found = changes_since(before)
             self.changes = tuple(change for change in found if not change.is_draw)
             self.own = tuple(change.where for change in found if change.is_draw)
+            now = (parameter.grad for parameter in module.parameters())
+            self.is_graded = any(a is not b for a, b in zip(gradients, now, strict=False))
             # Fake tensors draw nothing: somebody set it.
             self.is_seeded = not torch.equal(torch.get_rng_state(), seed)
 
@@ -114,6 +120,7 @@ class Watch:
             for name in self.padded
         ]
         found += ["the seed that it sets"] if self.is_seeded else []
+        found += ["the gradients that it leaves in parameters"] if self.is_graded else []
         return (*found, "what it prints") if self.printed else tuple(found)
 
 

@@ -189,7 +189,10 @@ def _gradient(failure: Failure) -> Reason | None:
         return None
     return (
         f"{failure.name} computes gradients{failure.where}.",
-        "Compiled functions are for inference: compute the gradients outside.",
+        (
+            "Compiled functions are for inference: compute the gradients outside, or where the "
+            "model itself says torch.enable_grad()."
+        ),
     )
 
 

@@ -59,6 +59,21 @@ def second_derivatives(model: Layered, x: torch.Tensor) -> torch.Tensor:
     return torch.func.hessian(lambda y: energy(model, y))(x[0])
 
 
+def forces(model: Layered, x: torch.Tensor) -> Any:
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        value = energy(model, x)
+        (gradient,) = torch.autograd.grad(value, x)
+    return value.detach(), -gradient
+
+
+def goes_backward(model: Layered, x: torch.Tensor) -> Any:
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        energy(model, x).backward()
+    return x.grad
+
+
 def uses_numpy(model: Layered, x: torch.Tensor) -> torch.Tensor:
     y = model.layers[0](x).detach().numpy()
     return model.layers[1](torch.from_numpy(np.maximum(y, 0) + 1))
@@ -71,7 +86,7 @@ def nests(model: Layered, x: torch.Tensor) -> torch.Tensor:
 
 CASES = (
     *(differentiates, differentiates_rows, pulls_back, jacobian, second_derivatives),
-    *(uses_numpy, nests),
+    *(uses_numpy, nests, forces),
 )
 
 
@@ -173,6 +188,14 @@ def test_effects_are_noticed_and_put_back() -> None:
     assert model.total.tolist() == [0.0] * 4
     run(captured, model, Z)
     torch.testing.assert_close(model.total, uses_numpy(model, Z).sum(0))
+
+
+def test_gradients_that_are_left_in_parameters_are_told() -> None:
+    model = Layered(goes_backward).eval()
+    with pytest.warns(FastCompileWarning, match="the gradients that it leaves in parameters"):
+        captured = capture(model, (Z,))
+    assert all(p.grad is None for p in model.parameters())
+    torch.testing.assert_close(run(captured, model, Z)[0], goes_backward(model, Z))
 
 
 def test_dynamo_leaves_nothing_behind() -> None:
