@@ -124,11 +124,11 @@ def load_parts(
             clock.mark("graph")
         code_of = code_reader(requests)
         clock.mark("read")
-        natives: dict[str, Kernel] = {}
+        known: dict[str, Kernel] = {}
         only = len(requests) == 1
         functions = [
             _load_program(
-                request, model, misfit, graph_of, code_of, natives, clock, with_tree, types,
+                request, model, misfit, graph_of, code_of, known, clock, with_tree, types,
                 origin if only else None,
             )
             for request, graph_of in zip(requests, graphs, strict=True)
@@ -146,17 +146,17 @@ def _load_program(
     misfit: str,
     graph_of: GraphOf,
     code_of: CodeOf,
-    natives: dict[str, Kernel],
+    known: dict[str, Kernel],
     clock: Clock,
     with_tree: bool,
     types: Mapping[str, Any] | None,
     origin: Origin | None,
 ) -> LoadedFunction:
-    """One program, bound to the model; see `load_kernels` for ``natives``."""
+    """One program, bound to the model; see `load_kernels` for ``known``."""
     program = request.program
     stored = dict(load_tensors(request.parts.read(program.stored))) if program.stored else {}
     clock.mark("read")
-    kernels = load_kernels(request, misfit, code_of, graph_of, natives)
+    kernels = load_kernels(request, misfit, code_of, graph_of, known)
     clock.mark("kernels")
     namespace = bind.execution_namespace(code_of(program.execution, "execution code"))
     clock.mark("exec")

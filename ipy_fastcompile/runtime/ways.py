@@ -47,12 +47,12 @@ def load_kernels(
     misfit: str,
     code_of: CodeOf,
     graph_of: GraphOf,
-    natives: dict[str, Kernel],
+    known: dict[str, Kernel],
 ) -> Kernels:
     """Load every kernel; all are recompiled from the graph where there is a ``misfit``.
 
-    ``natives`` are the native kernels that other programs of this load have, by the member of
-    their text; those of this one are added.
+    ``known`` are the kernels that other programs of this load have, by the member that each is
+    read from; those of this one are added.
 
     Raises KernelError naming one that does not load, and LowerError one that does not compile.
     """
@@ -60,7 +60,7 @@ def load_kernels(
     if misfit:
         load_one = partial(_recompile, graph_of)
     else:
-        load_one = partial(_load_one, request, code_of, graph_of, natives)
+        load_one = partial(_load_one, request, code_of, graph_of, known)
     loaded = [load_one(entry) for entry in entries]
     fixed: dict[tuple[int, ...], list[_Loaded]] = {}
     for position, kernel in enumerate([] if misfit or request.via == "fx" else entries):
@@ -81,18 +81,20 @@ def _load_one(
     request: Request,
     code_of: CodeOf,
     graph_of: GraphOf,
-    natives: dict[str, Kernel],
+    known: dict[str, Kernel],
     entry: KernelEntry,
 ) -> _Loaded:
     note = ""
     try:
         if request.via == "native" and entry.native:
-            if entry.text not in natives:
-                natives[entry.text] = _native(request, code_of, entry)
-            return _Loaded(natives[entry.text], "native")
+            if entry.text not in known:
+                known[entry.text] = _native(request, code_of, entry)
+            return _Loaded(known[entry.text], "native")
         if request.via == "native":
             note = f"{entry.name} takes PyTorch's loader: {entry.why}"
-        return _Loaded(_through_torch(request, entry), "torch", note)
+        if entry.torch not in known:
+            known[entry.torch] = _through_torch(request, entry)
+        return _Loaded(known[entry.torch], "torch", note)
     except KernelError as error:
         if not request.may_recompile:
             raise

@@ -16,7 +16,7 @@ from torch import nn
 
 import ipy_fastcompile as fc
 from ipy_fastcompile import errors
-from ipy_fastcompile.artifact import limits, open_artifact
+from ipy_fastcompile.artifact import limits, open_artifact, save_artifact
 from ipy_fastcompile.children.environment import child_environment
 from ipy_fastcompile.engine.graph.boundaries import SplitReason
 from ipy_fastcompile.runtime import checks, leaves, refusals, signature
@@ -408,6 +408,9 @@ def test_shared_kernels_give_eagers_numbers_along_every_path(
         with torch.no_grad():
             torch.testing.assert_close(function(x), halves(x))
             torch.testing.assert_close(function(x, flag=True), halves(x, flag=True))
+    if via != "fx":  # there, each program runs a graph of its own
+        kernels = [each.parts.kernels for each in function.programs.values()]
+        assert kernels[0][1] is kernels[1][1]
 
 
 @pytest.mark.slow
@@ -438,6 +441,25 @@ def test_every_program_runs_in_a_fresh_process_without_a_compiler(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_where_the_machine_is_another_every_program_is_compiled_again_from_its_graph(
+    shared: Any, halves: nn.Module, tmp_path: Path
+) -> None:
+    path = tmp_path / "foreign.fastcompile"
+    stamp = {**shared.parts.manifest["stamp"], "platform": "elsewhere"}
+    save_artifact(path, {**shared.parts.manifest, "stamp": stamp}, shared.parts.members)
+    with pytest.raises(errors.ArtifactIncompatible, match="elsewhere"):
+        fc.load(path, halves)
+    with pytest.warns(errors.FastCompileWarning, match="are recompiled") as told:
+        function = fc.load(path, halves, on_mismatch="recompile")
+    assert len(told) == 1
+    assert set(function.kernel_ways) == {"recompiled"}
+    x = torch.randn(9, 8)
+    with torch.no_grad():
+        torch.testing.assert_close(function(x), halves(x))
+        torch.testing.assert_close(function(x, flag=True), halves(x, flag=True))
 
 
 @pytest.mark.slow
