@@ -118,7 +118,8 @@ def _range(
     bounds = program.range_constraints.get(symbol)
     low, high = given
     if bounds is not None:
-        low = max(low, int(bounds.lower))
+        # Whatever the model says of 0 and 1, torch takes sizes for 2 or more.
+        low = max(low, int(bounds.lower) if int(bounds.lower) > 2 else 0)
         if "oo" not in str(bounds.upper):  # sympy's infinities have no integer value
             high = int(bounds.upper) if high is None else min(high, int(bounds.upper))
     return low, high

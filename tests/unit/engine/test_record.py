@@ -353,6 +353,7 @@ def test_generate_is_a_prefill_and_a_decode_step(llama: Any) -> None:
     assert set(calls[1].names.values()) == {"batch", "past"}
     captured = capture(llama, calls[1].args, calls[1].kwargs, dynamic=calls[1].dynamic)
     assert captured.symbols[0].name == "batch"
+    assert {symbol.min for symbol in captured.symbols} == {1}
 
 
 def test_a_static_cache_is_as_it_was_before_the_first_call(llama: Any) -> None:
