@@ -155,7 +155,7 @@ def compile_cached(
 
     def build() -> CompiledModel:
         compiled = compile(model, args, kwargs, **options, progress=progress)
-        compiled.report = compared(compiled, model, args, kwargs, calls=calls)
+        compiled.report = compared(compiled, model, calls=compiled.kinds)
         _note_key(compiled, wanted.key, why)
         return compiled
 

@@ -11,6 +11,7 @@ from ..artifact.inspect import REPORT
 from ..artifact.squeeze import squeeze
 from ..records import Report, StageRecord
 from .calls.asked import asked_runs
+from .calls.asked_kinds import Asked
 from .pack import Packed, check_result_types
 from .profile import profile_call
 from .program import CompiledProgram
@@ -27,6 +28,8 @@ class CompiledModel(ReloadableModel):
         What each stage made; each prints as text. Of several programs, those of the first.
     programs:
         The same for all of them, the first included.
+    kinds:
+        What each of them was compiled of.
     parts:
         The artifact in memory.
     report:
@@ -36,11 +39,13 @@ class CompiledModel(ReloadableModel):
     def __init__(
         self,
         model: Callable[..., Any],
+        kinds: Sequence[Asked],
         programs: Sequence[CompiledProgram],
         packed: Packed,
         stages: Sequence[StageRecord],
     ) -> None:
         super().__init__(model, packed, build_report(programs, packed, stages))
+        self.kinds = tuple(kinds)
         self.programs = tuple(programs)
         first = programs[0]
         self.captured = first.captured

@@ -6,6 +6,7 @@ capture -> split -> lower -> codegen -> pack -> (save ->) load
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import CaptureError, warn_user
@@ -14,7 +15,7 @@ from ..runtime.modes import set_aside
 from ..torch_compat import inductor
 from ..verification.compared import check_difference, compared
 from .calls.asked import asked_sizes, check_asked
-from .calls.asked_kinds import Asked, Kind, asked_kinds
+from .calls.asked_kinds import Asked, Kind, asked_kinds, parts_by_numbers, parts_not_served
 from .calls.capture import capture
 from .code.codegen import generate_execution_code
 from .compiled import CompiledModel
@@ -86,22 +87,52 @@ def compile(
     wanted = asked_sizes(sizes)
     asked = asked_kinds(args, kwargs, dynamic, calls)
     clock = Stages(progress)
-    known: dict[Key, Reusable] = {}
-    programs = []
     with settled_heap():
-        for kind in asked:
-            program = _compile_program(model, kind, split_at, wanted, clock, known)
-            known = {**program.lowered.reusable, **known}
-            programs.append(program)
+        kinds, programs = _compile_kinds(model, asked, split_at, wanted, clock)
         with set_aside("compile", CaptureError), clock.stage("pack"):
             packed = pack(programs)
-        compiled = CompiledModel(model, programs, packed, clock.taken())
+        compiled = CompiledModel(model, kinds, programs, packed, clock.taken())
     for alarm in compiled.report.alarms:
         warn_user(alarm)
     if check:
-        compiled.report = compared(compiled, model, args, kwargs, calls=calls)
+        compiled.report = compared(compiled, model, calls=kinds)
         check_difference(compiled.report)
     return compiled
+
+
+def _compile_kinds(
+    model: Callable[..., Any],
+    asked: Sequence[Asked],
+    split_at: Sequence[str] | str | SplitFunction | None,
+    sizes: Mapping[str, list[int]],
+    clock: Stages,
+) -> tuple[list[Asked], list[CompiledProgram]]:
+    """A program for each kind, and further ones for recorded calls that its graph does not serve.
+
+    What each program was compiled of comes first.
+    """
+    waiting = list(asked)
+    kinds: list[Asked] = []
+    programs: list[CompiledProgram] = []
+    known: dict[Key, Reusable] = {}
+    while waiting:
+        kind = waiting.pop(0)
+        try:
+            program = _compile_program(model, kind, split_at, sizes, clock, known)
+        except CaptureError:
+            parts = parts_by_numbers(kind)
+            if not parts:
+                raise
+            waiting[:0] = parts
+            continue
+        waiting[:0] = parts_not_served(kind, program.captured)
+        known = {**program.lowered.reusable, **known}
+        kinds.append(kind)
+        programs.append(program)
+    if len(programs) > 1 and kinds[0].recorded is not None:  # it is not the only one any more
+        programs[0] = replace(programs[0], name=kinds[0].recorded.name)
+        kinds[0] = replace(kinds[0], name=kinds[0].recorded.name)
+    return kinds, programs
 
 
 def _compile_program(

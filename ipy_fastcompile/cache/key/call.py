@@ -157,6 +157,8 @@ def _describe_inputs(walk: Walk, kind: Asked) -> None:
 
 def _describe_dynamic(walk: Walk, kind: Asked) -> None:
     of = f"{kind.name}: " if kind.name else ""
+    if kind.recorded is not None:  # what its graph does not serve of these is another program
+        walk.line(f"{of}sizes seen", str(sorted(kind.recorded.seen.rows)))
     if not isinstance(kind.dynamic, Mapping):
         if kind.dynamic:
             walk.describe(f"{of}dynamic", kind.dynamic)

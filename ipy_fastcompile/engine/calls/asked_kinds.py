@@ -11,6 +11,8 @@ import torch
 
 from ...errors import CallError
 from ...torch_compat import surroundings
+from . import kinds as recorded, narrow
+from .captured import Captured
 
 
 class Kind(Protocol):
@@ -38,7 +40,8 @@ class Asked:
     """A call to compile; ``name`` is "" where it is the only one. See `Kind`.
 
     ``autocast`` are the kinds of devices and dtypes of the autocast that a call was recorded in;
-    None where the one around the compile counts.
+    None where the one around the compile counts. ``recorded`` is all that is known of such calls,
+    None where there is but the example.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Asked:
     kwargs: Any
     dynamic: Any
     autocast: tuple[tuple[str, torch.dtype], ...] | None = None
+    recorded: recorded.Kind | None = None
 
     @contextmanager
     def surroundings(self) -> Iterator[None]:
@@ -95,6 +99,20 @@ def asked_kinds(args: Any, kwargs: Any, dynamic: Any, calls: Sequence[Kind] | No
     return kinds
 
 
+def parts_by_numbers(asked: Asked) -> list[Asked]:
+    """The kinds to compile where no graph takes the numbers that varied; none where none did."""
+    if asked.recorded is None:
+        return []
+    return [_asked(0, kind) for kind in narrow.by_numbers(asked.recorded)]
+
+
+def parts_not_served(asked: Asked, captured: Captured) -> list[Asked]:
+    """The kinds to compile besides, for calls that were seen and that the graph does not serve."""
+    if asked.recorded is None:
+        return []
+    return [_asked(0, kind) for kind in narrow.not_served(asked.recorded, captured)]
+
+
 def _listed(calls: Any) -> list[Any]:
     if not isinstance(calls, Sequence) or isinstance(calls, (str, bytes)):
         raise CallError(
@@ -107,7 +125,8 @@ def _listed(calls: Any) -> list[Any]:
 def _asked(position: int, kind: Any) -> Asked:
     try:
         autocast = getattr(kind, "autocast", None)
-        return Asked(str(kind.name), kind.args, kind.kwargs, kind.dynamic, autocast)
+        known = kind if isinstance(kind, recorded.Kind) else getattr(kind, "recorded", None)
+        return Asked(str(kind.name), kind.args, kind.kwargs, kind.dynamic, autocast, known)
     except AttributeError as error:
         raise CallError(
             f"calls[{position}] is a {type(kind).__name__}, which has no {error.name}.",

@@ -37,10 +37,10 @@ def write_table(kinds: Sequence[Kind]) -> str:
 def _inputs(kind: Kind) -> Iterator[tuple[str, str, str]]:
     """(paths, what they are, what of it varies): tensors that are alike, then all the rest."""
     places: dict[str, list[int]] = {}
-    for position, place in enumerate(kind.places):
+    for position, place in enumerate(kind.seen.places):
         places.setdefault(place.path, []).append(position)
     alike: dict[str, list[str]] = {}
-    for part in kind.parts:
+    for part in kind.seen.parts:
         if part.kind == "tensor":
             shape = ", ".join(_size(kind, p) for p in places.get(part.path, []))
             alike.setdefault(f"{part.text}[{shape}]", []).append(part.path)
@@ -50,13 +50,15 @@ def _inputs(kind: Kind) -> Iterator[tuple[str, str, str]]:
     for text, paths in alike.items():
         shown = [p for path in paths for p in places.get(path, []) if p in kind.names]
         yield _listed(paths), text, _varying(kind, shown, told)
-    values = [f"{p.path}={p.text}" for p in kind.parts if p.kind == "value" and _is_top(p.path)]
-    numbers = [p for p, place in enumerate(kind.places) if place.dim is None]
+    values = [
+        f"{p.path}={p.text}" for p in kind.seen.parts if p.kind == "value" and _is_top(p.path)
+    ]
+    numbers = [p for p, place in enumerate(kind.seen.places) if place.dim is None]
     shown = [p for p in numbers if p in kind.names]
     values += [
-        f"{kind.places[p].path}={_size(kind, p)}"
+        f"{kind.seen.places[p].path}={_size(kind, p)}"
         for p in numbers
-        if p in kind.names or _is_top(kind.places[p].path)
+        if p in kind.names or _is_top(kind.seen.places[p].path)
     ]
     if values or not alike:
         yield ", ".join(values) or "nothing", "", _varying(kind, shown, told)
@@ -66,8 +68,7 @@ def _inputs(kind: Kind) -> Iterator[tuple[str, str, str]]:
 
 def _size(kind: Kind, position: int) -> str:
     """The name of a size that may vary, or the sizes that were seen."""
-    sizes = dict.fromkeys(row[position] for row in kind.seen)
-    return kind.names.get(position) or " or ".join(map(str, sizes))
+    return kind.names.get(position) or _shown(kind, position, " or ")
 
 
 def _varying(kind: Kind, positions: Sequence[int], told: set[str]) -> str:
@@ -77,14 +78,18 @@ def _varying(kind: Kind, positions: Sequence[int], told: set[str]) -> str:
         name = kind.names[position]
         if name not in told:
             told.add(name)
-            sizes = sorted({row[position] for row in kind.seen})
-            few = ", ".join(map(str, sizes))
-            said.append(f"{name}: {few if len(sizes) < 4 else f'{sizes[0]} to {sizes[-1]}'}")
+            said.append(f"{name}: {_shown(kind, position, ', ')}")
     return "; ".join(said)
 
 
+def _shown(kind: Kind, position: int, between: str) -> str:
+    """The sizes that were seen, or the least and the largest of many."""
+    sizes = sorted({row[position] for row in kind.seen.rows})
+    return between.join(map(str, sizes)) if len(sizes) < 4 else f"{sizes[0]} to {sizes[-1]}"
+
+
 def _has_tensors(kind: Kind, path: str) -> bool:
-    return any(p.kind == "tensor" and _argument(p.path) == path for p in kind.parts)
+    return any(p.kind == "tensor" and _argument(p.path) == path for p in kind.seen.parts)
 
 
 def _argument(path: str) -> str:

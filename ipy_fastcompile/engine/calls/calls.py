@@ -22,19 +22,14 @@ class Calls(Sequence[Kind]):
         The name of the model.
     """
 
-    def __init__(self, model: str, read: Callable[[], tuple[Sequence[Kind], str]]) -> None:
+    def __init__(self, model: str, read: Callable[[], Sequence[Kind]]) -> None:
         self.model = model
         self._read = read
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds, in the order in which they were first seen."""
-        return tuple(self._read()[0])
-
-    @property
-    def left_out(self) -> str:
-        """Calls that are in no kind, in words."""
-        return self._read()[1]
+        return tuple(self._read())
 
     @overload
     def __getitem__(self, which: int | str) -> Kind: ...
@@ -44,7 +39,7 @@ class Calls(Sequence[Kind]):
         kinds = self.kinds
         if isinstance(which, slice):
             chosen = kinds[which]
-            return Calls(self.model, lambda: (chosen, ""))
+            return Calls(self.model, lambda: chosen)
         if isinstance(which, int):
             return kinds[which]
         for kind in kinds:
@@ -59,9 +54,4 @@ class Calls(Sequence[Kind]):
         return len(self.kinds)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} kinds of calls of {self.model}>"
-
-    def __str__(self) -> str:
-        if not self.kinds:
-            return f"No call of {self.model}."
-        return "\n".join(filter(None, (write_table(self.kinds), self.left_out)))
+        return write_table(self.kinds) if self.kinds else f"No call of {self.model}."

@@ -1,15 +1,42 @@
-"""A kind of call that a model was given: plain data, which `compile` takes."""
+"""A kind of call that a model was given, and how it is made of what was seen."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from .observed import Part, Place
-from .varying import Row
+from .example import Call, resized
+from .observed import Part, Place, by_name
+from .varying import Row, dynamic_of, name_groups, thinness, varying_groups
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What calls of one kind have in common, and the sizes that they had.
+
+    Attributes
+    ----------
+    parts:
+        The way to each container, tensor and value, and what it is.
+    places:
+        All that is a size.
+    rows:
+        How many calls there were of each combination of sizes, one for each of ``places``.
+    signature:
+        The signature of what was called.
+    auto:
+        Whether all that can vary may, seen to or not.
+    """
+
+    parts: tuple[Part, ...] = ()
+    places: tuple[Place, ...] = ()
+    rows: Mapping[Row, int] = field(default_factory=dict)
+    signature: inspect.Signature = field(default_factory=inspect.Signature)
+    auto: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,14 +53,12 @@ class Kind:
         What of it may vary, as `ipy_fastcompile.compile` takes it.
     count:
         How many calls of this kind there were.
-    parts:
-        The way to each container, tensor and value, and what it is.
-    places, seen:
-        All that is a size, and the sizes that these were seen with: a row for each combination.
-    names:
-        What each of ``places`` is called that may vary, by its position.
     autocast:
         The kinds of devices for which autocast was on around the calls, and what it casts to.
+    sizes, names:
+        The sizes of the example, and by position what each of them is called that varied.
+    seen:
+        All that is known of these calls.
     """
 
     name: str
@@ -41,11 +66,49 @@ class Kind:
     kwargs: dict[str, Any]
     dynamic: Any
     count: int
-    parts: tuple[Part, ...] = ()
-    places: tuple[Place, ...] = ()
-    seen: tuple[Row, ...] = ()
-    names: Mapping[int, str] = field(default_factory=dict)
     autocast: tuple[tuple[str, torch.dtype], ...] = ()
+    sizes: Row = ()
+    names: Mapping[int, str] = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
 
     def __repr__(self) -> str:
         return f"<{self.name}, seen {self.count} times>"
+
+
+def make_kind(
+    name: str,
+    example: Call,
+    sizes: Row,
+    seen: Seen,
+    autocast: tuple[tuple[str, torch.dtype], ...] = (),
+) -> Kind:
+    """The kind of the calls that were ``seen``; the ``example`` has these ``sizes``.
+
+    Where it is none of them, it is made one of them.
+    """
+    places, rows = seen.places, seen.rows
+    if sizes not in rows:
+        sizes = min(rows, key=thinness)
+        wanted = {(p.path, p.dim): size for p, size in zip(places, sizes, strict=True)}
+        example = resized(example, seen.signature, wanted)
+    args, kwargs = example
+    named = name_groups(places, varying_groups(list(rows)))
+    names = {p: w for p, w in named.items() if sizes[p] > 1 and places[p].dim is not None}
+    wishes: dict[tuple[str, int | None], Any] = {
+        (places[p].path, places[p].dim): word for p, word in names.items()
+    }
+    if seen.auto:
+        for place, size in zip(places, sizes, strict=True):
+            if place.dim is not None and size > 1:
+                wishes.setdefault((place.path, place.dim), torch.export.Dim.AUTO)
+    return Kind(
+        name=name,
+        args=args,
+        kwargs=kwargs,
+        dynamic=dynamic_of(by_name(seen.signature, args, kwargs), wishes),
+        count=sum(rows.values()),
+        autocast=autocast,
+        sizes=sizes,
+        names=names,
+        seen=seen,
+    )

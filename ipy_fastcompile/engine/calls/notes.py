@@ -10,12 +10,13 @@ from typing import Any
 
 from ...torch_compat import surroundings
 from .example import Call, Held
+from .kinds import Kind, Seen, make_kind
 from .observed import Observed, observe
-from .varying import Row
+from .varying import Row, thinness
 
 
 @dataclass
-class Group:
+class _Group:
     """Calls of one key: how many there were of each combination of sizes, and an example."""
 
     first: Observed
@@ -25,22 +26,16 @@ class Group:
 
     def wants(self, seen: Observed) -> bool:
         """Whether this call makes a better example: torch takes sizes of 0 and 1 for fixed."""
-        return not self.counts or thinness(seen, seen.sizes) < thinness(seen, self.sizes)
-
-
-def thinness(seen: Observed, sizes: Row) -> int:
-    """How many dimensions have a size of 0 or 1."""
-    pairs = zip(seen.places, sizes, strict=True)
-    return sum(size < 2 for place, size in pairs if place.dim is not None)
+        return not self.counts or thinness(seen.sizes) < thinness(self.sizes)
 
 
 class Notes:
     """Takes note of calls. Threads may call at once; a call within a call is part of it."""
 
     def __init__(self, signature: inspect.Signature, defaults: Mapping[str, str]) -> None:
-        self.signature = signature
+        self._signature = signature
         self._defaults = defaults
-        self._groups: dict[Hashable, Group] = {}
+        self._groups: dict[Hashable, _Group] = {}
         self._lock = threading.Lock()
         self._thread = threading.local()
         self._is_open = True
@@ -52,7 +47,7 @@ class Notes:
             return own(*args, **kwargs)
         self._thread.is_within = True
         try:
-            seen = observe(self.signature, self._defaults, args, kwargs)
+            seen = observe(self._signature, self._defaults, args, kwargs)
             held = Held(args, kwargs) if seen is not None and self._wants(seen) else None
             result = own(*args, **kwargs)
         finally:
@@ -67,10 +62,20 @@ class Notes:
             self._is_open = False
             self._groups = {}
 
-    def groups(self) -> list[Group]:
-        """What was noted up to now, in order."""
+    def kinds(self, *, auto: bool) -> list[Kind]:
+        """The kinds of the calls up to now, in order; ``auto`` as in `Seen`."""
         with self._lock:
-            return [replace(group, counts=dict(group.counts)) for group in self._groups.values()]
+            groups = [replace(group, counts=dict(group.counts)) for group in self._groups.values()]
+        return [
+            make_kind(
+                f"call_{number}",
+                group.example,
+                group.sizes,
+                Seen(group.first.parts, group.first.places, group.counts, self._signature, auto),
+                group.first.autocast,
+            )
+            for number, group in enumerate(groups)
+        ]
 
     def _wants(self, seen: Observed) -> bool:
         with self._lock:
@@ -82,7 +87,7 @@ class Notes:
         with self._lock:
             if not self._is_open:
                 return
-            group = self._groups.setdefault(seen.key, Group(seen))
+            group = self._groups.setdefault(seen.key, _Group(seen))
             if example is not None and group.wants(seen):
                 group.example, group.sizes = example, seen.sizes
             group.counts[seen.sizes] = group.counts.get(seen.sizes, 0) + 1

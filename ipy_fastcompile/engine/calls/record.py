@@ -16,7 +16,6 @@ from ...runtime.wrappers import unwrapped
 from ...torch_compat import module_tables, surroundings
 from .calls import Calls
 from .kinds import Kind
-from .make_kinds import make_kinds
 from .module import as_module, defaults_of, model_name
 from .notes import Notes
 from .preflight import check_kind
@@ -71,12 +70,10 @@ def record(model: Callable[..., Any], *, dynamic: str | None = None) -> Iterator
     module = as_module(model)
     notes = Notes(inspect.signature(module.forward), defaults_of(module))
 
-    made: list[tuple[list[Kind], str]] = []
+    made: list[list[Kind]] = []
 
-    def read() -> tuple[list[Kind], str]:
-        if made:
-            return made[0]
-        return make_kinds(notes.groups(), notes.signature, auto=dynamic == "auto")
+    def read() -> list[Kind]:
+        return made[0] if made else notes.kinds(auto=dynamic == "auto")
 
     calls = Calls(model_name(model), read)
     with _watched(model, notes):

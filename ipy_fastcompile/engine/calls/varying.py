@@ -14,6 +14,11 @@ from .observed import Place
 Row = tuple[int, ...]
 
 
+def thinness(row: Row) -> int:
+    """How many sizes are 0 or 1: torch cannot tell of them how they would vary."""
+    return sum(size < 2 for size in row)
+
+
 def varying_groups(seen: Sequence[Row]) -> list[list[int]]:
     """The places that took several sizes, those together that had the same size in every call."""
     columns: dict[tuple[int, ...], list[int]] = {}
