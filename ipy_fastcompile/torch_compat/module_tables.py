@@ -109,6 +109,32 @@ def has_own_call(module: torch.nn.Module) -> bool:
     return not owner.__module__.startswith("torch.")
 
 
+@contextlib.contextmanager
+def without_compiled_parts(module: torch.nn.Module) -> Iterator[None]:
+    """While this lasts, parts of a module that `torch.compile` has wrapped are there themselves.
+
+    It runs them as they are while a graph is captured, but nodes do not know then which part they
+    are of (seen on 2.13). A wrapper with hooks of its own stays.
+    """
+    found = [
+        (inner._modules, name, part)
+        for inner in module.modules()
+        for name, part in inner._modules.items()
+        if type(part).__name__ == "OptimizedModule" and not _has_hooks(part)
+    ]
+    for parts, name, part in found:
+        parts[name] = part._modules["_orig_mod"]  # type: ignore[union-attr]
+    try:
+        yield
+    finally:
+        for parts, name, part in found:
+            parts[name] = part
+
+
+def _has_hooks(module: Any) -> bool:
+    return bool(module._forward_pre_hooks or module._forward_hooks)
+
+
 def tables_of(
     module: torch.nn.Module,
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from ...errors import warn_user
 from ...torch_compat import module_tables, surroundings
 from ..graph.randomness import (
@@ -55,6 +57,23 @@ def capture(
     check_kind(model)
     module = as_module(model)
     hooks, is_training = module_tables.hooks_of(module), module.training
+    with module_tables.without_compiled_parts(module):
+        captured = _captured(model, module, args, kwargs, dynamic)
+    return replace(
+        captured,
+        hooks=hooks,
+        training=is_training,
+        autocast=surroundings.described_autocasts(),
+    )
+
+
+def _captured(
+    model: Callable[..., Any],
+    module: torch.nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    dynamic: Mapping[str, Any] | None,
+) -> Captured:
     watch = Watch(model_name(model), model, (args, kwargs))
     check_mode(module, training=watch.is_training)
     module = under_autocast(module)
@@ -91,13 +110,7 @@ def capture(
     later = check_later_calls(captured, model, module, args, kwargs, kept) if kept else ""
     effects = (*kept, *watch.left_out())
     warned = _warn_of(effects, captured.model_name, later)
-    return replace(
-        captured,
-        notes=(*warned, *drawn, *note_on(call.attributes), *way),
-        hooks=hooks,
-        training=is_training,
-        autocast=surroundings.described_autocasts(),
-    )
+    return replace(captured, notes=(*warned, *drawn, *note_on(call.attributes), *way))
 
 
 def _warn_of(effects: Sequence[str], name: str, later: str) -> tuple[str, ...]:
