@@ -73,8 +73,9 @@ def program_title(view: View) -> str:
 
 
 def program_label(view: View) -> str:
-    """The same in few characters, for a chooser."""
-    return shorten(program_title(view), _LONGEST_LABEL)
+    """Its beginning, for a chooser: what comes first tells most."""
+    title = program_title(view)
+    return title if len(title) <= _LONGEST_LABEL else f"{title[: _LONGEST_LABEL - 1]}…"
 
 
 def program_table(views: Sequence[View]) -> Table:

@@ -132,6 +132,9 @@ def test_the_state_has_what_is_listed_of_every_program(programs: Report) -> None
     assert len(data["submodules"]["name"]) == 9
     first, second = data["programs"]
     assert first["own"] == {}
+    assert first["label"] == first["title"] == "call_0: input_ids i64[1, seq]"
+    assert second["label"] == "call_1: input_ids i64[1, 1], past_key_values.la…"
+    assert second["title"].endswith("past_key_values.layers[*].keys f32[1, 4, seq, 16]")
     assert len(second["own"]["submodules"]["name"]) == 7
     assert second["own"]["kernels"][0]["also"] == "also in call_0"
     assert "1/split:" in data["start"]
