@@ -41,8 +41,7 @@ def list_lines(entries: tuple[Entry, ...], cap_bytes: int) -> Iterator[str]:
     """The entries as a table, the most recently used first."""
     for entry in entries:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(max(0, min(entry.used, 2**35))))
-        several = f", {len(entry.programs)} programs" if len(entry.programs) > 1 else ""
-        what = inert(entry.problem or entry.model, limit=200) + several
+        what = inert(entry.problem, limit=200) or entry.what
         yield f"{entry.digest[:12]}  {format_bytes(entry.size):>8}  {used}  {what}".rstrip()
     noun = "entry" if len(entries) == 1 else "entries"
     total = format_bytes(sum(entry.size for entry in entries))

@@ -34,6 +34,12 @@ class Entry:
     programs: tuple[str, ...] = ()
     problem: str = ""
 
+    @property
+    def what(self) -> str:
+        """The model, without active characters, and how many programs of it there are."""
+        several = f", {len(self.programs)} programs" if len(self.programs) > 1 else ""
+        return inert(self.model, limit=80) + several
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -50,7 +56,7 @@ class Explanation:
         """One line a fact, without active characters."""
         if self.nearest is None:
             return (self.note or "no other entry is in the cache: nothing to compare with",)
-        name = inert(self.nearest.model, limit=80)
+        name = self.nearest.what
         about = f"{self.nearest.digest[:12]}{f' ({name})' if name else ''}"
         differ = f"{len(self.changes)} of {self.components} components differ"
         if self.is_of_another_model:

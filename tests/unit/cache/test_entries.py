@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ipy_fastcompile.cache.changes import diff_components
+from ipy_fastcompile.cache.command import list_lines
 from ipy_fastcompile.cache.entries import Entry, Explanation
 
 OLD = {
@@ -53,3 +55,13 @@ def test_the_same_model_is_compared_in_full(new: dict[str, str], named: str) -> 
     explanation = explained(**new)
     assert explanation.lines[0].startswith("nearest entry 000000000000 (Linear): ")
     assert any(named in line for line in explanation.lines[1:])
+
+
+def test_an_entry_says_how_many_programs_it_has() -> None:
+    entry = Entry("0" * 64, Path("entry"), 1_000, 0.0, model="Llama\x1b", programs=("a", "b"))
+    (line, _) = list_lines((entry,), 10**9)
+    assert line.endswith("  Llama\\x1b, 2 programs")
+    explanation = Explanation("1" * 64, entry, 14, ())
+    assert explanation.lines[0].startswith("nearest entry 000000000000 (Llama\\x1b, 2 programs): ")
+    single = replace(entry, programs=("",))
+    assert single.what == "Llama\\x1b"
