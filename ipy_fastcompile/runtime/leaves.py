@@ -27,7 +27,7 @@ def leaves_of(nest: Any, value: Any, path: str, leaves: list[Any], refuse: Refus
         leaves.append(value)
         return
     if isinstance(nest, Fixed):
-        if not _is_fixed(nest, value):
+        if not is_fixed(nest, value):
             raise refuse(_other_value, path, nest, value)
         leaves.append(None)
         return
@@ -72,7 +72,7 @@ def _in_order(nest: Nest, opened: Opened, path: str, refuse: Refuse) -> tuple[An
     return (*(by_key[text] for text in wanted), *opened.attributes)
 
 
-def _is_fixed(nest: Fixed, value: Any) -> bool:
+def is_fixed(nest: Fixed, value: Any) -> bool:
     """Whether it is the value that the call was compiled with."""
     try:
         data = data_of(value)

@@ -13,6 +13,7 @@ from ..errors import ArtifactCorrupt, InputError
 from .leaves import leaves_of
 from .nests import Results, builder, named_types, names_arguments, nest_data, read_nest
 from .refusals import Refuse, told
+from .takers import Take, taker
 from .type_names import find_named
 
 
@@ -35,7 +36,7 @@ class CallTree:
         self._defaults = signature.defaults
         self._flat = signature.flat
         self._in_tree_text = signature.in_tree
-        self._in_tree: list[tuple[str, Any]] | None = None
+        self._in_tree: list[tuple[str, Any, Take | None]] | None = None
         self._out_kind = signature.out_kind
         if self._out_kind == "tree":
             self._out_nest = _read(signature.out_tree, read_nest)
@@ -57,11 +58,18 @@ class CallTree:
         if self._flat:
             return (*args, *kwargs.values())
         if self._in_tree is None:
-            self._in_tree = _read(self._in_tree_text, _read_arguments)
+            read = _read(self._in_tree_text, _read_arguments)
+            self._in_tree = [(path, n, None if n is None else taker(n)) for path, n in read]
         leaves: list[Any] = []
         values = (*args, *kwargs.values())
-        for (path, nest), value in zip(self._in_tree, values, strict=True):
-            leaves_of(nest, value, path, leaves, refuse)
+        for (path, nest, take), value in zip(self._in_tree, values, strict=True):
+            if take is None:
+                leaves.append(value)
+                continue
+            count = len(leaves)
+            if not take(value, leaves):
+                del leaves[count:]
+                leaves_of(nest, value, path, leaves, refuse)
         return leaves
 
     def _arranged(
