@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ipy_fastcompile.__main__ import run as run_command
-from tests.benchmarks import growth, models, native, peers, profiling
+from tests.benchmarks import decode, growth, models, native, peers, profiling
 from tests.benchmarks.command_line import parser
 from tests.benchmarks.document import ours_failed, render
 from tests.benchmarks.files import check_files, folder_for, show
@@ -51,6 +51,8 @@ def _measure(run: Run, options: argparse.Namespace) -> None:
         models.measure(run, options.families, layers)
     if every or options.bench == "peers":
         peers.measure(run, options.peers, layers, options.modes)
+    if every or options.bench == "decode":
+        decode.measure(run, layers, options.past)
     if options.bench == "growth" and options.profile:
         profiling.measure(run, options.profile, layers or profiling.LAYERS)
         return

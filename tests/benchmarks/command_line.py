@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import growth, native, peers, profiling
+from tests.benchmarks import decode, growth, native, peers, profiling
 from tests.benchmarks.families import FAMILIES
 from tests.benchmarks.peer_scripts import PEERS
 
-COMMANDS = ("models", "peers", "native", "growth", "all")
+COMMANDS = ("models", "peers", "decode", "native", "growth", "all")
 
 
 def _names(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
@@ -54,9 +54,10 @@ def parser() -> argparse.ArgumentParser:
     texts = {
         "models": "five model families at real depth: cold, and reloaded along three paths",
         "peers": "PyTorch's own ways of keeping a compiled model, beside ours",
+        "decode": "a step of generation, with a cache of a given length, kept in each way",
         "native": "what the native path promises, and what it does",
         "growth": "every stage at growing depth, and which grows worse than linearly",
-        "all": "the four above in one run",
+        "all": "the five above in one run",
     }
     for name in COMMANDS:
         command = commands.add_parser(name, help=texts[name], description=texts[name])
@@ -81,6 +82,13 @@ def parser() -> argparse.ArgumentParser:
                 default=("kept", "shipped"),
                 help="kept: caches of the cold run; empty: an empty Inductor cache; "
                 "shipped: empty, and no compiler; default: kept,shipped",
+            )
+        if name in ("decode", "all"):
+            command.add_argument(
+                "--past",
+                type=_positive,
+                default=decode.PAST,
+                help=f"tokens in the cache before the step, default: {decode.PAST}",
             )
         if name in ("growth", "all"):
             command.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.benchmarks import growth, models, native, peers, profiling
+from tests.benchmarks import decode, growth, models, native, peers, profiling
 from tests.benchmarks.answers import first_error
 from tests.benchmarks.table import Table, render_document
 
@@ -16,6 +16,7 @@ def tables(document: Mapping[str, Any]) -> list[Table]:
     makers: dict[str, Callable[[Any], list[Table]]] = {
         "models": lambda found: models.tables(found, document.get("imports", {})),
         "peers": peers.tables,
+        "decode": decode.tables,
         "native": native.tables,
         "growth": growth.tables,
         "profile": profiling.tables,
@@ -40,6 +41,9 @@ def ours_failed(results: Mapping[str, Any]) -> bool:
     ours = results.get("peers", {}).get("peers", {}).get("native", {})
     cold += [ours["cold"]] if ours else []
     loads += [ours.get(mode, ()) for mode in ("kept", "empty", "shipped")]
+    step = results.get("decode", {}).get("ways", {}).get("native", {})
+    cold += [step["cold"]] if step else []
+    loads += [step.get("kept", ())]
     native = results.get("native", {})
     cold += [native["cold"]] if native else []
     loads += [

@@ -36,7 +36,7 @@ def _answer(peer: Mapping[str, Any], request: Mapping[str, Any], answer: dict[st
 
     torch.set_grad_enabled(False)
     folder = Path(request["folder"])
-    case = _with_saved_weights(build(Spec(**request["spec"])), folder.parent / "weights.pt")
+    case = with_saved_weights(build(Spec(**request["spec"])), folder.parent / "weights.pt")
     started = perf_counter()
     for name in peer["IMPORTS"]:
         import_module(name)
@@ -82,7 +82,7 @@ def _logits(output: Any) -> Any:
     return output.logits if hasattr(output, "logits") else output[0]
 
 
-def _with_saved_weights(case: Case, weights: Path) -> Case:
+def with_saved_weights(case: Case, weights: Path) -> Case:
     """The case with the weights of the file, which the first process that needs them writes."""
     import torch
 
