@@ -15,50 +15,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ipy_fastcompile.children.ask import ask
-from ipy_fastcompile.children.environment import child_environment
-from ipy_fastcompile.errors import ChildError
+from tests.architectures.each import ask_each
 from tests.architectures.families import NAMES
 from tests.architectures.shrink import causal_models
 
-_CHILD = ["-m", "tests.architectures.causal_child"]
-# Models that one process compiles, and seconds for each.
-_AT_ONCE, _TIMEOUT = 8, 900.0
+_CHILD = "tests.architectures.causal_child"
+# Models that one process compiles.
+_AT_ONCE = 8
 
 
 def measure(kinds: Sequence[str], folder: Path) -> dict[str, dict[str, Any]]:
     """What became of each model: ``verdict`` is "right", or says why it is not."""
-    found = _ask("compile", kinds, folder, None)
+    found = ask_each(_CHILD, "compile", kinds, folder)
     compiled = [kind for kind in kinds if "error" not in found[kind]]
     with tempfile.TemporaryDirectory() as empty:
-        again = _ask("reload", compiled, folder, empty)
+        again = ask_each(_CHILD, "reload", compiled, folder, empty)
     both = {kind: found[kind] | again.get(kind, {}) for kind in kinds}
     return {kind: {**result, "verdict": _verdict(result)} for kind, result in both.items()}
-
-
-def _ask(
-    do: str, kinds: Sequence[str], folder: Path, empty: str | None
-) -> dict[str, dict[str, Any]]:
-    """The answers of one process; where a model ends it, of another one for those that are left."""
-    found: dict[str, dict[str, Any]] = {}
-    while left := [kind for kind in kinds if kind not in found]:
-        said = "it has no answer"
-        try:
-            ask(
-                _CHILD,
-                {"do": do, "kinds": left, "folder": str(folder)},
-                environment=child_environment(empty),
-                timeout=_TIMEOUT * len(left),
-            )
-        except ChildError as error:
-            said = error.brief
-        for kind in left:
-            answer = folder / f"{kind}.{do}.json"
-            if not answer.exists():
-                found[kind] = {"error": said}
-                break
-            found[kind] = json.loads(answer.read_text())
-    return found
 
 
 def _verdict(found: Mapping[str, Any]) -> str:

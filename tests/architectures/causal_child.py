@@ -1,13 +1,11 @@
 """request (JSON argument) -> causal models compiled and saved, or reloaded and compared.
 
 The call is ``model(ids)``, and nothing is set that users leave alone. Reloading runs in a process
-without a compiler and with an empty Inductor cache. What became of a model is written beside its
-artifact as soon as it is known, for the next one may end the process.
+without a compiler and with an empty Inductor cache.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +18,7 @@ from ipy_fastcompile.children.answer import answer, error_text
 from ipy_fastcompile.errors import CallError, CaptureError
 from ipy_fastcompile.runtime.nests import flatten
 from ipy_fastcompile.verification.tolerance import bounds_for, compare
+from tests.architectures.each import answer_each, read_answer
 from tests.architectures.shrink import small_model
 
 # The example's tokens, and those of another call.
@@ -28,33 +27,15 @@ LENGTH, OTHER = 9, 13
 CACHES = ("past_key_values", "cache_params", "state", "mems", "past_buckets_states")
 
 
-def main(request: dict[str, Any]) -> dict[str, Any]:
-    """Do what is asked for, ``compile`` or ``reload``, with each model in the folder."""
-    torch.set_grad_enabled(False)
-    folder = Path(request["folder"])
-    for kind in request["kinds"]:
-        path = folder / f"{kind}.fastcompile"
-        try:
-            model = small_model(kind)
-            if request["do"] == "compile":
-                found = compile(model, path)
-            else:
-                compiled = json.loads((folder / f"{kind}.compile.json").read_text())
-                found = reload(model, path, compiled["lengths"])
-        except Exception as error:  # noqa: BLE001 - a line of the table, whatever it is
-            found = {"error": error_text(error)}
-        (folder / f"{kind}.{request['do']}.json").write_text(json.dumps(found))
-    return {}
-
-
 def tokens(length: int) -> torch.Tensor:
     """Token ids that are no special ones, int64[2, length]."""
     generator = torch.Generator().manual_seed(length)
     return torch.randint(8, 64, (2, length), generator=generator)
 
 
-def compile(model: Any, path: Path) -> dict[str, Any]:
+def compile(kind: str, path: Path) -> dict[str, Any]:
     """Compile for any length where the model can, and save; which lengths it serves, and why."""
+    model = small_model(kind)
     model(tokens(LENGTH))  # a model that cannot be called is none of ours
     lengths, why = [LENGTH, OTHER], ""
     try:
@@ -72,10 +53,12 @@ def compile(model: Any, path: Path) -> dict[str, Any]:
     }
 
 
-def reload(model: Any, path: Path, lengths: list[int]) -> dict[str, Any]:
+def reload(kind: str, path: Path) -> dict[str, Any]:
     """Load, call at each length, and take a step of eager with the cache; what differs first."""
     assert os.environ["PATH"] == "", "this is to run where no compiler can be found"
+    model = small_model(kind)
     function = fc.load(path, model)
+    lengths = read_answer(path.parent, kind, "compile")["lengths"]
     found: dict[str, Any] = {"ways": sorted(set(function.kernel_ways)), "cache": "", "wrong": ""}
     for length in lengths:
         ids = tokens(length)
@@ -109,4 +92,5 @@ def differences(expected: Any, found: Any) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    answer(main)
+    torch.set_grad_enabled(False)
+    answer(lambda request: answer_each(request, {"compile": compile, "reload": reload}))

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.architectures import causal
+from ipy_fastcompile.errors import ChildError
+from tests.architectures import causal, each
 from tests.architectures.families import EXCEPTIONS, NAMES
 from tests.architectures.shrink import causal_models, small_config
 
@@ -44,10 +45,10 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
     asked: list[tuple[str, list[str]]] = []
 
     def ask(program: Any, request: dict[str, Any], **options: Any) -> dict[str, Any]:
-        asked.append((request["do"], request["kinds"]))
-        for kind in request["kinds"]:
+        asked.append((request["do"], request["names"]))
+        for kind in request["names"]:
             if kind == "mistral":
-                raise causal.ChildError("x", "y", brief="was killed by SIGSEGV", lines=(), code=-11)
+                raise ChildError("x", "y", brief="was killed by SIGSEGV", lines=(), code=-11)
             found = {"lengths": [9], "why": "a loop", "not native": []}
             if request["do"] == "reload":
                 found = {"ways": ["native"], "cache": "DynamicCache", "wrong": ""}
@@ -57,7 +58,7 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
             path.write_text(json.dumps(found))
         return {}
 
-    monkeypatch.setattr(causal, "ask", ask)
+    monkeypatch.setattr(each, "ask", ask)
     return asked
 
 

@@ -1,0 +1,70 @@
+"""Names -> an answer for each, from one process for many; one that ends it keeps none from theirs.
+
+What became of a name is written to a folder as soon as it is known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ipy_fastcompile.children.answer import error_text
+from ipy_fastcompile.children.ask import ask
+from ipy_fastcompile.children.environment import child_environment
+from ipy_fastcompile.errors import ChildError
+
+_TIMEOUT = 1800.0
+
+
+def ask_each(
+    module: str, do: str, names: Sequence[str], folder: Path, empty: str | None = None
+) -> dict[str, dict[str, Any]]:
+    """What ``module`` answers when it is asked to ``do`` something with each name.
+
+    With ``empty``, a directory, its process has no compiler and no Inductor cache. Where a name
+    ends the process, another one is asked for those that are left.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    while left := [name for name in names if name not in found]:
+        said = "it has no answer"
+        try:
+            ask(
+                ["-m", module],
+                {"do": do, "names": left, "folder": str(folder)},
+                environment=child_environment(empty),
+                timeout=_TIMEOUT * len(left),
+            )
+        except ChildError as error:
+            said = error.brief
+        for name in left:
+            if not _path(folder, name, do).exists():
+                found[name] = {"error": said}
+                break
+            found[name] = read_answer(folder, name, do)
+    return found
+
+
+def answer_each(
+    request: Mapping[str, Any], does: Mapping[str, Callable[[str, Path], dict[str, Any]]]
+) -> dict[str, Any]:
+    """The child's side: ``does`` is given each name, and the path of its artifact."""
+    folder = Path(request["folder"])
+    for name in request["names"]:
+        try:
+            found = does[request["do"]](name, folder / f"{name}.fastcompile")
+        except Exception as error:  # noqa: BLE001 - a line of the table, whatever it is
+            found = {"error": error_text(error)}
+        _path(folder, name, request["do"]).write_text(json.dumps(found))
+    return {}
+
+
+def read_answer(folder: Path, name: str, do: str) -> dict[str, Any]:
+    """What became of a name."""
+    answer: dict[str, Any] = json.loads(_path(folder, name, do).read_text())
+    return answer
+
+
+def _path(folder: Path, name: str, do: str) -> Path:
+    return folder / f"{name}.{do}.json"
