@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks import growth, models, native, peers, profiling
+from tests.benchmarks import decode, growth, models, native, peers, profiling
 from tests.benchmarks.document import tables
 from tests.benchmarks.options import Options
 from tests.benchmarks.run import Run
@@ -92,6 +92,16 @@ def test_peers_load_what_they_kept_or_say_why_not(run: Run) -> None:
 
     if not hasattr(torch.compiler, "precompile"):
         assert "has no torch.compiler.precompile" in found["precompile"]["cold"]["error"]
+
+
+def test_a_decode_step_grows_the_cache_as_eager_does(run: Run) -> None:
+    decode.measure(run, 2, 20, ways=("eager", "native"))
+    found = results(run, "decode")["ways"]
+    for name in ("eager", "native"):
+        (answer,) = found[name]["kept"]
+        assert "error" not in answer
+        assert answer["max_error"] < 1e-4
+        assert min(answer["call"], answer["eager"]) > 0
 
 
 def test_a_profile_tells_ours_from_torchs(run: Run) -> None:

@@ -91,6 +91,7 @@ def answer_all(
             "first_call": 0.01,
             "other_call": 0.01,
             "call": 0.009,
+            "eager": 0.018,
             "max_error": 2e-7,
             "wall": 5.0,
         }

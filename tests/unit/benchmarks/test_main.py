@@ -38,7 +38,7 @@ def test_a_run_writes_json_and_markdown_and_prints_the_tables(
     arguments = ["all", "--runs", "1", "--json", str(out), "--markdown", str(page)]
     assert run(bench.main, [*arguments, "--folder", str(tmp_path / "work")]) == 0
     document = json.loads(out.read_text())
-    assert set(document["results"]) == {"models", "peers", "native", "growth"}
+    assert set(document["results"]) == {"models", "peers", "decode", "native", "growth"}
     command = f"python -m tests.benchmarks {' '.join(arguments)} --folder {tmp_path / 'work'}"
     assert document["command"] == command
     assert document["finished"] >= document["started"]
@@ -48,6 +48,7 @@ def test_a_run_writes_json_and_markdown_and_prints_the_tables(
         assert title in printed.out
         assert f"### {title}" in page.read_text()
     assert "Growth with depth" in printed.out
+    assert "Decode step: llama, 16 layers, 128 tokens before" in printed.out
     assert "llama-80x64: cold compile" in printed.err
     assert run(bench.main, ["show", str(out)]) == 0
     assert capsys.readouterr().out == printed.out
