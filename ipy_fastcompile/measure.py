@@ -28,6 +28,7 @@ def measure(
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
+    calls: Any = None,
     path: Path | None = None,
     runs: int = 3,
     progress: Callable[[Progress], None] | None = None,
@@ -40,6 +41,8 @@ def measure(
         What `ipy_fastcompile.compile` returned.
     model, args, kwargs:
         The call it was compiled from.
+    calls:
+        The calls of several kinds that it was compiled from, in its place.
     path:
         The saved artifact. Without it a copy is saved, measured and removed.
     runs:
@@ -65,7 +68,9 @@ def measure(
             compiled.save(measured)
         tell("check", 0, 1, "against eager")
         if not is_compared(compiled.report):
-            compiled.report = compared(compiled, model, tuple(args), dict(kwargs or {}))
+            compiled.report = compared(
+                compiled, model, tuple(args), dict(kwargs or {}), calls=calls
+            )
         # One call, not one a path: it alternates the paths, so that a machine that gets slower or
         # faster meanwhile does it to all of them.
         tell("reload", 0, 1, f"{runs * len(PATHS)} fresh processes")

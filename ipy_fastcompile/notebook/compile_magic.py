@@ -23,10 +23,11 @@ from ..interrupts import check_whole, interrupts_deferred
 from ..measure import is_compared, measure
 from ..records import Progress
 from .arguments import Options, expand_options, read_options
+from .asked import Asked, asked_of, runs_again
 from .awaiting import await_magics
 from .cell import name_cells, run_last_call
 from .completion import option_matcher
-from .intercept import run_first_call
+from .intercept import run_noted
 from .mistakes import BAD_INPUT, forget_frames
 from .options import COMPILE_OPTIONS, OPTIONS, takes
 from .outputs import cell_key, give, has_frontend, report_bundle, show_explorer, show_text
@@ -68,6 +69,10 @@ class FastCompileMagics(Magics):
         says so, or what differs. The value of the call is that of the compiled model. Shown are
         a report, and in a notebook the explorer.
 
+        With ``-m`` it is all calls of a model in the cell, each kind of call as a program of one
+        artifact. Where there is more than one call, the cell is then run once more with what was
+        compiled, and its value is that of this run.
+
         Examples::
 
             %%fastcompile --dynamic input_ids:1 --save llama.fastcompile
@@ -77,6 +82,9 @@ class FastCompileMagics(Magics):
 
             %%fastcompile -m pipe.unet
             images = pipe(prompt)
+
+            %%fastcompile -m model --save generate.fastcompile
+            model.generate(ids, max_new_tokens=32)
         """
         __tracebackhide__ = True
         is_cell = cell is not None
@@ -97,12 +105,19 @@ class FastCompileMagics(Magics):
 
         def on_call(callee: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             __tracebackhide__ = True
-            return self._compile_and_show(options, key, callee, args, kwargs)
+            asked = Asked(args, kwargs, options.dynamic)
+            return self._compile_and_show(options, key, callee, asked, run=True)
+
+        def on_calls(callee: Any, calls: Any) -> Any:
+            __tracebackhide__ = True
+            asked = asked_of(calls, options)
+            compiled = self._compile_and_show(options, key, callee, asked, run=False)
+            return runs_again(compiled, callee, calls)
 
         place: dict[str, Any] = {"header": 1} if is_cell else {"local_ns": local_ns}
         try:
             if options.model is not None:
-                value = run_first_call(self.shell, source, options.model, on_call, **place)
+                value = run_noted(self.shell, source, options.model, on_calls, **place)
             else:
                 value = run_last_call(self.shell, source, on_call, **place)
         except UsageError as error:
@@ -112,14 +127,9 @@ class FastCompileMagics(Magics):
         return nothing_of(value) if inspect.iscoroutine(value) else None
 
     def _compile_and_show(
-        self,
-        options: Options,
-        key: str,
-        callee: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, options: Options, key: str, callee: Any, asked: Asked, *, run: bool
     ) -> Any:
-        """Compile one call and show it; returns what the compiled model gives for it."""
+        """Compile what is asked and show it; returns what was compiled, or gives when it is run."""
         __tracebackhide__ = True
         # Nobody would see how long the reloads of a quiet compile take; a difference is told.
         is_seen = not options.quiet or options.output is not None
@@ -128,22 +138,23 @@ class FastCompileMagics(Magics):
         bar = make_bar(in_notebook=in_notebook, quiet=options.quiet, warm=warm)
         bundle = None
         try:
-            compiled = _compile(options, bar, callee, args, kwargs)
+            compiled = _compile(options, bar, callee, asked)
             if options.output is not None:
                 give(self.shell, compiled, options.output)  # kept, whatever happens from here on
             if options.save is not None:
-                _save(options, compiled, callee, args, kwargs)
+                _save(options, compiled, callee, asked)
             if warm:
                 compiled.report = measure(
                     compiled,
                     callee,
-                    args,
-                    kwargs,
+                    asked.args,
+                    asked.kwargs,
+                    **asked.several,
                     path=options.save,
                     runs=options.runs or self.runs,
                     progress=bar.update,
                 )
-            value = compiled(*args, **kwargs)
+            value = compiled(*asked.args, **asked.kwargs) if run else compiled
             if options.quiet and compiled.report.difference:
                 sys.stderr.write(f"{compiled.report.difference}\n")
             if not options.quiet:
@@ -170,9 +181,7 @@ class FastCompileMagics(Magics):
         return str(self.shell.var_expand(text, depth + 1 if frame is not None else 0))
 
 
-def _compile(
-    options: Options, bar: Bar, callee: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def _compile(options: Options, bar: Bar, callee: Any, asked: Asked) -> Any:
     # The engine tells where it is as soon as it is imported, and that takes seconds.
     bar.update(Progress("capture", 0, 1))
     check_whole()
@@ -180,9 +189,10 @@ def _compile(
         from ..cache.cached import compile_cached
     return compile_cached(
         callee,
-        args,
-        kwargs,
-        dynamic=options.dynamic,
+        asked.args,
+        asked.kwargs,
+        **asked.several,
+        dynamic=asked.dynamic,
         split_at=options.split_at,
         sizes=options.sizes,
         progress=bar.update,
@@ -191,13 +201,11 @@ def _compile(
     ).model
 
 
-def _save(
-    options: Options, compiled: Any, callee: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
+def _save(options: Options, compiled: Any, callee: Any, asked: Asked) -> None:
     """Save what was compiled, if it is what eager computes with the weights of now."""
     from ..verification.compared import compared
 
     if not is_compared(compiled.report):
-        compiled.report = compared(compiled, callee, args, kwargs)
+        compiled.report = compared(compiled, callee, asked.args, asked.kwargs, **asked.several)
     check_right(compiled.report, options)
     compiled.save(options.save)

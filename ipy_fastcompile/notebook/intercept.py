@@ -1,8 +1,8 @@
-"""Cell, name of a model -> the cell run, and the model's first call in it observed.
+"""Cell, name of a model -> the cell run, and all calls of the model in it noted.
 
-A cell like ``images = pipe(prompt)`` does not show the call of ``pipe.unet``. Here the cell runs
-as usual; the first time the named module or function is called, its arguments are handed over,
-and then the call goes on.
+A cell like ``images = pipe(prompt)`` does not show the calls of ``pipe.unet``. Here the cell runs
+as usual, and every call of the named module or function is noted on the way. Then they are handed
+over, by their kinds; and the cell may be run once more, with what became of them.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Callable, Mapping, MutableMapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
+from ..interrupts import check_whole, interrupts_deferred
 from .arguments import near
-from .cell import OnCall, check_callee, parse_cell
+from .cell import check_callee, parse_cell
 from .scope import Scope, Steps, compile_steps, scope_of
 
 if TYPE_CHECKING:
@@ -27,20 +28,27 @@ if TYPE_CHECKING:
 MISSING = object()
 
 
-def run_first_call(
+# What happens to the calls: (callee, its calls) -> what the cell is run in once more, or None.
+OnCalls = Callable[[Any, Any], AbstractContextManager[Any] | None]
+
+
+def run_noted(
     shell: InteractiveShell,
     source: str,
     name: str,
-    on_call: OnCall,
+    on_calls: OnCalls,
     *,
     header: int = 0,
     local_ns: MutableMapping[str, Any] | None = None,
+    auto: bool = False,
 ) -> Any:
-    """Run ``source``; the first call of ``name`` in it goes to ``on_call`` before it is made.
+    """Run ``source``; then its calls of ``name``, as `Calls`, go to ``on_calls``.
 
     ``name`` is dotted and may take items: ``pipe.unet``, ``model.layers[0]``. It may come into
-    being in the cell: it is looked up again after every statement until it is called.
-    ``local_ns``, and what is returned from a cell that awaits, are as in `run_last_call`.
+    being in the cell: it is looked up again after every statement until it is called. Where
+    ``on_calls`` gives a context, the cell is run in it again, with the random numbers of the first
+    run, and its value is that of this run. ``auto`` is as in `record`; ``local_ns``, and what is
+    returned from a cell that awaits, are as in `run_last_call`.
 
     Raises
     ------
@@ -51,50 +59,74 @@ def run_first_call(
     __tracebackhide__ = True
     tree, file = parse_cell(shell, source, header)
     parts, scope = split_name(name), scope_of(shell, local_ns)
-    watch = _Watch(scope, parts, name, on_call)
+    watch = _Watch(scope, parts, name, on_calls, auto=auto)
     steps = compile_steps(shell, tree.body, file, scope, each=True)
-    return Steps(steps, before=watch.look, done=watch.check_seen, after=watch.stop).run(shell)
+    return Steps(steps, before=watch.look, done=watch.hand_over, after=watch.stop).run(shell)
 
 
 class _Watch:
-    """Waits for the first call of what a name leads to, which may change as a cell runs."""
+    """Notes the calls of what a name leads to, which may change as a cell runs."""
 
-    def __init__(self, scope: Scope, parts: list[str], name: str, on_call: OnCall) -> None:
-        self._scope, self._parts, self._name, self._on_call = scope, parts, name, on_call
-        self._seen = False
+    def __init__(
+        self, scope: Scope, parts: list[str], name: str, on_calls: OnCalls, *, auto: bool
+    ) -> None:
+        self._scope, self._parts, self._name, self._on_calls = scope, parts, name, on_calls
+        self._auto = auto
         self._watched: Any = MISSING
+        self._callee: Any = MISSING
+        self._notes: Any = None
         self._disarm: Callable[[], None] = _do_nothing
+        self._random: dict[str, Any] | None = None
 
     def look(self) -> None:
-        """Look the name up, and have the next call of a new object observed."""
-        if self._seen:
+        """Look the name up, and note the calls of a new object, unless one was called already."""
+        if self._notes is not None and not self._notes.is_empty:
             return
         found = look_up(self._scope.names, self._parts)
         if found is self._watched or found is MISSING:
             return
         self._disarm()
         check_callee(found, self._name)
-        self._disarm = _arm(self._scope, self._parts, found, self._observe)
+        check_whole()
+        with interrupts_deferred():
+            from ..engine.calls.generators import generator_states
+            from ..engine.calls.record import notes_for
+        if self._random is None:
+            self._random = generator_states()
+        self._callee, self._notes = found, notes_for(found)
+        self._disarm = _arm(self._scope, self._parts, found, self._notes)
         self._watched = look_up(self._scope.names, self._parts)
 
-    def _observe(self, callee: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def hand_over(self) -> AbstractContextManager[Any] | None:
+        """Give the calls away. Raises UsageError, saying why, when there was none."""
         __tracebackhide__ = True
         self._disarm()
-        if not self._seen:
-            self._seen = True
-            # Inside a model, arguments carry gradients that nobody asked for.
-            with _no_gradients():
-                self._on_call(callee, args, kwargs)
-
-    def check_seen(self) -> None:
-        """Raise UsageError, saying why, when there was no such call."""
-        if not self._seen:
+        kinds = self._notes.kinds(auto=self._auto) if self._notes is not None else []
+        if not kinds:
             raise UsageError(_why_not(self._scope.names, self._parts, self._name))
+        from ..engine.calls.calls import Calls
+        from ..engine.calls.module import model_name
+
+        callee, random = self._callee, self._random
+        self.stop()
+        again = self._on_calls(callee, Calls(model_name(callee), lambda: kinds))
+        return None if again is None else _with_random(random, again)
 
     def stop(self) -> None:
         """Put everything back, and let go of the model."""
         self._disarm()
         self._disarm, self._watched = _do_nothing, MISSING
+        self._callee, self._notes = MISSING, None
+
+
+@contextmanager
+def _with_random(states: Any, again: AbstractContextManager[Any]) -> Iterator[None]:
+    """The context, in which random numbers are drawn anew from the ``states`` of before."""
+    from ..engine.calls.generators import restore_generators
+
+    restore_generators(states)
+    with again:
+        yield
 
 
 def split_name(name: str) -> list[str]:
@@ -116,23 +148,19 @@ def look_up(namespace: Mapping[str, Any], parts: list[str]) -> Any:
     return found
 
 
-def _arm(scope: Scope, parts: list[str], target: Any, observe: OnCall) -> Callable[[], None]:
-    """Have ``observe`` called before the next call of ``target``; returns what undoes it."""
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(target, torch.nn.Module):
-        handle = target.register_forward_pre_hook(
-            observe,
-            with_kwargs=True,
-            prepend=True,  # the arguments as the caller gave them, before other hooks change them
-        )
-        remove: Callable[[], None] = handle.remove
-        return remove
+def _arm(scope: Scope, parts: list[str], target: Any, notes: Any) -> Callable[[], None]:
+    """Have calls of ``target`` noted; returns what undoes it."""
+    if isinstance(target, sys.modules["torch"].nn.Module):
+        from ..engine.calls.record import watched
+
+        stack = ExitStack()
+        stack.enter_context(watched(target, notes))
+        return stack.close
 
     @functools.wraps(target)
     def observed(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        observe(target, args, kwargs)
-        return target(*args, **kwargs)
+        return notes.call(target, *args, **kwargs)
 
     if len(parts) == 1:
         namespace = scope.home(parts[0])
@@ -169,11 +197,6 @@ def _why_not(namespace: Mapping[str, Any], parts: list[str], name: str) -> str:
             hint = near(parts[length - 1], names)
             return f"There is no {whole} to compile.{hint or ' -m takes the name of a model.'}"
     raise AssertionError(name)
-
-
-def _no_gradients() -> AbstractContextManager[Any]:
-    torch = sys.modules.get("torch")
-    return nullcontext() if torch is None else torch.no_grad()
 
 
 def _do_nothing() -> None:

@@ -80,8 +80,9 @@ COMPILE_OPTIONS = (
         "-m",
         "--model",
         metavar="NAME",
-        help="compile the first call of NAME (pipe.unet, model.layers[0]) anywhere in the cell, "
-        "instead of the call in its last statement",
+        help="compile all calls of NAME (pipe.unet, model.layers[0]) in the cell, each kind of "
+        "call as a program, instead of the call in its last statement; where there are several "
+        "calls, the cell is run once more with what was compiled",
     ),
     _option(
         "-f",

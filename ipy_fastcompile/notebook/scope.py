@@ -12,6 +12,7 @@ import inspect
 import keyword
 from collections import ChainMap
 from collections.abc import Callable, Coroutine, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -71,12 +72,13 @@ def _do_nothing() -> None:
 class Steps:
     """A cell, compiled: its ``steps``, and what goes with them.
 
-    ``before`` each step, when all are ``done``, and ``after`` them, however they ended.
+    ``before`` each step, when all are ``done``, and ``after`` them, however they ended. Where
+    ``done`` gives a context, the steps run in it once more, and the value is that of this run.
     """
 
     steps: Sequence[Step]
     before: Callable[[], Any] = _do_nothing
-    done: Callable[[], Any] = _do_nothing
+    done: Callable[[], AbstractContextManager[Any] | None] = _do_nothing
     after: Callable[[], Any] = _do_nothing
 
     def run(self, shell: InteractiveShell) -> Any:
@@ -90,7 +92,11 @@ class Steps:
             for step in self.steps:
                 self.before()
                 value = step.run()
-            self.done()
+            again = self.done()
+            if again is not None:
+                with again:
+                    for step in self.steps:
+                        value = step.run()
         finally:
             self.after()
         return value
@@ -102,7 +108,11 @@ class Steps:
             for step in self.steps:
                 self.before()
                 value = await step.run() if step.awaits else step.run()
-            self.done()
+            again = self.done()
+            if again is not None:
+                with again:
+                    for step in self.steps:
+                        value = await step.run() if step.awaits else step.run()
         finally:
             self.after()
         return value

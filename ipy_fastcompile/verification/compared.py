@@ -60,9 +60,17 @@ def compared(
     report: Report = compiled.report
     if not report.programs:
         return _compared(compiled, model, kinds[0])
+    of_name = {kind.name: kind for kind in kinds}
+    # A program that a compile made of a kind besides was compared then, and its call is not kept.
     reports = tuple(
-        _compared(_Alone(parts_of_program(compiled.parts, position), program), model, kind)
-        for position, (program, kind) in enumerate(zip(report.programs, kinds, strict=True))
+        _compared(
+            _Alone(parts_of_program(compiled.parts, position), program),
+            model,
+            of_name[program.name],
+        )
+        if program.name in of_name
+        else program
+        for position, program in enumerate(report.programs)
     )
     errors = [program.max_error for program in reports if program.max_error is not None]
     wrong = next((program for program in reports if program.difference), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,9 +49,15 @@ class FakeCompiled:
     report: Any = field(default_factory=lambda: sample_report(1))
     saved: list[Path] = field(default_factory=list)
     save_error: Exception | None = None
+    installed_in: list[Any] = field(default_factory=list)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.model(*args, **kwargs)
+
+    @contextmanager
+    def installed(self, model: Any) -> Iterator[None]:
+        self.installed_in.append(model)
+        yield
 
     def save(self, path: Path) -> None:
         if self.save_error is not None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,13 +11,24 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from torch import nn
 
-from ipy_fastcompile.notebook.intercept import run_first_call
-from tests.notebook.test_cell import Recorder
+from ipy_fastcompile.notebook.intercept import run_noted
 
 
 class Scale(nn.Module):
     def forward(self, x: Any, by: int = 1) -> Any:
         return x * by
+
+
+class Recorder:
+    """Takes the calls of a cell: their callee, and the example and number of each kind."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, list[Any]]] = []
+        self.again: Any = None
+
+    def __call__(self, callee: Any, calls: Any) -> Any:
+        self.calls.append((callee, [(kind.args, kind.kwargs, kind.count) for kind in calls]))
+        return self.again
 
 
 @pytest.fixture
@@ -31,37 +44,57 @@ def pipe(shell: InteractiveShell) -> SimpleNamespace:
     return pipe
 
 
-def test_the_first_call_of_a_module_is_observed_and_goes_on(
+def test_all_calls_of_a_module_are_noted_and_go_on(
     shell: InteractiveShell, pipe: SimpleNamespace, recorder: Recorder
 ) -> None:
-    value = run_first_call(shell, "y = 5\npipe.run(y)", "pipe.unet", recorder)
-    assert recorder.calls == [(pipe.unet, (5,), {"by": 2})]
+    value = run_noted(shell, "y = 5\npipe.run(y)", "pipe.unet", recorder)
+    assert recorder.calls == [(pipe.unet, [((5,), {"by": 2}, 2)])]
     assert value == [10, 15]
-    assert not pipe.unet._forward_pre_hooks
+    assert "_compiled_call_impl" not in vars(pipe.unet)
+
+
+def test_the_cell_may_be_run_once_more_with_the_same_random_numbers(
+    shell: InteractiveShell, pipe: SimpleNamespace, recorder: Recorder
+) -> None:
+    entered = []
+
+    @contextlib.contextmanager
+    def again() -> Iterator[None]:
+        entered.append(True)
+        yield
+
+    recorder.again = again()
+    shell.user_ns.update(torch=torch, runs=[])
+    source = "runs.append(float(torch.rand(1)))\npipe.run(5)\nlen(runs)"
+    assert run_noted(shell, source, "pipe.unet", recorder) == 2
+    first, second = shell.user_ns["runs"]
+    assert first == second
+    assert entered == [True]
+    assert len(recorder.calls) == 1
 
 
 def test_the_arguments_are_those_of_the_caller(
     shell: InteractiveShell, pipe: SimpleNamespace, recorder: Recorder
 ) -> None:
     pipe.unet.register_forward_pre_hook(lambda module, args: (100,))
-    run_first_call(shell, "pipe.unet(5)", "pipe.unet", recorder)
-    assert recorder.calls[0][1] == (5,)
+    run_noted(shell, "pipe.unet(5)", "pipe.unet", recorder)
+    assert recorder.calls[0][1] == [((5,), {}, 1)]
 
 
 @pytest.mark.parametrize("name", ["pipe.blocks[1]", "pipe.blocks.1"])
 def test_an_item_of_a_module_list_can_be_named(
     shell: InteractiveShell, pipe: SimpleNamespace, recorder: Recorder, name: str
 ) -> None:
-    run_first_call(shell, "pipe.blocks(5)", name, recorder)
-    assert [call[0] for call in recorder.calls] == [pipe.blocks[1]]
+    run_noted(shell, "pipe.blocks(5)", name, recorder)
+    assert [callee for callee, _ in recorder.calls] == [pipe.blocks[1]]
 
 
 def test_a_module_that_the_cell_makes_can_be_named(
     shell: InteractiveShell, recorder: Recorder
 ) -> None:
     shell.user_ns["Scale"] = Scale
-    run_first_call(shell, "scale = Scale()\nout = scale(3)\nout", "scale", recorder)
-    assert recorder.calls == [(shell.user_ns["scale"], (3,), {})]
+    run_noted(shell, "scale = Scale()\nout = scale(3)\nout", "scale", recorder)
+    assert recorder.calls == [(shell.user_ns["scale"], [((3,), {}, 1)])]
 
 
 def test_a_module_that_the_cell_replaces_is_the_new_one(
@@ -69,10 +102,10 @@ def test_a_module_that_the_cell_replaces_is_the_new_one(
 ) -> None:
     old = Scale()
     shell.user_ns.update(Scale=Scale, scale=old)
-    run_first_call(shell, "scale = Scale()\nscale(3)", "scale", recorder)
+    run_noted(shell, "scale = Scale()\nscale(3)", "scale", recorder)
     assert recorder.calls[0][0] is shell.user_ns["scale"]
     assert recorder.calls[0][0] is not old
-    assert not old._forward_pre_hooks
+    assert "_compiled_call_impl" not in vars(old)
 
 
 def test_a_function_of_the_namespace_is_observed_and_put_back(
@@ -82,8 +115,8 @@ def test_a_function_of_the_namespace_is_observed_and_put_back(
         return 2 * x
 
     shell.user_ns["double"] = double
-    assert run_first_call(shell, "double(1) + double(2)", "double", recorder) == 6
-    assert recorder.calls == [(double, (1,), {})]
+    assert run_noted(shell, "double(1) + double(2)", "double", recorder) == 6
+    assert recorder.calls == [(double, [((2,), {}, 2)])]  # of 1 nothing could be told
     assert shell.user_ns["double"] is double
 
 
@@ -94,8 +127,8 @@ def test_a_method_is_observed_and_put_back(shell: InteractiveShell, recorder: Re
 
     encoder = Encoder()
     shell.user_ns["encoder"] = encoder
-    assert run_first_call(shell, "encoder.encode(1)", "encoder.encode", recorder) == 2
-    assert recorder.calls == [(encoder.encode, (1,), {})]
+    assert run_noted(shell, "encoder.encode(1)", "encoder.encode", recorder) == 2
+    assert recorder.calls == [(encoder.encode, [((1,), {}, 1)])]
     assert "encode" not in vars(encoder)
 
 
@@ -104,8 +137,8 @@ def test_nothing_stays_behind_when_the_cell_fails(
     shell: InteractiveShell, pipe: SimpleNamespace, recorder: Recorder, source: str
 ) -> None:
     with pytest.raises(ZeroDivisionError):
-        run_first_call(shell, source, "pipe.unet", recorder)
-    assert not pipe.unet._forward_pre_hooks
+        run_noted(shell, source, "pipe.unet", recorder)
+    assert "_compiled_call_impl" not in vars(pipe.unet)
     assert recorder.calls == []
 
 
@@ -131,5 +164,5 @@ def test_a_name_that_is_not_called_is_explained(
     pipe.number = 3
     shell.user_ns["torch"] = torch
     with pytest.raises(UsageError) as caught:
-        run_first_call(shell, "x = 1", name, recorder)
+        run_noted(shell, "x = 1", name, recorder)
     assert str(caught.value).startswith(said)

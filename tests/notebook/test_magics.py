@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -86,6 +87,23 @@ def test_the_first_call_of_a_name_is_compiled(
     assert cell.value == 51
     assert api.compiled[0][:3] == (model, (5,), {})
     assert shell.user_ns["pipe"].unet is model
+
+
+def test_every_kind_of_call_of_a_name_is_compiled_and_the_cell_runs_once_more(
+    shell: InteractiveShell, api: Any, run: Any
+) -> None:
+    class Scale(torch.nn.Module):
+        def forward(self, x: int, by: float = 1.0) -> float:
+            return x * by
+
+    shell.user_ns.update(scale=Scale(), seen=[])
+    cell = run("%%fastcompile -m scale -q\nseen.append(scale(3))\nscale(3) + scale(5, by=2.0)")
+    assert cell.value == 13
+    assert len(shell.user_ns["seen"]) == 2
+    ((model, args, kwargs, options),) = api.compiled
+    assert (model, args, kwargs) == (shell.user_ns["scale"], (), {})
+    assert [(kind.name, kind.count) for kind in options["calls"]] == [("call_0", 2), ("call_1", 1)]
+    assert api.results[0].installed_in == [shell.user_ns["scale"]]
 
 
 # --- save and measure ----------------------------------------------------------------------------

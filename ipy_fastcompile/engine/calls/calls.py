@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import overload
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, overload
+
+import torch
 
 from ...errors import CallError
 from .call_table import write_table
@@ -31,6 +34,30 @@ class Calls(Sequence[Kind]):
         """The kinds, in the order in which they were first seen."""
         return tuple(self._read())
 
+    def with_dynamic(self, dynamic: Mapping[str, Any]) -> Calls:
+        """The same calls, of which more may vary than what was seen to.
+
+        Each kind that has such an argument takes what is said of it, in the place of what was seen.
+        A dimension that its example has at 1 stays 1.
+
+        Parameters
+        ----------
+        dynamic:
+            ``{argument: {dimension: "name"}}``, as `ipy_fastcompile.compile` takes it.
+
+        Raises CallError where no kind has such an argument.
+        """
+        known = {name: None for kind in self.kinds for name in kind.arguments}
+        for name in dynamic:
+            if name not in known:
+                raise CallError(
+                    f"dynamic names {name!r}, which is an argument of no call.",
+                    f"Their arguments are {', '.join(known) or 'none'}.",
+                    argument=name,
+                )
+        chosen = [_with_dynamic(kind, dynamic) for kind in self.kinds]
+        return Calls(self.model, lambda: chosen)
+
     @overload
     def __getitem__(self, which: int | str) -> Kind: ...
     @overload
@@ -55,3 +82,14 @@ class Calls(Sequence[Kind]):
 
     def __repr__(self) -> str:
         return write_table(self.kinds) if self.kinds else f"No call of {self.model}."
+
+
+def _with_dynamic(kind: Kind, dynamic: Mapping[str, Any]) -> Kind:
+    asked = dict(kind.dynamic or {})
+    for name, wish in dynamic.items():
+        value = kind.arguments.get(name)
+        if isinstance(value, torch.Tensor) and isinstance(wish, Mapping):
+            wish = {dim: word for dim, word in wish.items() if value.shape[dim] > 1}
+        if name in kind.arguments:
+            asked[name] = wish
+    return replace(kind, dynamic={name: wish for name, wish in asked.items() if wish} or None)

@@ -71,6 +71,11 @@ class Kind:
     names: Mapping[int, str] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the example, by name."""
+        return by_name(self.seen.signature, self.args, self.kwargs)
+
     def __repr__(self) -> str:
         return f"<{self.name}, seen {self.count} times>"
 

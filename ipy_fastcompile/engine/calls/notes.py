@@ -62,6 +62,11 @@ class Notes:
             self._is_open = False
             self._groups = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no call was noted yet."""
+        return not self._groups
+
     def kinds(self, *, auto: bool) -> list[Kind]:
         """The kinds of the calls up to now, in order; ``auto`` as in `Seen`."""
         with self._lock:

@@ -66,17 +66,14 @@ def record(model: Callable[..., Any], *, dynamic: str | None = None) -> Iterator
             "What varies is seen as the calls are made; leave it out, or pass 'auto'.",
         )
     model = unwrapped(model)
-    check_kind(model)
-    module = as_module(model)
-    notes = Notes(inspect.signature(module.forward), defaults_of(module))
-
+    notes = notes_for(model)
     made: list[list[Kind]] = []
 
     def read() -> list[Kind]:
         return made[0] if made else notes.kinds(auto=dynamic == "auto")
 
     calls = Calls(model_name(model), read)
-    with _watched(model, notes):
+    with watched(model, notes):
         try:
             yield calls
         finally:
@@ -84,7 +81,18 @@ def record(model: Callable[..., Any], *, dynamic: str | None = None) -> Iterator
             notes.close()
 
 
-def _watched(model: Any, notes: Notes) -> contextlib.AbstractContextManager[None]:
+def notes_for(model: Any) -> Notes:
+    """Notes of what a callable is called with. Raises CaptureError for what is no model."""
+    check_kind(model)
+    module = as_module(model)
+    return Notes(inspect.signature(module.forward), defaults_of(module))
+
+
+def watched(model: Any, notes: Notes) -> contextlib.AbstractContextManager[None]:
+    """While this lasts, calls of a module, or of a method, are noted.
+
+    Raises CallError for anything else, whose calls nobody sees from outside.
+    """
     if isinstance(model, torch.nn.Module) and not module_tables.has_own_call(model):
         return module_tables.call_watched(model, notes.call)
     if isinstance(model, types.MethodType) and hasattr(model.__self__, "__dict__"):
