@@ -25,6 +25,7 @@ from .heap import settled_heap
 from .kernels.lower import lower
 from .kernels.lowered import Key, Reusable
 from .kernels.set_apart import set_refused_apart
+from .kernels.variants import check_names
 from .pack import pack
 from .program import CompiledProgram
 from .stages import OnProgress, Stages
@@ -68,7 +69,8 @@ def compile(
         Op names (``"aten::scaled_dot_product_attention"``), or a function ``Node -> SplitReason |
         None``. Default: attention ops; where there are none, the boundaries of repeated layers.
     sizes:
-        Extra kernels for fixed sizes of dynamic dimensions: ``{"seq": [1, 16]}``.
+        Extra kernels for fixed sizes of dynamic dimensions: ``{"seq": [1, 16]}``. Of several
+        programs, those get them that have a dimension of this name.
     progress:
         Called with a `records.Progress` as the stages go on.
     check:
@@ -132,6 +134,7 @@ def _compile_kinds(
     if len(programs) > 1 and kinds[0].recorded is not None:  # it is not the only one any more
         programs[0] = replace(programs[0], name=kinds[0].recorded.name)
         kinds[0] = replace(kinds[0], name=kinds[0].recorded.name)
+    check_names(sizes, [symbol.name for p in programs for symbol in p.captured.symbols])
     return kinds, programs
 
 
@@ -148,6 +151,8 @@ def _compile_program(
     with kind.surroundings(), clock.stage("capture"):
         import_whole(*inductor.COMPILER_MODULES)
         captured = capture(model, kind.args, kind.kwargs, dynamic=kind.dynamic)
+    if kind.name:  # of several: each has some of the dimensions
+        sizes = {s.name: sizes[s.name] for s in captured.symbols if s.name in sizes}
     with set_aside("compile", CaptureError):
         with clock.stage("split"):
             split_graph = split(captured, split_at)
@@ -156,4 +161,5 @@ def _compile_program(
             lowered = set_refused_apart(lowered, split_at, sizes, clock.on_kernel, known)
         with clock.stage("codegen"):
             code = generate_execution_code(lowered)
+    clock.about = ""
     return CompiledProgram(kind.name, lowered, code, clock.taken())

@@ -76,6 +76,11 @@ def load(
         What to do with kernels that do not fit this machine: ``"error"``, or ``"recompile"`` from
         the FX graph that the artifact holds, with a warning.
 
+    Returns
+    -------
+    A function that is called like the model. Where the artifact has several programs, a call runs
+    the one that it fits; ``programs`` has each of them as a function of its own, by name.
+
     Raises
     ------
     ArtifactNotFound, ArtifactCorrupt, ArtifactUntrusted

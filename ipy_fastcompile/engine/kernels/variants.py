@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import product
 
 from ...errors import InputError
@@ -17,12 +17,8 @@ def size_variants(split: SplitGraph, sizes: Mapping[str, list[int]]) -> list[Var
     Raises InputError for a name that is no symbolic size, or a size out of its range.
     """
     symbols = {s.name: s for s in split.captured.symbols}
+    check_names(sizes, symbols)
     for name, values in sizes.items():
-        if name not in symbols:
-            known = ", ".join(symbols) or "none: no dimension is dynamic"
-            raise InputError(
-                f"sizes names {name!r}, which is not a dynamic dimension.", f"There are: {known}."
-            )
         symbol = symbols[name]
         for value in values:
             if value < symbol.min or (symbol.max is not None and value > symbol.max):
@@ -45,6 +41,17 @@ def size_variants(split: SplitGraph, sizes: Mapping[str, list[int]]) -> list[Var
     for variant in found:
         _check_conditions(split, dict(variant))
     return found
+
+
+def check_names(sizes: Mapping[str, list[int]], symbols: Iterable[str]) -> None:
+    """Raise InputError for a name that is none of the symbolic sizes."""
+    names = dict.fromkeys(symbols)
+    for name in sizes:
+        if name not in names:
+            known = ", ".join(names) or "none: no dimension is dynamic"
+            raise InputError(
+                f"sizes names {name!r}, which is not a dynamic dimension.", f"There are: {known}."
+            )
 
 
 def _check_conditions(split: SplitGraph, variant: Mapping[str, int]) -> None:

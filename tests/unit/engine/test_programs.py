@@ -341,6 +341,21 @@ def test_a_summary_tells_of_every_program(saved: Path) -> None:
     assert not info.edited
 
 
+def test_sizes_are_for_the_programs_that_have_such_a_dimension(model: nn.Module) -> None:
+    with pytest.raises(errors.InputError, match="sizes names 'lines', which is not a dynamic"):
+        fc.compile(model, calls=CALLS, split_at=everything, sizes={"lines": [2]})
+    told: list[str] = []
+    fc.compile(
+        model,
+        calls=CALLS,
+        split_at=everything,
+        sizes={"rows": [2]},
+        progress=lambda progress: told.append(f"{progress.stage} {progress.detail}"),
+    )
+    assert "capture next" in told
+    assert told[-1] == "pack "
+
+
 # --- kernels -------------------------------------------------------------------------------------
 
 
