@@ -256,6 +256,22 @@ class ConditionRecord:
 
 
 @dataclass(frozen=True)
+class FixedSize:
+    """A size that was asked to vary where it can, and that every call must have.
+
+    ``paths`` are the tensors that have it at dimension ``dim``, or the whole numbers that are it
+    (``dim`` None); ``why`` in words; ``source`` the line of the model that fixed it, where that is
+    known.
+    """
+
+    paths: tuple[str, ...]
+    dim: int | None
+    size: int
+    why: str
+    source: Source | None = None
+
+
+@dataclass(frozen=True)
 class ArtifactRecord:
     """The saved file: sizes in bytes."""
 
@@ -306,6 +322,7 @@ class Report:
     measured_peak: int | None = None
     profile: ProfileRecord | None = None
     conditions: tuple[ConditionRecord, ...] = ()
+    fixed: tuple[FixedSize, ...] = ()  # what might have varied and does not
     execution_language: str = "python"  # "cpp" where it is not ours: AOTInductor's
     name: str = ""  # of the program, "call_0"
     programs: tuple[Report, ...] = ()

@@ -86,7 +86,7 @@ def compile_cached(
     kwargs: Mapping[str, Any] | None = None,
     *,
     calls: Sequence[Kind] | None = None,
-    dynamic: Mapping[str, Any] | None = None,
+    dynamic: Mapping[str, Any] | str | None = None,
     split_at: Any = None,
     sizes: Mapping[str, Sequence[int]] | None = None,
     progress: OnProgress | None = None,

@@ -37,7 +37,7 @@ def compile(
     kwargs: Mapping[str, Any] | None = None,
     *,
     calls: Sequence[Kind] | None = None,
-    dynamic: Mapping[str, Any] | None = None,
+    dynamic: Mapping[str, Any] | str | None = None,
     split_at: Sequence[str] | str | SplitFunction | None = None,
     sizes: Mapping[str, Sequence[int]] | None = None,
     progress: OnProgress | None = None,
@@ -63,8 +63,17 @@ def compile(
         compiled model runs the program that it fits. Kernels that programs share are compiled and
         stored once.
     dynamic:
-        Dimensions that may vary: ``{argument: {dimension: "name" | (name, min, max) | Dim}}``.
-        Equal names mean equal sizes.
+        Sizes that may vary: ``{path: {dimension: "name" | (name, min, max) | Dim}}``. A path is
+        an argument, or a way into one: ``batch['ids']`` or ``batch.ids``,
+        ``past_key_values.layers[0].keys``, ``layers[*]`` for each. A path to something that
+        holds tensors means every tensor in it that has this dimension; counted from -1, it is one
+        from the end of each. A path to a whole number takes a name alone, ``{path: "name"}``: its
+        value counts as a size. Containers may be written as nested dicts and lists, too. Equal
+        names mean equal sizes; ``2*Dim("k") + 1`` is a size that follows from another.
+
+        ``"auto"``, for a path or for all, lets every size vary that can: dimensions of 2 or more in
+        the example, and those numbers in objects that the call changes. They are named after their
+        argument, ``input_ids_1``; the report's ``fixed`` lists what the model fixes, and where.
     split_at:
         Op names (``"aten::scaled_dot_product_attention"``), or a function ``Node -> SplitReason |
         None``. Default: attention ops; where there are none, the boundaries of repeated layers.

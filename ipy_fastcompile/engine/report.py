@@ -149,6 +149,7 @@ def _of_program(program: CompiledProgram, entry: Program, packed: Packed) -> Rep
         predicted_peak=alive.peak,
         conditions=condition_records((*lowered.conditions, *lowered.of_data), captured.names),
         name=program.name,
+        fixed=captured.fixed,
     )
 
 

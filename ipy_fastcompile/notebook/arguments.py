@@ -24,7 +24,7 @@ class Options:
     code: str = ""
     output: str | None = None
     save: Path | None = None
-    dynamic: Mapping[str, Any] | None = None
+    dynamic: Mapping[str, Any] | str | None = None
     split_at: tuple[str, ...] | None = None
     sizes: Mapping[str, list[int]] | None = None
     model: str | None = None
@@ -182,38 +182,69 @@ def check_name(name: str | None) -> str | None:
     return name
 
 
-_DIMENSION = re.compile(r"(-?\d+)(?:=([A-Za-z_]\w*)(?:\((\d+),\s*(\d+)\))?)?")
+# A name with, perhaps, a range: seq, seq(2,512).
+_NAME = r"([A-Za-z_]\w*)(?:\((\d+),\s*(\d+)\))?"
+_DIMENSION = re.compile(rf"(-?\d+)(?:={_NAME})?")
+_NUMBER = re.compile(rf"(.+?)={_NAME}")
+# A path and its dimensions; a colon in brackets is part of a key.
+_DYNAMIC = re.compile(r"((?:\[[^\]]*\]|[^:\[\]])+):(.*)")
 # A comma that is not inside the parentheses of a range.
 _COMMA = re.compile(r",(?![^()]*\))")
 
 
-def read_dynamic(texts: Sequence[str]) -> dict[str, Any] | None:
+def read_dynamic(texts: Sequence[str]) -> dict[str, Any] | str | None:
     """``ids:0=batch,1=seq(2,512)`` -> ``{"ids": {0: "batch", 1: ("seq", 2, 512)}}``.
 
-    A dimension without a name gets one of its own (``ids_1``). A dotted argument reaches into a
-    dict or a list: ``batch.ids:1`` -> ``{"batch": {"ids": {1: "batch_ids_1"}}}``.
+    A dimension without a name gets one of its own (``ids_1``). What is before the colon is a path
+    as `ipy_fastcompile.compile` takes it; a number has a name alone, ``cache.length=n``. ``auto``
+    stands for all sizes that can vary, also after a path.
     """
     dynamic: dict[str, Any] = {}
     for text in texts:
-        argument_name, colon, dimensions = text.partition(":")
-        if not colon or not argument_name:
-            raise UsageError(f"--dynamic {text} should look like ARG:DIM, for instance ids:1.")
-        place: dict[Any, Any] = dynamic
-        for part in argument_name.split("."):
-            place = place.setdefault(int(part) if part.isdigit() else part, {})
-        for dimension in _COMMA.split(dimensions):
-            match = _DIMENSION.fullmatch(dimension.strip())
-            if match is None:
-                raise UsageError(
-                    f"--dynamic {text}: {dimension!r} is no dimension. Write a number, and if you"
-                    " like a name and a range: 1, 1=seq or 1=seq(2,512)."
-                )
-            number, name, low, high = match.groups()
-            name = name or re.sub(r"\W", "_", f"{argument_name}_{number}")
-            if low is not None and int(low) >= int(high):
-                raise UsageError(f"--dynamic {text}: the range of {name} ends before it starts.")
-            place[int(number)] = name if low is None else (name, int(low), int(high))
-    return dynamic or None
+        path, wanted = _read_dynamic(text)
+        known = dynamic.get(path)
+        if isinstance(known, dict) and isinstance(wanted, dict):
+            wanted = {**known, **wanted}
+        elif known not in (None, wanted):
+            raise UsageError(f"--dynamic {text} says something else of {path} than before.")
+        dynamic[path] = wanted
+    return "auto" if dynamic == {"*": "auto"} else dynamic or None
+
+
+def _read_dynamic(text: str) -> tuple[str, Any]:
+    if text == "auto":
+        return "*", "auto"
+    match = _DYNAMIC.fullmatch(text)
+    if match is None:
+        number = _NUMBER.fullmatch(text)
+        if number is None:
+            raise UsageError(
+                f"--dynamic {text} should look like ARG:DIM, for instance ids:1, or be auto."
+            )
+        return number[1], _named(text, *number.groups()[1:])
+    path, dimensions = match.groups()
+    if dimensions == "auto":
+        return path, "auto"
+    found: dict[int, Any] = {}
+    for dimension in _COMMA.split(dimensions):
+        match = _DIMENSION.fullmatch(dimension.strip())
+        if match is None:
+            raise UsageError(
+                f"--dynamic {text}: {dimension!r} is no dimension. Write a number, and if you"
+                " like a name and a range: 1, 1=seq or 1=seq(2,512)."
+            )
+        number, name, low, high = match.groups()
+        name = name or "_".join([*re.findall(r"\w+", path), number.replace("-", "_")])
+        found[int(number)] = _named(text, name, low, high)
+    return path, found
+
+
+def _named(text: str, name: str, low: str | None, high: str | None) -> Any:
+    if low is None or high is None:
+        return name
+    if int(low) >= int(high):
+        raise UsageError(f"--dynamic {text}: the range of {name} ends before it starts.")
+    return name, int(low), int(high)
 
 
 def read_sizes(texts: Sequence[str]) -> dict[str, list[int]] | None:

@@ -57,10 +57,12 @@ COMPILE_OPTIONS = (
     _option(
         "--dynamic",
         action="append",
-        metavar="ARG:DIM[,DIM]",
+        metavar="PATH:DIM[,DIM]",
         help="dimensions of an argument that may change from call to call: ids:1, ids:0,1, "
         "ids:1=seq, ids:1=seq(2,512); dimensions of one name always have equal sizes; "
-        "batch.ids:1 reaches into a dict or a list; may be repeated",
+        "batch.ids:1 and cache.layers[0].keys:2 reach into what an argument holds, cache:2=past "
+        "means every tensor in it, and cache.length=n a whole number; auto, alone or as ids:auto, "
+        "stands for all sizes that can vary; may be repeated",
     ),
     _option(
         "--split-at",

@@ -58,25 +58,34 @@ class Checks:
         if value.requires_grad and torch.is_grad_enabled():
             raise self._refuse(_wants_gradient, path)
 
-    def size(self, path: str, dim: int, found: int, expected: int, text: str = "") -> None:
-        """A dimension has this size, which may follow from other dimensions."""
+    def number(self, path: str, value: Any) -> None:
+        """A whole number of 0 or more, which counts as a size."""
+        if type(value) is not int or value < 0:
+            raise self._refuse(_no_size, path, value)
+
+    def size(self, path: str, dim: int | None, found: int, expected: int, text: str = "") -> None:
+        """A dimension has this size, which may follow from others; without one, a number is it."""
         if found != expected:
             raise self._refuse(_other_size, path, dim, found, expected, text)
 
-    def solve(self, path: str, dim: int, found: int, factor: int, offset: int, name: str) -> int:
+    def solve(
+        self, path: str, dim: int | None, found: int, factor: int, offset: int, name: str
+    ) -> int:
         """The symbolic size ``name`` of a dimension that is ``factor*name + offset`` long."""
         size, rest = divmod(found - offset, factor)
         if rest:
             raise self._refuse(_no_multiple, path, dim, found, factor, offset, name)
         return size
 
-    def range(self, path: str, dim: int, name: str, found: int, low: int, high: int | None) -> None:
+    def range(
+        self, path: str, dim: int | None, name: str, found: int, low: int, high: int | None
+    ) -> None:
         """A symbolic size is within the range it was compiled for."""
         if found < low or (high is not None and found > high):
             raise self._refuse(_out_of_range, path, dim, name, found, low, high)
 
     def condition(
-        self, holds: bool, refusal: str, words: str, sizes: tuple[tuple[str, int, str, int], ...]
+        self, holds: bool, refusal: str, words: str, sizes: tuple[tuple[str, Any, str, int], ...]
     ) -> None:
         """Sizes meet a condition that the compiled code takes for granted.
 
@@ -176,39 +185,37 @@ def _wants_gradient(path: str) -> InputError:
     )
 
 
-def _other_size(path: str, dim: int, found: int, expected: int, text: str) -> InputError:
+def _no_size(path: str, value: Any) -> InputError:
+    if type(value) is not int:
+        return _unfit(path, "type", "an int", type(value).__name__, "Pass a whole number.")
+    return _unfit(path, "the value", "0 or more", value)
+
+
+def _other_size(path: str, dim: int | None, found: int, expected: int, text: str) -> InputError:
     shown = f"{text} = {expected}" if text else expected
-    return _unfit(f"{path}, dimension {dim},", "size", shown, found)
+    return _unfit(*_placed(path, dim), shown, found)
 
 
 def _no_multiple(
-    path: str, dim: int, found: int, factor: int, offset: int, name: str
+    path: str, dim: int | None, found: int, factor: int, offset: int, name: str
 ) -> InputError:
     shown = f"{factor}*{name}" + (f" + {offset}" if offset else "")
-    return _unfit(f"{path}, dimension {dim},", "size", shown, found)
+    return _unfit(*_placed(path, dim), shown, found)
 
 
 def _out_of_range(
-    path: str, dim: int, name: str, found: int, low: int, high: int | None
+    path: str, dim: int | None, name: str, found: int, low: int, high: int | None
 ) -> InputError:
     upper = "inf" if high is None else high
-    return _unfit(
-        f"{path}, dimension {dim} ({name}),",
-        "size",
-        f"[{low}, {upper}]",
-        found,
-        "Compile again with a wider range in `dynamic`.",
-    )
+    hint = "Compile again with a wider range in `dynamic`."
+    return _unfit(*_placed(path, dim, name), f"[{low}, {upper}]", found, hint)
 
 
 def _condition_unmet(
-    refusal: str, words: str, sizes: tuple[tuple[str, int, str, int], ...]
+    refusal: str, words: str, sizes: tuple[tuple[str, int | None, str, int], ...]
 ) -> InputError:
-    named = [
-        f"argument {path}, dimension {dim} ({text}), has size {found}"
-        for path, dim, text, found in sizes
-    ]
-    listed = " and ".join(named)
+    placed = [(*_placed(path, dim, text), found) for path, dim, text, found in sizes]
+    listed = " and ".join(f"argument {where} has {what} {found}" for where, what, found in placed)
     return InputError(
         f"{listed[:1].upper()}{listed[1:]}, {refusal}.",
         "The compiled function takes other sizes only; compile again with an example of "
@@ -217,6 +224,14 @@ def _condition_unmet(
         expected=words,
         found=sizes[0][3],
     )
+
+
+def _placed(path: str, dim: int | None, name: str = "") -> tuple[str, str]:
+    """An argument with its dimension, and what it has there: a size. A number has a value."""
+    shown = f" ({name})" if name else ""
+    if dim is None:
+        return f"{path}{shown}", "the value"
+    return f"{path}, dimension {dim}{shown},", "size"
 
 
 def _other_strides(path: str, strides: tuple[int, ...], found: tuple[int, ...]) -> InputError:

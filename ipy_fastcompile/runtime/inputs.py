@@ -16,13 +16,13 @@ def example_inputs(
     program: Program,
     sizes: Mapping[str, int] | None = None,
     seed: int = 0,
-    shapes: Sequence[Sequence[int] | None] | None = None,
+    shapes: Sequence[Sequence[int] | int | None] | None = None,
     largest_integer: int = 0,
 ) -> list[Any]:
     """The leaves of a call like the example's: same dtypes and, unless told otherwise, shapes.
 
     ``sizes`` replace symbolic sizes by name, also where a dimension follows from them; ``shapes``
-    are whole shapes, one a leaf.
+    are whole shapes, one a leaf, and the value of a number that counts as a size.
 
     Integers are zero, which every index and token id allows, or random up to ``largest_integer``;
     booleans are true, as in a mask that keeps everything; floating-point values are random in
@@ -35,7 +35,7 @@ def example_inputs(
     wanted = shapes or [None] * len(program.example)
     for leaf, entry, given in zip(program.example, program.signature.inputs, wanted, strict=True):
         if isinstance(leaf, ExampleValue):
-            leaves.append(leaf.value)
+            leaves.append(leaf.value if given is None else given)
             continue
         if isinstance(leaf, ExampleOther):
             raise InputError(
@@ -46,7 +46,7 @@ def example_inputs(
         if sizes and entry.dims:
             named = {symbol.name: symbol.example for symbol in program.symbols} | dict(sizes)
             shape = [size_value(size, named) for size in entry.dims]
-        if given is not None:
+        if isinstance(given, Sequence):
             shape = list(given)
         stride: Sequence[int] = leaf.strides
         if shape is not leaf.shape:

@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 from ..artifact.inert import inert
 from ..artifact.units import format_bytes
-from ..records import ConditionRecord, KernelRecord, ProfileRecord, Report
+from ..records import ConditionRecord, FixedSize, KernelRecord, ProfileRecord, Report
 from .units import format_count, format_ratio, format_seconds
 
 WEIGHTS_NOTE = (
@@ -158,9 +158,19 @@ def _sizes_and_profile(report: Report) -> list[str]:
         sizes.append(peak)
     if sizes:
         lines.append(" · ".join(sizes))
+    lines += map(_fixed_text, report.fixed)
     if report.profile:
         lines.append(_profile_fact(report.profile))
     return lines
+
+
+def _fixed_text(fixed: FixedSize) -> str:
+    more = len(fixed.paths) - 1
+    of = fixed.paths[0] + (f" and {more} more" if more else "")
+    what = of if fixed.dim is None else f"dimension {fixed.dim} of {of}"
+    source = fixed.source
+    line = f" ({PurePath(source.file).name}:{source.line}: {source.text})" if source else ""
+    return f"fixed: {what}, always {fixed.size}: {fixed.why}{line}"
 
 
 def _profile_fact(profile: ProfileRecord) -> str:

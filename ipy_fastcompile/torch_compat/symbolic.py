@@ -16,9 +16,19 @@ def is_symbolic_int(value: Any) -> bool:
     return isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool))
 
 
+def varies(value: Any) -> bool:
+    """Whether a number depends on sizes."""
+    return is_symbolic_int(value) and bool(symbolic_expression(value).free_symbols)
+
+
 def symbolic_expression(value: Any) -> Any:
     """The sympy expression of a symbolic number."""
     return value.node.expr
+
+
+def first_expression(value: Any) -> Any:
+    """What a symbolic number was when it was made, before anything was learned of it (2.13)."""
+    return value.node._expr
 
 
 def read_from_data(value: Any) -> str:

@@ -18,7 +18,7 @@ from ..errors import ChildError, ChildTimeout
 class Run:
     """A call of the program at a position: what to make up, and what came out or went wrong."""
 
-    shapes: Sequence[Sequence[int] | None] | None
+    shapes: Sequence[Sequence[int] | int | None] | None
     integers: int
     program: int = 0
     problem: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..artifact.schema import Program
 from ..errors import InputError, VerifyError
-from ..records import Report, Size
+from ..records import Report, Size, Value
 from ..runtime.size_values import size_value
 
 
@@ -99,17 +99,21 @@ def choose_sizes(
             yield choice
 
 
-def shapes_at(report: Report | None, sizes: Mapping[str, int]) -> list[list[int] | None]:
-    """The shape of every input at these sizes, None for those that are no tensors."""
+def shapes_at(report: Report | None, sizes: Mapping[str, int]) -> list[list[int] | int | None]:
+    """The shape of every input at these sizes, a number that counts as one, None for all else."""
     if report is None:
         raise VerifyError(
             "The artifact holds no report, which says how its inputs depend on the sizes.",
             "Save it with CompiledModel.save.",
         )
-    return [
-        [_evaluate(size, sizes) for size in value.shape] if value.kind == "tensor" else None
-        for value in report.inputs
-    ]
+    return [_shape(value, sizes) for value in report.inputs]
+
+
+def _shape(value: Value, sizes: Mapping[str, int]) -> list[int] | int | None:
+    if value.kind == "tensor":
+        return [_evaluate(size, sizes) for size in value.shape]
+    is_size = value.kind == "int" and not value.text.lstrip("-").isdigit()
+    return _evaluate(value.text, sizes) if is_size else None
 
 
 def _evaluate(size: Size, sizes: Mapping[str, int]) -> int:

@@ -157,8 +157,16 @@ def test_code_on_the_first_line_of_a_cell_is_refused() -> None:
         (["ids:1=seq(2, 512)"], {"ids": {1: ("seq", 2, 512)}}),
         (["ids:1=seq", "mask:1=seq"], {"ids": {1: "seq"}, "mask": {1: "seq"}}),
         (["ids:0", "ids:1"], {"ids": {0: "ids_0", 1: "ids_1"}}),
-        (["batch.ids:1"], {"batch": {"ids": {1: "batch_ids_1"}}}),
-        (["pair.0:1=n"], {"pair": {0: {1: "n"}}}),
+        (["batch.ids:1"], {"batch.ids": {1: "batch_ids_1"}}),
+        (["pair.0:1=n"], {"pair.0": {1: "n"}}),
+        (["batch[a:b]:1=n"], {"batch[a:b]": {1: "n"}}),
+        (["c.layers[0].keys:2"], {"c.layers[0].keys": {2: "c_layers_0_keys_2"}}),
+        (["c.layers[*].keys:-2=past"], {"c.layers[*].keys": {-2: "past"}}),
+        (["c.length=n", "c:2=past"], {"c.length": "n", "c": {2: "past"}}),
+        (["c.length=n(2,9)"], {"c.length": ("n", 2, 9)}),
+        (["auto"], "auto"),
+        (["auto", "ids:1=seq"], {"*": "auto", "ids": {1: "seq"}}),
+        (["ids:auto"], {"ids": "auto"}),
     ],
 )
 def test_dynamic(texts: list[str], dynamic: Any) -> None:
@@ -166,12 +174,18 @@ def test_dynamic(texts: list[str], dynamic: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["ids", "ids:", ":1", "ids:one", "ids:1=", "ids:1=2", "ids:1=seq(2)", "ids:1=seq(9,2)"]
+    "text",
+    ["ids", "ids:", ":1", "ids:one", "ids:1=", "ids:1=2", "ids:1=seq(2)", "ids:1=seq(9,2)", "n="],
 )
 def test_a_dynamic_that_does_not_fit_is_named(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         read_dynamic([text])
     assert str(caught.value).startswith(f"--dynamic {text}")
+
+
+def test_two_things_said_of_one_path_are_refused() -> None:
+    with pytest.raises(UsageError, match="says something else of ids"):
+        read_dynamic(["ids:auto", "ids:1"])
 
 
 def test_sizes() -> None:

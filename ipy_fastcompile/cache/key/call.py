@@ -50,7 +50,7 @@ def make_key(
     kwargs: Mapping[str, Any] | None = None,
     *,
     calls: Sequence[Kind] | None = None,
-    dynamic: Mapping[str, Any] | None = None,
+    dynamic: Mapping[str, Any] | str | None = None,
     split_at: Any = None,
     sizes: Mapping[str, Sequence[int]] | None = None,
 ) -> CallKey:

@@ -22,7 +22,7 @@ from ..graph.randomness import (
     describe_draws,
     draws_of,
 )
-from ..sizes.dynamic import dynamic_shapes_of
+from ..sizes.dynamic import Asked, asked_of
 from ..sizes.size_book import SizeBook
 from .another_way import by_any_way
 from .asked import asked_call
@@ -45,7 +45,7 @@ def capture(
     args: Sequence[Any],
     kwargs: Mapping[str, Any] | None = None,
     *,
-    dynamic: Mapping[str, Any] | None = None,
+    dynamic: Mapping[str, Any] | str | None = None,
 ) -> Captured:
     """Capture the call ``model(*args, **kwargs)`` as one graph.
 
@@ -85,12 +85,12 @@ def _captured(
         module = with_named_keywords(module, kwargs)
         bound = bind_call(module, args, kwargs)
     check_arguments(call.paths, call.leaves)
-    dynamic_shapes, given = dynamic_shapes_of(module, bound, dynamic or {})
+    asked = asked_of(module, bound, dynamic) if dynamic else Asked()
 
     def attempt(forward: StraightForward | None) -> tuple[Captured, Sequence[str]]:
         book = SizeBook()
         with surroundings.without_autocast():
-            program = export_program(module, call, dynamic_shapes, watch, book, forward)
+            program, taken = export_program(module, call, asked, watch, book, forward)
         check_statistics(program.graph_module)
         draws = draws_of(program.graph_module)
         check_draws(draws, training=watch.is_training)
@@ -98,13 +98,13 @@ def _captured(
         check_host_numbers(
             watch.moved,
             program,
-            lambda: export_program(module, call, dynamic_shapes, watch, SizeBook(), forward),
+            lambda: export_program(module, call, taken, watch, SizeBook(), forward)[0],
         )
-        captured = read_program(program, model, module, args, kwargs, given, call, book)
+        captured = read_program(program, model, module, args, kwargs, taken, call, book)
         return captured, describe_draws(draws)
 
     (captured, drawn), way = by_any_way(
-        attempt, lambda: straight_forwards(module, call, dynamic_shapes), model_name(model)
+        attempt, lambda: straight_forwards(module, call, asked.shapes), model_name(model)
     )
     kept = (*watch.left_behind(), *_written_constants(captured))
     later = check_later_calls(captured, model, module, args, kwargs, kept) if kept else ""

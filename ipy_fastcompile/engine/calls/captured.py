@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ...records import Symbol
+from ...records import FixedSize, Symbol
 from ..graph.shared import Memory
 from ..sizes.conditions import Condition
 
@@ -25,7 +25,10 @@ class ParameterSpec:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """A leaf of the call's arguments. ``constant`` leaves are not tensors; their value is fixed."""
+    """A leaf of the call's arguments. ``constant`` leaves are not tensors; their value is fixed.
+
+    A leaf that is neither is a whole number that varies as sizes do.
+    """
 
     placeholder: str
     path: str  # "input_ids", "batch['mask']"
@@ -41,7 +44,8 @@ class Captured:
     ``graph_module`` takes parameters, buffers, constants and the input leaves, in the order of its
     placeholders, and returns a flat tuple. ``names`` maps the graph's symbols to the names the
     user gave them; ``conditions`` are what the graph takes for granted about them, beside their
-    ranges, and ``guards`` what torch recorded of them. ``notes`` say what a compiled call leaves
+    ranges, and ``guards`` what torch recorded of them; ``limits`` are the ranges where the model
+    sets none, and ``fixed`` sizes that might have varied. ``notes`` say what a compiled call leaves
     out, and what it draws. ``arguments`` are the way to each argument and how it is nested,
     ``result`` how the result is (see `ipy_fastcompile.runtime.nests`); ``defaults`` are those of
     arguments, as literals; ``types`` are the types of containers by name, and ``example_leaves``
@@ -72,3 +76,5 @@ class Captured:
     hooks: tuple[str, ...] = ()
     training: bool = False
     autocast: tuple[str, ...] = ()
+    fixed: tuple[FixedSize, ...] = ()
+    limits: Mapping[Any, tuple[int, int | None]] = field(default_factory=dict)

@@ -25,7 +25,7 @@ from ...runtime.nests import (
     builder,
     flatten,
 )
-from ...torch_compat import export, module_tables, trees
+from ...torch_compat import export, module_tables, symbolic, trees
 from .attributes import attributes_of, attributes_within, put_attributes, with_attributes
 from .refused import refused_argument, refused_output
 from .snapshot import Change, changes_since, take_snapshot
@@ -47,6 +47,8 @@ class PlainCall:
         What was put on tensors beside their values, by the way to them.
     output:
         The nest of the result, once the model has run.
+    changed_numbers:
+        The ways to the whole numbers in objects that the model changed.
 
     Raises CallError naming an argument that can be no part of a compiled call.
     """
@@ -79,17 +81,22 @@ class PlainCall:
         }
         self.output: Any = None
         self._held = attributes_within(module)
+        self.changed_numbers: frozenset[str] = frozenset()
         self._given = dict(named_arguments(module, args, kwargs))
         self._is_seen = False
         self._is_inside = False
 
     @contextlib.contextmanager
     def shown_to_export(
-        self, module: torch.nn.Module, finish: Callable[[Sequence[Any]], Sequence[Any]]
+        self,
+        module: torch.nn.Module,
+        begin: Callable[[Mapping[str, Any]], None],
+        finish: Callable[[Sequence[Any]], Sequence[Any]],
     ) -> Iterator[None]:
         """Let the module take the plain arguments and return a flat tuple, while this lasts.
 
-        ``finish`` is given the leaves of the result, and gives those that are returned.
+        ``begin`` is given the leaves of the arguments by the ways to them, before the model runs;
+        ``finish`` those of the result, and gives those that are returned.
         """
         self._is_seen = self._is_inside = False
 
@@ -98,14 +105,18 @@ class PlainCall:
                 return own(*args, **kwargs)
             self._is_inside = self._is_seen = True
             try:
+                plain = (*args, *kwargs.values())
+                pairs = zip(self.arguments, plain, strict=True)
+                held = (leaf for (_, nest), one in pairs for leaf in _plain_leaves(nest, one))
+                begin(dict(zip(self.paths, held, strict=True)))
                 given, named = self.as_given(args, kwargs)
                 put_attributes(module, self._held)
                 values = [*given, *named.values()]
                 before = [_flat(value) for value in values]
-                held = take_snapshot(dict(zip(dict(self.arguments), values, strict=True)))
+                kept = take_snapshot(dict(zip(dict(self.arguments), values, strict=True)))
                 with export.without_assigned_buffers():
                     output = own(*given, **named)
-                changed = self._changed(values, before, changes_since(held))
+                changed = self._changed(values, before, changes_since(kept))
                 return tuple(finish(self._take_apart(output, values, changed)))
             finally:
                 self._is_inside = False
@@ -160,6 +171,7 @@ class PlainCall:
             for position, now in changed.items()
             if now is not None and isinstance(now[0], Nest) and now[0].kind == "object"
         }
+        self.changed_numbers = self._numbers_changed({p: values[p] for p in objects})
         self._check_attributes(changes, {self.arguments[position][0] for position in objects})
         for position in changed.keys() - objects.keys():
             path = self.arguments[position][0]
@@ -170,6 +182,16 @@ class PlainCall:
                 argument=path,
             )
         return objects
+
+    def _numbers_changed(self, objects: Mapping[int, Any]) -> frozenset[str]:
+        given = dict(zip(self.paths, self.leaves, strict=True))
+        found = [flatten(value, self.arguments[p][0]) for p, value in objects.items()]
+        return frozenset(
+            path
+            for one in found
+            for path, leaf in zip(one.paths, one.leaves, strict=True)
+            if type(given.get(path)) is int and not (type(leaf) is int and leaf == given[path])
+        )
 
     def _check_attributes(self, changes: Sequence[Change], objects: Set[str]) -> None:
         """Refuse a change of what is no leaf, too: a counter, an attribute that nothing flattens.
@@ -233,10 +255,20 @@ def _is_same(now: _Flat, before: _Flat) -> bool:
         now[0] == before[0]
         and len(now[1]) == len(before[1])
         and all(
-            a is b or (not isinstance(a, torch.Tensor) and a == b)
+            a is b or (not isinstance(a, torch.Tensor) and _is_equal(a, b))
             for a, b in zip(now[1], before[1], strict=True)
         )
     )
+
+
+def _is_equal(one: Any, other: Any) -> bool:
+    """Whether two leaves that are no tensors are equal whatever the sizes are."""
+    if symbolic.is_symbolic_int(one) or symbolic.is_symbolic_int(other):
+        both = symbolic.is_symbolic_int(one) and symbolic.is_symbolic_int(other)
+        return both and bool(
+            symbolic.symbolic_expression(one) == symbolic.symbolic_expression(other)
+        )
+    return bool(one == other)
 
 
 def _met_once(leaf: Any, met: set[int]) -> Any:

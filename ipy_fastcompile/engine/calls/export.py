@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
 from ...torch_compat import export, guards, lazy_graphs, module_tables, surroundings
+from ..sizes.dynamic import Asked
 from ..sizes.size_book import SizeBook
+from ..sizes.stated import state_relations
 from ..sizes.symbols import without_names
 from .containers import PlainCall
 from .effects import Watch
@@ -21,25 +23,31 @@ from .straight import StraightForward
 def export_program(
     module: torch.nn.Module,
     call: PlainCall,
-    dynamic_shapes: Any,
+    asked: Asked,
     watch: Watch,
     book: SizeBook,
     straight: StraightForward | None = None,
-) -> torch.export.ExportedProgram:
-    """`torch.export`, of a forward in a straight line where one is given.
+) -> tuple[torch.export.ExportedProgram, Asked]:
+    """`torch.export`, of a forward in a straight line where one is given; and the sizes it took.
 
     A named size is taken without its name where its guards cannot be proved: guards that a named
     dimension may not have become conditions, which the call is checked for.
     """
 
-    def attempt(shapes: Any) -> torch.export.ExportedProgram:
+    def attempt(asked: Asked, *, named: bool) -> torch.export.ExportedProgram:
+        def begin(leaves: Mapping[str, Any]) -> None:
+            book.begin(leaves)
+            if not named:
+                state_relations(book.first, asked.dims)
+
         with (
             _in_place_of(module, straight and straight(book)),
             watch.attempt(module),
             surroundings.transforms_ended(),
-            call.shown_to_export(module, watch.assigned.write),
+            call.shown_to_export(module, begin, watch.assigned.write),
             guards.watched_sizes(book.note),
         ):
+            shapes = asked.shapes if named else without_names(asked.shapes)
             return torch.export.export(
                 module, call.args, call.kwargs, dynamic_shapes=shapes, strict=False
             )
@@ -50,15 +58,23 @@ def export_program(
         export.without_partial_graph(),
         export.without_log_of_failure(),
     ):
+        first = asked.with_numbers(frozenset())
+        if asked.is_loose:
+            program = attempt(first, named=False)
+            # Which numbers a call changes is known once the model has run.
+            second = asked.with_numbers(call.changed_numbers)
+            if second == first:
+                return program, first
+            return attempt(second, named=False), second
         try:
-            return attempt(dynamic_shapes)
+            return attempt(first, named=True), first
         except Exception as error:
             # Its solver of constraints asserts that the guards are of kinds that it knows.
             unproved = "Constraints violated" in str(error) or isinstance(error, AssertionError)
-            if dynamic_shapes is None or not unproved:
+            if asked.shapes is None or not unproved:
                 raise
             try:
-                return attempt(without_names(dynamic_shapes))
+                return attempt(first, named=False), first
             except Exception:  # noqa: BLE001 - the first error says what was asked for
                 raise error from None
 

@@ -11,14 +11,16 @@ from torch.export.graph_signature import InputKind, OutputKind
 
 from ...errors import CaptureError
 from ...runtime.wrappers import plain_name
+from ...torch_compat import symbolic
 from ..graph.clean import clean_graph
 from ..graph.idle import without_idle
 from ..graph.known_values import compare_known_values
 from ..graph.moves import spell_moves
 from ..graph.regions import flatten_regions
 from ..graph.shared import memory_of, without_base
+from ..sizes.dynamic import Asked
 from ..sizes.size_book import SizeBook, recorded_of
-from ..sizes.symbols import GivenSizes, read_symbols
+from ..sizes.symbols import read_symbols
 from .captured import Captured, InputSpec, ParameterSpec
 from .containers import PlainCall
 from .module import defaults_of, model_name
@@ -37,7 +39,7 @@ def read_program(
     module: torch.nn.Module,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    given: GivenSizes,
+    asked: Asked,
     call: PlainCall,
     book: SizeBook,
 ) -> Captured:
@@ -67,12 +69,12 @@ def read_program(
         for name, value in held.items()
         if name in wanted and isinstance(value, torch.Tensor)
     }
-    symbols, names, declared = read_symbols(program, inputs, call.leaves, given, book)
-    conditions = book.conditions(program.graph_module, symbols, names, declared)
+    sizes = read_symbols(program, inputs, call.leaves, asked, book)
+    conditions = book.conditions(program.graph_module, sizes.limits, sizes.declared)
     guards = recorded_of(program.graph_module)
     graph_module = without_idle(flattened)
-    compare_known_values(graph_module, names)
-    graph_module = spell_moves(clean_graph(graph_module, names))
+    compare_known_values(graph_module, sizes.names)
+    graph_module = spell_moves(clean_graph(graph_module, sizes.names))
     return Captured(
         graph_module=graph_module,
         model_name=model_name(model),
@@ -84,9 +86,11 @@ def read_program(
         defaults=defaults_of(module),
         arguments=tuple(call.arguments),
         result=call.result_nest(program.call_spec.out_spec, model_name(model)),
-        symbols=symbols,
-        names=names,
+        symbols=sizes.symbols,
+        names=sizes.names,
         conditions=conditions,
+        fixed=sizes.fixed,
+        limits=sizes.limits,
         guards=guards,
         example_args=args,
         example_kwargs=kwargs,
@@ -102,6 +106,7 @@ def _read_inputs(
     """What each placeholder of the graph is: a tensor of the model, or a leaf of the arguments."""
     parameters: list[ParameterSpec] = []
     inputs: list[InputSpec] = []
+    values = {n.name: n.meta.get("val") for n in program.graph.nodes if n.op == "placeholder"}
     for spec in program.graph_signature.input_specs:
         placeholder = getattr(spec.arg, "name", "")
         if spec.kind in _PARAMETER_KINDS:
@@ -115,7 +120,8 @@ def _read_inputs(
             )
         elif spec.kind is InputKind.USER_INPUT:
             position = len(inputs)
-            constant = not isinstance(call.leaves[position], torch.Tensor)
+            is_tensor = isinstance(call.leaves[position], torch.Tensor)
+            constant = not is_tensor and not symbolic.varies(values.get(placeholder))
             inputs.append(
                 InputSpec(
                     placeholder,

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import sympy
 import torch
 from torch.fx import Node
 
 from ...errors import CodegenError
+from ...records import Symbol
 from ...torch_compat import ops, symbolic
 from ..calls.captured import Captured, InputSpec
 from ..sizes.conditions import Condition
@@ -19,6 +21,7 @@ from ..sizes.expressions import size_text, solve_linear
 from ..sizes.phrases import phrase
 from .literals import write_string, write_tuple, write_value
 from .names import Namespace
+from .sources import clean, place
 
 
 class InputChecks:
@@ -56,13 +59,18 @@ class InputChecks:
         for (spec, node), argument in zip(self._inputs, self.arguments, strict=True):
             value = node.meta.get("val")
             path = write_string(spec.path)
-            if spec.constant or not isinstance(value, torch.Tensor):
+            if spec.constant or not (isinstance(value, torch.Tensor) or symbolic.varies(value)):
                 expected = write_value(spec.value, _no_node, f"Argument {spec.path}")
                 yield f"check.constant({path}, {argument}, {expected})"
                 continue
-            yield from self._tensor(path, argument, value)
-            for dim, size in enumerate(value.shape):
-                lines = list(self._size(path, argument, dim, size))
+            sizes: list[tuple[int | None, str, Any]] = [(None, argument, value)]
+            if isinstance(value, torch.Tensor):
+                yield from self._tensor(path, argument, value)
+                sizes = [(dim, f"{argument}.size({dim})", n) for dim, n in enumerate(value.shape)]
+            else:
+                yield f"check.number({path}, {argument})"
+            for dim, found, size in sizes:
+                lines = list(self._size(path, dim, found, size))
                 if lines[0].startswith("later "):
                     later.append(lines[0].removeprefix("later "))
                 else:
@@ -78,8 +86,8 @@ class InputChecks:
         device = f"torch.device({write_string(str(value.device))})"
         yield f"check.tensor({path}, {argument}, {value.dtype}, {device}, {value.dim()}{layout})"
 
-    def _size(self, path: str, argument: str, dim: int, size: Any) -> Iterator[str]:
-        found = f"{argument}.size({dim})"
+    def _size(self, path: str, dim: int | None, found: str, size: Any) -> Iterator[str]:
+        """The checks of one size, which ``found`` is the text of; ``dim`` is None of a number."""
         if not symbolic.is_symbolic_int(size):
             yield f"check.size({path}, {dim}, {found}, {int(size)})"
             return
@@ -103,7 +111,17 @@ class InputChecks:
             solved = f"{path}, {dim}, {found}, {factor}, {offset}, {write_string(word)}"
             yield f"{word} = check.solve({solved})"
         name = write_string(known.name)
-        yield f"check.range({path}, {dim}, {name}, {word}, {known.min}, {known.max})"
+        low, high = self._range(symbol, known)
+        yield f"check.range({path}, {dim}, {name}, {word}, {low}, {high})"
+
+    def _range(self, symbol: Any, known: Symbol) -> tuple[int, int | None]:
+        """The range of a size without the ends that a condition sets, which knows the line."""
+        low, high = known.min, known.max
+        for condition in self._conditions:
+            if condition.source is not None:
+                low = 0 if condition.expression == sympy.Ge(symbol, low) else low
+                high = None if condition.expression == sympy.Le(symbol, high or 0) else high
+        return low, high
 
     def _condition(self, condition: Condition) -> str:
         """A check of a condition on sizes, with the dimensions that they were read from."""
@@ -113,6 +131,9 @@ class InputChecks:
         sizes = write_tuple(self._places[symbol] for symbol in ordered)
         direct = all(symbol in self._direct for symbol in ordered)
         refusal = said.refusal if direct else said.indirect
+        line = condition.source
+        if line is not None:
+            refusal += f" ({place(line)}: {clean(line.text)})"
         texts = f"{write_string(refusal)}, {write_string(said.words)}"
         return f"check.condition({holds}, {texts}, {sizes})"
 

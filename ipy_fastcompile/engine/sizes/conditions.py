@@ -17,7 +17,16 @@ import sympy
 
 from ...records import Source
 from ...torch_compat import symbolic
-from .proofs import Ranges, always, divisibility, exact_products, floored_factors, simplified
+from .proofs import (
+    MIRRORED,
+    Ranges,
+    always,
+    divisibility,
+    exact_products,
+    floored_factors,
+    linear_bound,
+    simplified,
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,7 @@ class _Reduction:
         self._sources: dict[Any, Source | None] = {}
         self._new: dict[Any, Any] = {}
         self._ranges: dict[Any, tuple[int, int | None]] = {}
-        self._bounded_by: dict[Any, Source | None] = {}
+        self._bounded_by: dict[tuple[Any, str], Source | None] = {}
         self._in_vain: set[Any] = set()  # proofs take long: none is tried twice
         self._left = _ATTEMPTS
         self._long: list[Condition] = []
@@ -88,7 +97,7 @@ class _Reduction:
         kept = [c for c in self._open if not self._follows(c)]
         kept += self._long
         kept.sort(key=lambda c: (len(c.symbols), sympy.count_ops(c.expression), str(c.expression)))
-        return (*self._about_one(), *_without_equivalents(kept))
+        return (*self._about_one(), *_with_equalities(list(_without_equivalents(kept))))
 
     def _follows(self, condition: Condition) -> bool:
         """Whether the ranges prove a condition; where no attempt is left, it is kept unproved."""
@@ -122,10 +131,11 @@ class _Reduction:
                 yield Condition(sympy.Eq(remainder, 0, evaluate=False), self._sources.get(symbol))
             low, high = self._ranges[self._new[symbol]]
             given_low, given_high = self._given[symbol]
-            source = self._bounded_by.get(symbol)
             if low > -(-given_low // multiple):
+                source = self._bounded_by.get((symbol, "below"))
                 yield Condition(sympy.Ge(symbol, low * multiple, evaluate=False), source)
             if high is not None and (given_high is None or high < given_high // multiple):
+                source = self._bounded_by.get((symbol, "above"))
                 yield Condition(sympy.Le(symbol, high * multiple, evaluate=False), source)
 
     def _learn(self) -> bool:
@@ -179,6 +189,17 @@ class _Reduction:
         (symbol,) = condition.symbols
         new = self._new[symbol]
         low, high = self._ranges[new]
+        linear = linear_bound(expression)
+        if linear is not None:
+            least, most = linear
+            if least is not None and least > low:
+                self._bounded_by[symbol, "below"] = condition.source
+                low = least
+            if most is not None and (high is None or most < high):
+                self._bounded_by[symbol, "above"] = condition.source
+                high = most
+            self._ranges[new] = (low, high)
+            return True
         end = _certain_from(expression, new, low, high)
         if end is None:
             return False
@@ -190,10 +211,10 @@ class _Reduction:
         if not all(truth[first:past]):
             return False
         if first:
-            self._bounded_by[symbol] = condition.source
+            self._bounded_by[symbol, "below"] = condition.source
             low += first
         if past < len(truth):
-            self._bounded_by[symbol] = condition.source
+            self._bounded_by[symbol, "above"] = condition.source
             high = self._ranges[new][0] + past - 1
         self._ranges[new] = (low, high)
         return True
@@ -230,16 +251,32 @@ def _without_equivalents(conditions: Sequence[Condition]) -> Iterator[Condition]
             yield condition
 
 
-def _form(expression: Any) -> Any:
+def _with_equalities(conditions: Sequence[Condition]) -> Iterator[Condition]:
+    """What is neither less nor more is equal."""
+    of_form = {_form(condition.expression): condition for condition in conditions}
+    for (sign, *rest), condition in of_form.items():
+        other = of_form.get((MIRRORED.get(sign, sign), *rest))
+        if sign not in ("<=", ">=") or other is None:
+            yield condition
+        elif sign == "<=":
+            shown = condition.expression
+            if not shown.lhs.is_Symbol and other.expression.lhs.is_Symbol:
+                shown = other.expression
+            equal = sympy.Eq(shown.lhs, shown.rhs, evaluate=False)
+            yield Condition(equal, condition.source or other.source)
+
+
+def _form(expression: Any) -> tuple[Any, ...]:
     """What conditions that are the same written otherwise have in common."""
     if not isinstance(expression, sympy.core.relational.Relational):
-        return expression
+        return ("", expression)
     found = divisibility(expression)
     if found is not None:
         return ("multiple", *found)
     difference = sympy.expand(expression.lhs - expression.rhs)
     content, primitive = difference.as_content_primitive()
     sign = expression.rel_op
-    if sign in ("==", "!=") and primitive.could_extract_minus_sign():
-        primitive = -primitive
-    return (sign, content > 0, sympy.expand(primitive))
+    primitive = sympy.expand(primitive if content > 0 else -primitive)
+    if primitive.could_extract_minus_sign():
+        sign, primitive = MIRRORED[sign], sympy.expand(-primitive)
+    return (sign, primitive)

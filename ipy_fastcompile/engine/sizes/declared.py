@@ -11,7 +11,7 @@ from typing import Any
 import sympy
 
 from ...torch_compat import symbolic
-from .expressions import solve_linear
+from .hints import root_of
 
 
 class Declared:
@@ -22,13 +22,7 @@ class Declared:
 
     def add(self, wanted: Any, size: Any) -> tuple[str, int, int]:
         """Note that a dimension of this size was declared; its root's name, factor and offset."""
-        root = getattr(wanted, "root", None)
-        name, factor, offset = str(getattr(wanted, "__name__", "")), 1, 0
-        if root is not None:
-            name = root.__name__
-            solved = solve_linear(sympy.expand(wanted.fn(sympy.Symbol(name, integer=True))))
-            if solved is not None:
-                _, factor, offset = solved
+        name, factor, offset = root_of(wanted)
         self._places.setdefault(name, []).append((size, factor, offset))
         return name, factor, offset
 

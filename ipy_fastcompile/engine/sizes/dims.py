@@ -1,64 +1,102 @@
-"""the wishes for dimensions -> one `torch.export.Dim` a name; what cannot be is refused."""
+"""the wishes for sizes -> a name for each, and one `torch.export.Dim` a name."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
 
 from ...errors import CallError
+from .hints import is_derived, is_dim, is_hint, root_of
+from .wishes import Wish
 
 
 class Dims:
-    """Every name that dimensions were given, with its range and the size of the example."""
+    """Every name that sizes were given, with its range and the size of the example."""
 
     def __init__(self) -> None:
         self._ranges: dict[str, tuple[int | None, int | None]] = {}
         self._sizes: dict[str, tuple[int, str]] = {}
         self._made: dict[str, Any] = {}
+        self._auto: dict[tuple[str, str, int], str] = {}
 
-    def add(self, where: str, size: int, wish: Any) -> None:
-        """Note what is wanted of a dimension of this size.
+    def add(self, wish: Wish) -> Any:
+        """Note what is wanted of a size, and give it with a name: what `get` takes.
 
-        Raises CallError for what is no dimension, a range that the example is outside of, another
-        range or size than the same name has elsewhere, and an example of 0 or 1.
+        Raises CallError for what is no size, a range that the example is outside of, another
+        range or size than the same name has elsewhere, and a dimension of 0 or 1 in the example.
         """
-        if wish is None or (type(wish) is int and wish == size) or wish is _STATIC:
-            return
-        if isinstance(wish, int):
+        where, size, value = wish.where, wish.size, wish.value
+        if isinstance(value, int):
             raise CallError(
-                f"dynamic gives {where} the size {wish!r}, and the example has {size}.",
+                f"dynamic gives {where} the size {value!r}, and the example has {size}.",
                 'Write a name for a dimension that varies, for instance "batch".',
             )
-        if _is_dim(wish) or _is_hint(wish):
-            name = getattr(wish, "__name__", "")
-            low, high = _bound(wish, "min"), _bound(wish, "max")
+        if is_hint(value) or value == "auto":
+            value = (self._auto_name(wish), _bound(value, "min"), _bound(value, "max"))
+        elif wish.many:
+            value = self._apart(value, size)
+        if is_dim(value):
+            name, low, high = value.__name__, _bound(value, "min"), _bound(value, "max")
         else:
-            name, low, high = _read(where, wish)
-        if size < 2:
+            name, low, high = _read(where, value)
+        if size < 2 and wish.dim is not None:
             raise CallError(
                 f"The example of {where} has the size {size}, from which nothing can be told "
                 "about other sizes: torch.export makes 0 and 1 constants.",
                 f"Give an example with 2 or more at {where}; the compiled function takes 1, too, "
                 "where the model allows it.",
-                argument=where.rpartition(":")[0],
+                argument=wish.place.where,
             )
+        if is_derived(value):
+            self._merge_root(where, size, value)
+            return value
         self._check_range(where, size, name, low, high)
-        if name and not _is_derived(wish):
-            self._merge(where, size, name, (low, high))
-            if _is_dim(wish):
-                self._made.setdefault(name, wish)
+        self._merge(where, size, name, (low, high))
+        if is_dim(value):
+            self._made.setdefault(name, value)
+        return value
 
-    def get(self, wish: Any) -> Any:
-        """What torch.export is told: the `Dim` of a name; anything else as it is."""
-        if not isinstance(wish, (str, tuple, list)):
-            return wish
-        name = wish if isinstance(wish, str) else wish[0]
+    def get(self, value: Any) -> Any:
+        """The `Dim` of a name, which every place that has the name shares."""
+        if is_dim(value):
+            return value
+        name = value if isinstance(value, str) else value[0]
         if name not in self._made:
             low, high = self._ranges[name]
             bounds = {k: v for k, v in (("min", low), ("max", high)) if v is not None}
             self._made[name] = torch.export.Dim(name, **bounds)
         return self._made[name]
+
+    def _auto_name(self, wish: Wish) -> str:
+        """``past_key_values_2`` for a dimension that has one size in all that an argument holds.
+
+        Where it has several, the others are called after the whole way to them.
+        """
+        words = re.findall(r"\w+", wish.place.where)
+        last = words[-1] if wish.dim is None else str(wish.dim)
+        key = (words[0], last, wish.size)
+        if key not in self._auto:
+            way = words if wish.dim is None else [*words, last]
+            short = "_".join(dict.fromkeys((words[0], last)))
+            names = [short, "_".join(way)]
+            names = [name for name in names if name not in self._sizes]
+            self._auto[key] = names[0] if names else self._numbered(short, wish.size)
+        return self._auto[key]
+
+    def _apart(self, value: Any, size: int) -> Any:
+        """A wish for several places: those where the example has another size get another name."""
+        name = value.__name__ if is_dim(value) else value if isinstance(value, str) else value[0]
+        if is_derived(value) or self._sizes.get(name, (size,))[0] == size:
+            return value
+        return self._numbered(name, size)
+
+    def _numbered(self, name: str, size: int) -> str:
+        number = 2
+        while self._sizes.get(f"{name}_{number}", (size,))[0] != size:
+            number += 1
+        return f"{name}_{number}"
 
     def _check_range(self, where: str, size: int, name: str, low: Any, high: Any) -> None:
         if low is not None and high is not None and low > high:
@@ -94,20 +132,21 @@ class Dims:
                 "Equal names mean equal sizes: use another name, or change the example.",
             )
 
-
-_STATIC = torch.export.Dim.STATIC
-
-
-def _is_hint(wish: Any) -> bool:
-    return isinstance(wish, type(_STATIC))
-
-
-def _is_dim(wish: Any) -> bool:
-    return isinstance(getattr(wish, "__name__", None), str) and hasattr(wish, "min")
-
-
-def _is_derived(wish: Any) -> bool:
-    return hasattr(wish, "root")
+    def _merge_root(self, where: str, size: int, value: Any) -> None:
+        """Note what a size such as ``2*k + 1`` says of ``k``."""
+        name, factor, offset = root_of(value)
+        root, rest = divmod(size - offset, factor)
+        if rest or root < 0:
+            raise CallError(
+                f"dynamic gives {where} the size {value.__name__}, and the example has {size}, "
+                f"for which no {name} will do.",
+                "Change the example, or what it is derived from.",
+                argument=where.rpartition(":")[0],
+            )
+        dim = value.root
+        low, high = _bound(dim, "min"), _bound(dim, "max")
+        self._check_range(where, root, name, low, high)
+        self._merge(where, root, name, (low, high))
 
 
 def _bound(wish: Any, name: str) -> int | None:

@@ -59,9 +59,7 @@ class GuardsOfKernels:
         ]
         if not new:
             return captured.conditions
-        of_name = {symbol.name: symbol for symbol in captured.symbols}
-        ranges = {s: (of_name[name].min, of_name[name].max) for s, name in names.items()}
-        return reduce_conditions([*captured.conditions, *new], ranges)
+        return reduce_conditions([*captured.conditions, *new], captured.limits)
 
     def of_data(self) -> tuple[Condition, ...]:
         """What is checked while the model runs: of sizes that depend on values."""

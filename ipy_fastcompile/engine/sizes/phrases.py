@@ -12,7 +12,7 @@ from ...errors import CodegenError
 from ...records import ConditionRecord
 from .conditions import Condition
 from .expressions import size_text
-from .proofs import divisibility
+from .proofs import MIRRORED, divisibility
 
 # Relation -> (what must be, what is wrong of one size, what is wrong of an expression).
 _RELATIONS = {
@@ -23,7 +23,6 @@ _RELATIONS = {
     ">": ("is more than", "which is not more than", "is not more than"),
     "<": ("is less than", "which is not less than", "is not less than"),
 }
-_MIRRORED = {"==": "==", "!=": "!=", ">=": "<=", "<=": ">=", ">": "<", "<": ">"}
 
 
 def condition_records(
@@ -64,7 +63,7 @@ def phrase(condition: Condition, names: Mapping[Any, str]) -> Phrase:
     if isinstance(expression, sympy.core.relational.Relational):
         left, right, sign = expression.lhs, expression.rhs, expression.rel_op
         if (right.is_Symbol and not left.is_Symbol) or left.is_Integer:
-            left, right, sign = right, left, _MIRRORED[sign]
+            left, right, sign = right, left, MIRRORED[sign]
         must, wrong_one, wrong = _RELATIONS[sign]
         return _phrase(left, must, _text(right, names), wrong_one, wrong, names)
     text = _text(expression, names)

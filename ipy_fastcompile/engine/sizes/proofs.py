@@ -53,6 +53,27 @@ def _holds(condition: Any, difference: Any, ranges: Ranges) -> bool:
     }[condition.rel_op]  # fmt: skip
 
 
+# A relation, read from its other side.
+MIRRORED = {"==": "==", "!=": "!=", ">=": "<=", "<=": ">=", ">": "<", "<": ">"}
+
+
+def linear_bound(condition: Any) -> tuple[int | None, int | None] | None:
+    """The least and the most that ``factor*symbol + offset > 0`` and the like allow, else None."""
+    if not is_relation(condition) or len(condition.free_symbols) != 1:
+        return None
+    (symbol,) = condition.free_symbols
+    difference = sympy.expand(condition.lhs - condition.rhs)
+    factor = difference.coeff(symbol, 1)
+    offset = difference - factor * symbol
+    if condition.rel_op in ("==", "!=") or not (factor.is_Integer and offset.is_Integer):
+        return None
+    if condition.rel_op in ("<", "<="):
+        factor, offset = -factor, -offset
+    factor, offset = int(factor), int(offset) - (condition.rel_op in (">", "<"))
+    # Now the whole of it is at least 0.
+    return (-(offset // factor), None) if factor > 0 else (None, offset // -factor)
+
+
 def simplified(expression: Any, ranges: Ranges) -> Any:
     """An expression with divisions and maxima done that can be done for all these sizes."""
     for _ in range(_ROUNDS):

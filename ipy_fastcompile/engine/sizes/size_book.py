@@ -10,7 +10,7 @@ from typing import Any
 import sympy
 import torch
 
-from ...records import Source, Symbol
+from ...records import Source
 from ...torch_compat import guards, symbolic
 from ...torch_compat.guards import Evaluation
 from .conditions import Condition, reduce_conditions
@@ -25,6 +25,16 @@ class SizeBook:
         self.evaluations: dict[tuple[int, Any], Evaluation] = {}
         self._sources: dict[Any, Source | None] = {}
         self._constants: set[int] = set()
+        self.first: dict[tuple[str, int | None], Any] = {}
+
+    def begin(self, leaves: Mapping[str, Any]) -> None:
+        """Note the symbolic sizes of a call, each at its place, before the model has run."""
+        self.first = {}
+        for path, leaf in leaves.items():
+            if isinstance(leaf, torch.Tensor):
+                self.first |= {(path, dim): size for dim, size in enumerate(leaf.shape)}
+            else:
+                self.first[path, None] = leaf
 
     def note(self, evaluation: Evaluation) -> None:
         """What `guards.watched_sizes` calls."""
@@ -52,13 +62,13 @@ class SizeBook:
     def conditions(
         self,
         graph_module: torch.fx.GraphModule,
-        symbols: Sequence[Symbol],
-        names: Mapping[Any, str],
+        limits: Mapping[Any, tuple[int, int | None]],
         declared: Sequence[Any] = (),
     ) -> tuple[Condition, ...]:
-        """What the graph takes for granted about the sizes of the inputs, beside their ranges.
+        """What the graph takes for granted about the sizes of the inputs.
 
-        ``declared`` is what the user said of them and no trace knows.
+        ``limits`` are the ranges that need no condition: what the model's own lines leave of them
+        is one, with these lines. ``declared`` is what the user said of sizes and no trace knows.
         """
         environment = guards.shape_environment(graph_module)
         if environment is None:
@@ -71,16 +81,21 @@ class SizeBook:
             *(Condition(asserted) for asserted in asserted_sizes(graph_module)),
             *map(Condition, declared),
         ]
-        of_name = {symbol.name: symbol for symbol in symbols}
-        ranges = {s: (of_name[name].min, of_name[name].max) for s, name in names.items()}
-        return reduce_conditions([c for c in found if c.symbols <= set(names)], ranges)
+        return reduce_conditions([c for c in found if c.symbols <= set(limits)], limits)
 
-    def who_fixed(self, size: int) -> Source | None:
-        """The user's line that fixed a dimension to this size, as far as it is known."""
+    def who_fixed(self, place: tuple[str, int | None], size: int) -> Source | None:
+        """The user's line that fixed what is at this place to this size, as far as it is known."""
+        first = self.first.get(place)
+        known = {symbolic.first_expression(first)} if symbolic.is_symbolic_int(first) else set()
+        lines = []
         for guard, source in self._sources.items():
-            if isinstance(guard, sympy.Eq) and sympy.Integer(size) in guard.args and source:
-                return source
-        return None
+            if isinstance(guard, sympy.Eq) and guard.free_symbols & known:
+                known |= guard.free_symbols
+                lines.append(source)
+        if not known:  # it was not seen as it was: any line that said this number
+            equal = (g for g in self._sources if isinstance(g, sympy.Eq))
+            lines = [self._sources[g] for g in equal if sympy.Integer(size) in g.args]
+        return next((source for source in reversed(lines) if source), None)
 
     def who_merged(self, symbol: Any) -> Source | None:
         """The user's line that needs another size to be equal to this one."""

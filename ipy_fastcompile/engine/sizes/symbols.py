@@ -3,25 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from ...errors import CaptureError
-from ...records import Symbol
+from ...records import FixedSize, Symbol
 from ...torch_compat import symbolic
-from ..code.sources import place
 from .declared import Declared
+from .dynamic import Asked
 from .expressions import solve_linear
+from .fixed import check_fixed, fixed_sizes, merged
+from .hints import root_of
 from .size_book import SizeBook
 from .small_sizes import least_sizes
+from .wishes import Spot
 
-# (id of a leaf of the call, dimension) -> torch.export's Dim that the user asked for.
-GivenSizes = Mapping[tuple[int, int], Any]
+
+@dataclass(frozen=True)
+class Symbols:
+    """The symbolic sizes of a graph's inputs.
+
+    ``names`` are those of the graph's symbols; ``declared`` what the user said of sizes that torch
+    keeps apart: that they have one name, or are multiples of one. ``fixed`` are sizes that might
+    have varied, ``limits`` the range of each symbol before the model's own conditions.
+    """
+
+    symbols: tuple[Symbol, ...]
+    names: Mapping[Any, str]
+    declared: tuple[Any, ...]
+    fixed: tuple[FixedSize, ...]
+    limits: Mapping[Any, tuple[int, int | None]]
+
+
+@dataclass(frozen=True)
+class _Size:
+    """A size in the graph, its place and its example.
+
+    It is ``factor*symbol + offset``; ``symbol`` is None for one that is of no such form.
+    """
+
+    spot: Spot
+    expression: Any
+    symbol: Any
+    factor: int
+    offset: int
+    example: int
+
+    @property
+    def is_plain(self) -> bool:
+        return (self.factor, self.offset) == (1, 0)
 
 
 def without_names(shapes: Any) -> Any:
-    """``dynamic_shapes`` with each named dimension left to torch, within its range."""
+    """``dynamic_shapes`` with each named size left to torch, within its range."""
     if isinstance(shapes, Mapping):
         return {key: without_names(value) for key, value in shapes.items()}
     if isinstance(shapes, (list, tuple)):
@@ -36,77 +71,85 @@ def read_symbols(
     program: torch.export.ExportedProgram,
     inputs: Sequence[Any],
     leaves: Sequence[Any],
-    given: GivenSizes,
+    asked: Asked,
     book: SizeBook,
-) -> tuple[tuple[Symbol, ...], dict[Any, str], tuple[Any, ...]]:
+) -> Symbols:
     """The symbolic sizes of the inputs, under the names the user gave them.
-
-    Beside them, what the user said of sizes that torch keeps apart: that they have one name, or
-    are multiples of one.
 
     Raises `CaptureError` when a size that was to be dynamic is fixed by the model, or two sizes of
     different names are the same one.
     """
-    wishes: dict[Any, str] = {}
+    varying = list(_sizes(program, inputs, leaves))
+    check_fixed(asked, {size.spot for size in varying}, book)
+    found = [size for size in varying if size.symbol is not None]
+    of_spot = {size.spot: size for size in found}
+    wishes: dict[Any, tuple[str, bool]] = {}
     declared = Declared()
-    examples: dict[Any, int] = {}
     limits: dict[Any, tuple[int, int | None]] = {}
-    for path, leaf, dim, size in _dimensions(program, inputs, leaves):
-        wanted = given.get((id(leaf), dim))
-        if not _varies(size):
-            if wanted is not None and hasattr(wanted, "min"):
-                raise _fixed(path, dim, wanted.__name__, int(leaf.shape[dim]), book)
+    for spot, wish in asked.wishes.items():
+        size, dim = of_spot.get(spot), asked.dims[spot]
+        if size is None:
             continue
-        solved = solve_linear(symbolic.symbolic_expression(size))
-        if solved is None:
+        word, times, plus = declared.add(dim, size.expression)
+        if not size.is_plain:
             continue
-        symbol, factor, offset = solved
-        examples.setdefault(symbol, (int(leaf.shape[dim]) - offset) // factor)
-        if wanted is None:
-            continue
-        word, times, plus = declared.add(wanted, symbolic.symbolic_expression(size))
-        plain = (factor, offset) == (1, 0)
-        if plain and (times, plus) != (1, 0):
+        if (times, plus) != (1, 0):
             word = f"{word}_times_{times}"  # of which torch only knows that it varies
-        if plain and wishes.setdefault(symbol, word) != word:
-            raise _merged(wishes[symbol], word, symbol, book)
-        wishes.setdefault(symbol, word)
-        if plain:
-            low, high = limits.get(symbol, (0, None))
-            most = None if "oo" in str(wanted.max) else int(wanted.max)
-            highest = [n for n in (high, most) if n is not None]
-            limits[symbol] = (max(low, int(wanted.min)), min(highest, default=None))
-    taken = {spec.placeholder for spec in inputs}
-    names: dict[Any, str] = {}
-    for symbol in examples:
-        name = wishes.get(symbol, str(symbol))
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        names[symbol] = name
+        other, is_sure = wishes.setdefault(size.symbol, (word, not wish.many))
+        if other != word and is_sure and not wish.many:
+            raise merged(other, word, size.symbol, book)
+        low, high = limits.get(size.symbol, (0, None))
+        most = None if "oo" in str(dim.max) else int(dim.max)
+        highest = [n for n in (high, most) if n is not None]
+        limits[size.symbol] = (max(low, int(dim.min)), min(highest, default=None))
+    for size in found:  # of those that stand nowhere alone
+        if size.spot in asked.dims:
+            wishes.setdefault(size.symbol, (root_of(asked.dims[size.spot])[0], False))
+    examples = {size.symbol: size.example for size in reversed(found)}
+    examples = {size.symbol: examples[size.symbol] for size in found}
+    names = _names(examples, wishes, {spec.placeholder for spec in inputs})
     ranges = {s: _range(program, s, limits.get(s, (0, None))) for s in examples}
     least = least_sizes(program, book, ranges, examples)
     symbols = tuple(
         Symbol(names[s], least[s], ranges[s][1], example) for s, example in examples.items()
     )
-    return symbols, names, declared.conditions()
+    asked_for = {s: limits.get(s, (0, None)) for s in examples}
+    given = {s: (min(least[s], max(2, low)), high) for s, (low, high) in asked_for.items()}
+    fixed = fixed_sizes(asked, {size.spot for size in varying}, book)
+    return Symbols(symbols, names, declared.conditions(), fixed, given)
 
 
-def _varies(size: Any) -> bool:
-    is_symbolic = symbolic.is_symbolic_int(size)
-    return is_symbolic and bool(symbolic.symbolic_expression(size).free_symbols)
+def _names(
+    symbols: Mapping[Any, int], wishes: Mapping[Any, tuple[str, bool]], taken: set[str]
+) -> dict[Any, str]:
+    names: dict[Any, str] = {}
+    for symbol in symbols:
+        name, _ = wishes.get(symbol, (str(symbol), False))
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        names[symbol] = name
+    return names
 
 
-def _dimensions(
+def _sizes(
     program: torch.export.ExportedProgram, inputs: Sequence[Any], leaves: Sequence[Any]
-) -> Iterator[tuple[str, torch.Tensor, int, Any]]:
-    """(path, leaf, dimension, size in the graph) of every dimension of the call's tensors."""
+) -> Iterator[_Size]:
+    """Every size of the call that varies."""
     values = {n.name: n.meta.get("val") for n in program.graph.nodes if n.op == "placeholder"}
     for spec, leaf in zip(inputs, leaves, strict=True):
-        fake = values.get(spec.placeholder)
-        if isinstance(fake, torch.Tensor):
-            for dim, size in enumerate(fake.shape):
-                yield spec.path, leaf, dim, size
+        value = values.get(spec.placeholder)
+        sizes: list[tuple[int | None, Any, Any]] = [(None, value, leaf)]
+        if isinstance(value, torch.Tensor):
+            sizes = [(d, size, leaf.shape[d]) for d, size in enumerate(value.shape)]
+        for dim, size, example in sizes:
+            if symbolic.is_symbolic_int(size):
+                expression = symbolic.symbolic_expression(size)
+                if not expression.free_symbols:
+                    continue
+                symbol, factor, offset = solve_linear(expression) or (None, 1, 0)
+                number = (int(example) - offset) // factor
+                yield _Size((spec.path, dim), expression, symbol, factor, offset, number)
 
 
 def _range(
@@ -118,33 +161,10 @@ def _range(
     bounds = program.range_constraints.get(symbol)
     low, high = given
     if bounds is not None:
-        # Whatever the model says of 0 and 1, torch takes sizes for 2 or more.
-        low = max(low, int(bounds.lower) if int(bounds.lower) > 2 else 0)
-        if "oo" not in str(bounds.upper):  # sympy's infinities have no integer value
+        # Whatever the model says of 0 and 1, torch takes sizes for 2 or more; sympy's infinities have
+        # no integer value.
+        least = 0 if "oo" in str(bounds.lower) else int(bounds.lower)
+        low = max(low, least if least > 2 else 0)
+        if "oo" not in str(bounds.upper):
             high = int(bounds.upper) if high is None else min(high, int(bounds.upper))
     return low, high
-
-
-def _fixed(path: str, dim: int, name: str, size: int, book: SizeBook) -> CaptureError:
-    what = f"Dimension {dim} of {path} ({name}) cannot be dynamic as asked: "
-    if size < 2:
-        return CaptureError(
-            f"{what}the example has size {size} there, and torch takes sizes 0 and 1 for fixed.",
-            "Give an example whose size is 2 or more; the range may still begin at 1.",
-        )
-    source = book.who_fixed(size)
-    line = f" at {place(source)}: {source.text}" if source else ""
-    return CaptureError(
-        f"{what}the model fixes it to {size}{line}.",
-        "Leave it out of `dynamic`, or change the model so that any size will do.",
-    )
-
-
-def _merged(one: str, other: str, symbol: Any, book: SizeBook) -> CaptureError:
-    source = book.who_merged(symbol)
-    line = f" at {place(source)}: {source.text}" if source else ""
-    return CaptureError(
-        f"The dimensions {one} and {other} cannot be dynamic as asked: the model needs them to be "
-        f"equal{line}.",
-        f"Call both {one}: equal names are equal sizes.",
-    )
