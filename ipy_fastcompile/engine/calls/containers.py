@@ -58,7 +58,7 @@ class PlainCall:
     ) -> None:
         found = Flattened()
         self.arguments: list[tuple[str, Any]] = []
-        plain: list[Any] = []
+        self._plain: list[Any] = []
         # Export takes a tensor that it meets twice for one input, and another call has two.
         met = {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
         for path, value in named_arguments(module, args, kwargs):
@@ -68,10 +68,9 @@ class PlainCall:
             except Unknown as unknown:
                 raise refused_argument(unknown) from None
             self.arguments.append((path, found.nest))
-            leaves = [_met_once(leaf, met) for leaf in found.leaves[start:]]
-            plain.append(_to_plain(found.nest, iter(leaves)))
-        self.args = tuple(plain[: len(args)])
-        self.kwargs = dict(zip(kwargs, plain[len(args) :], strict=True))
+            self._plain += [_met_once(leaf, met) for leaf in found.leaves[start:]]
+        self._names = tuple(kwargs)
+        self.args, self.kwargs = self._taken_apart(self._plain)
         self.leaves, self.paths, self.types = found.leaves, found.paths, found.types
         self.fixed = found.fixed
         self.attributes = {
@@ -85,6 +84,21 @@ class PlainCall:
         self._given = dict(named_arguments(module, args, kwargs))
         self._is_seen = False
         self._is_inside = False
+
+    def let_vary(self, paths: Set[str]) -> None:
+        """Show export no gaps between the rows of these leaves.
+
+        How wide a gap is would be a size that no dimension has; a call copies what has gaps.
+        """
+        pairs = zip(self._plain, self.paths, strict=True)
+        leaves = [without_gaps(leaf) if path in paths else leaf for leaf, path in pairs]
+        self.args, self.kwargs = self._taken_apart(leaves)
+
+    def _taken_apart(self, leaves: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        each = iter(leaves)
+        plain = [_to_plain(nest, each) for _, nest in self.arguments]
+        count = len(plain) - len(self._names)
+        return tuple(plain[:count]), dict(zip(self._names, plain[count:], strict=True))
 
     @contextlib.contextmanager
     def shown_to_export(
@@ -279,6 +293,17 @@ def _met_once(leaf: Any, met: set[int]) -> Any:
         return leaf.detach()
     met.add(id(leaf))
     return leaf
+
+
+def without_gaps(leaf: Any) -> Any:
+    """A tensor in the same order of dimensions, one row directly after the other."""
+    if not isinstance(leaf, torch.Tensor) or leaf.layout is not torch.strided:
+        return leaf
+    dense = torch.empty_like(leaf, device="meta").stride()
+    wide = [i for i, size in enumerate(leaf.shape) if size > 1]
+    if all(leaf.stride(i) == dense[i] for i in wide):
+        return leaf
+    return torch.empty_strided(leaf.shape, dense, dtype=leaf.dtype, device=leaf.device).copy_(leaf)
 
 
 def named_arguments(

@@ -59,6 +59,7 @@ def export_program(
         export.without_log_of_failure(),
     ):
         first = asked.with_numbers(frozenset())
+        call.let_vary({path for path, _ in asked.dims})
         if asked.is_loose:
             program = attempt(first, named=False)
             # Which numbers a call changes is known once the model has run.

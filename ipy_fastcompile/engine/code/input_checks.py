@@ -38,12 +38,12 @@ class InputChecks:
         self._captured = captured
         self._conditions = conditions
         self._inputs = [(spec, nodes[spec.placeholder]) for spec in captured.inputs]
-        self.arguments = [names.name(("value", n.name), n.name) for _, n in self._inputs]
         self._words = {
             symbol: names.name(("size", name), name) for symbol, name in captured.names.items()
         }
         self._symbols = {s.name: s for s in captured.symbols}
         self.sizes = [names.name(("size", s.name), s.name) for s in captured.symbols]
+        self.arguments = [names.name(("value", n.name), n.name) for _, n in self._inputs]
 
     @property
     def words(self) -> Mapping[Any, str]:

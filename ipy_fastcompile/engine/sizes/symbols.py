@@ -107,7 +107,9 @@ def read_symbols(
             wishes.setdefault(size.symbol, (root_of(asked.dims[size.spot])[0], False))
     examples = {size.symbol: size.example for size in reversed(found)}
     examples = {size.symbol: examples[size.symbol] for size in found}
-    names = _names(examples, wishes, {spec.placeholder for spec in inputs})
+    numbers = {size.spot for size in varying if size.spot[1] is None}  # they may be called alike
+    taken = {spec.placeholder for spec in inputs if (spec.path, None) not in numbers}
+    names = _names(examples, wishes, taken)
     ranges = {s: _range(program, s, limits.get(s, (0, None))) for s in examples}
     least = least_sizes(program, book, ranges, examples)
     symbols = tuple(
@@ -161,8 +163,8 @@ def _range(
     bounds = program.range_constraints.get(symbol)
     low, high = given
     if bounds is not None:
-        # Whatever the model says of 0 and 1, torch takes sizes for 2 or more; sympy's infinities have
-        # no integer value.
+        # Whatever the model says of 0 and 1, torch takes sizes for 2 or more. Sympy's infinities
+        # have no integer value.
         least = 0 if "oo" in str(bounds.lower) else int(bounds.lower)
         low = max(low, least if least > 2 else 0)
         if "oo" not in str(bounds.upper):
