@@ -233,9 +233,9 @@ def _read_dynamic(text: str) -> tuple[str, Any]:
                 f"--dynamic {text}: {dimension!r} is no dimension. Write a number, and if you"
                 " like a name and a range: 1, 1=seq or 1=seq(2,512)."
             )
-        number, name, low, high = match.groups()
-        name = name or "_".join([*re.findall(r"\w+", path), number.replace("-", "_")])
-        found[int(number)] = _named(text, name, low, high)
+        dim, name, low, high = match.groups()
+        name = name or "_".join([*re.findall(r"\w+", path), dim.replace("-", "_")])
+        found[int(dim)] = _named(text, name, low, high)
     return path, found
 
 

@@ -19,7 +19,7 @@ def state_relations(sizes: Mapping[Spot, Any], dims: Mapping[Spot, Any]) -> None
     roots: dict[str, Any] = {}
     ordered = sorted(dims.items(), key=lambda item: (is_derived(item[1]), item[0][1] is None))
     for spot, dim in ordered:
-        size = sizes.get(spot)
+        size: Any = sizes.get(spot)
         if not symbolic.is_symbolic_int(size):
             continue
         name, factor, offset = root_of(dim)
