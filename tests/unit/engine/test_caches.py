@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,6 @@ import transformers as tf
 
 import ipy_fastcompile as fc
 from ipy_fastcompile import errors
-
-LAYER = {"keys": {2: "past"}, "values": {2: "past"}}
 
 
 def tokens(*shape: int) -> torch.Tensor:
@@ -85,7 +84,7 @@ def test_a_step_grows_the_callers_cache(model: Any, tmp_path: Path) -> None:
             "input_ids": tokens(2, 1),
             "past_key_values": filled(model, tf.DynamicCache(), tokens(2, 8)),
         },
-        dynamic={"past_key_values": {"layers": [LAYER, LAYER]}},
+        dynamic={"past_key_values": {2: "past"}},
         check=True,
     )
     for function in reloaded(compiled, model, tmp_path / "a.fastcompile"):
@@ -94,6 +93,50 @@ def test_a_step_grows_the_callers_cache(model: Any, tmp_path: Path) -> None:
         assert_steps(model, function, *pair)
         with pytest.raises(errors.InputError, match=r"past_key_values\.layers has 0"):
             function(input_ids=tokens(2, 1), past_key_values=tf.DynamicCache())
+
+
+def decode(past: int, model: Any, mask: int = 1) -> dict[str, Any]:
+    """A step as `generate` makes it: everything that it says of the cache's length is there."""
+    return {
+        "input_ids": tokens(2, 1),
+        "past_key_values": filled(model, tf.DynamicCache(), tokens(2, past)),
+        "attention_mask": torch.ones(2, past + mask, dtype=torch.long),
+        "position_ids": torch.full((2, 1), past),
+        "cache_position": torch.tensor([past]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("dynamic", "names"),
+    [
+        ({"past_key_values": {2: "past"}, "attention_mask": {1: "total"}}, ["past", "total"]),
+        ("auto", ["input_ids_0", "past_key_values_2", "attention_mask_0", "attention_mask_1"]),
+    ],
+)
+def test_a_mask_that_is_one_longer_than_the_cache_is_found_to_be(
+    model: Any, dynamic: Any, names: list[str], tmp_path: Path
+) -> None:
+    compiled = fc.compile(model, (), decode(8, model), dynamic=dynamic)
+    assert [s.name for s in compiled.report.symbols] == names
+    past, both = (names[1], names[3]) if dynamic == "auto" else names
+    (condition,) = [c for c in compiled.report.conditions if both in c.sizes]
+    assert condition.words == f"{both} is {past} + 1"
+    for function in reloaded(compiled, model, tmp_path / "a.fastcompile"):
+        for length in (5, 8, 13):
+            call = decode(length, model)
+            theirs = {**call, "past_key_values": copy.deepcopy(call["past_key_values"])}
+            with torch.no_grad():
+                expected, found = model(**theirs), function(**call)
+            torch.testing.assert_close(found.logits, expected.logits, rtol=1e-4, atol=1e-5)
+            assert call["past_key_values"].get_seq_length() == length + 1
+        with pytest.raises(errors.InputError, match=rf"{both} is not {past} \+ 1"):
+            function(**decode(8, model, mask=3))
+    if dynamic == "auto":
+        fixed = {(f.paths[0], f.dim): f for f in compiled.report.fixed}
+        assert "0 and 1 constants" in fixed["input_ids", 1].why
+        heads = fixed["past_key_values.layers[0].keys", 1]
+        assert (heads.size, len(heads.paths)) == (2, 4)
+        assert heads.source is not None
 
 
 def test_a_step_writes_into_the_callers_static_cache(model: Any, tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def named(dynamic: Any, *rest: Any) -> dict[Any, str]:
         ({"cache.layers[-1].values": {2: "past"}}, {(KEYS[3], 2): "past"}),
         ({"cache": {"layers[0].keys": {2: "past"}}}, {(KEYS[0], 2): "past"}),
         ({"cache.layers[*].keys": {2: "p"}}, {(KEYS[0], 2): "p", (KEYS[2], 2): "p"}),
+        ({"cache": {"layers": [{"keys": {2: "p"}}, None]}}, {(KEYS[0], 2): "p"}),
         ({"cache": {2: "past"}}, {(key, 2): "past" for key in KEYS}),
         ({"cache": {-2: "past"}}, {(key, 2): "past" for key in KEYS}),
         ({"cache": {2: ("past", 2, 64)}}, {(key, 2): "past" for key in KEYS}),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ipy_fastcompile.records import Report
+from ipy_fastcompile.records import FixedSize, Report, Source
 from ipy_fastcompile.show.facts import report_facts, summary, summary_line
 from ipy_fastcompile.show.fold import Item
 from ipy_fastcompile.show.view import (
@@ -102,6 +102,22 @@ def test_a_profile_is_told(report: Report, near_twin_report: Report) -> None:
     told = next(fact for fact in report_facts(report) if fact.startswith("profiled"))
     assert told.startswith("profiled at seq = 16: a call takes 8.9 ms, median of 20 runs after 3;")
     assert not any(fact.startswith("profiled") for fact in report_facts(near_twin_report))
+
+
+def test_sizes_that_might_have_varied_are_told_with_the_line_that_fixed_them(
+    report: Report,
+) -> None:
+    line = Source("/models/llama.py", 12, "forward", "x = x.view(8, -1)")
+    fixed = (
+        FixedSize(("cache.keys", "cache.values"), 1, 8, "the model fixes it", line),
+        FixedSize(("cache.length",), None, 3, "the model fixes it"),
+    )
+    facts = report_facts(replace(report, fixed=fixed))
+    assert (
+        "fixed: dimension 1 of cache.keys and 1 more, always 8: the model fixes it"
+        " (llama.py:12: x = x.view(8, -1))"
+    ) in facts
+    assert "fixed: cache.length, always 3: the model fixes it" in facts
 
 
 def test_lines_of_the_execution_code(report: Report, empty_report: Report) -> None:
