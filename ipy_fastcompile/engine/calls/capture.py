@@ -72,7 +72,7 @@ def _captured(
     module: torch.nn.Module,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    dynamic: Mapping[str, Any] | None,
+    dynamic: Mapping[str, Any] | str | None,
 ) -> Captured:
     watch = Watch(model_name(model), model, (args, kwargs))
     check_mode(module, training=watch.is_training)
