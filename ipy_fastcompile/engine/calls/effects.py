@@ -80,6 +80,8 @@ class Watch:
             ):
                 # Attributes are named by ours, with everything else.
                 warnings.filterwarnings("ignore", r"The tensor attributes? ", UserWarning)
+                # As it should be: what it would compile becomes part of the graph.
+                warnings.filterwarnings("ignore", r"torch\.compile is ignored", UserWarning)
                 yield
             self.printed = bool(prints)
             self.padded = tuple(dict.fromkeys(padded))

@@ -24,6 +24,8 @@ _OF_THE_MACHINE = re.compile(
     r"InvalidCxxCompiler|CppCompileError|No working C\+\+ compiler|No space left|Permission denied"
     r"|out of memory|Cannot allocate memory|CalledProcessError|FileNotFoundError"
 )
+# Code that a compiler has read and does not take is Inductor's, and the graph's.
+_BAD_CODE = re.compile(r"\.(?:cpp|h|cu):\d+:\d+: error: ")
 _TARGET = re.compile(r"^\s*target: (\S+)", re.MULTILINE)
 
 
@@ -31,9 +33,10 @@ def is_of_the_machine(error: BaseException) -> bool:
     """Whether a compile failed for want of a compiler, memory or room, not for the graph."""
     chain: BaseException | None = error
     while chain is not None:
-        if isinstance(chain, (OSError, MemoryError)) or _OF_THE_MACHINE.search(
-            f"{type(chain).__name__}: {chain}"
-        ):
+        text = f"{type(chain).__name__}: {chain}"
+        if _BAD_CODE.search(text):
+            return False
+        if isinstance(chain, (OSError, MemoryError)) or _OF_THE_MACHINE.search(text):
             return True
         chain = chain.__cause__ or chain.__context__
     return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,43 @@ def test_what_no_reading_helps_is_refused_at_once(monkeypatch: pytest.MonkeyPatc
 def test_where_both_fail_the_message_is_that_of_export() -> None:
     with pytest.raises(CaptureError, match=r"through \.data"):
         capture(Layered(in_vain).eval(), (Z,))
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Iterator[Any]:
+    """A mesh of this process alone."""
+    from torch.distributed.device_mesh import init_device_mesh
+
+    file = f"file://{tmp_path / 'store'}"
+    torch.distributed.init_process_group("gloo", init_method=file, rank=0, world_size=1)
+    yield init_device_mesh("cpu", (1,))
+    torch.distributed.destroy_process_group()
+
+
+def test_a_dtensor_on_the_way_is_the_tensor_in_it(mesh: Any) -> None:
+    from torch.distributed.tensor import DTensor, Replicate
+
+    def distributes(model: Layered, x: torch.Tensor) -> torch.Tensor:
+        y = DTensor.from_local(model.layers[0](x), mesh, [Replicate()], run_check=False)
+        return model.layers[1](y.relu().to_local())
+
+    model = Layered(distributes).eval()
+    captured = capture(model, (Z,))
+    assert "layers.1.weight" in names(captured)
+    torch.testing.assert_close(run(captured, model, Z * 2)[0], model(Z * 2).detach())
+
+
+def test_parameters_that_hold_others_are_no_constants(mesh: Any) -> None:
+    from torch.distributed.tensor import DTensor, Replicate, distribute_module
+
+    def distributes(model: Layered, x: torch.Tensor) -> torch.Tensor:
+        y = DTensor.from_local(x, mesh, [Replicate()], run_check=False)
+        return model.layers[0](y).to_local()
+
+    model = Layered(distributes).eval()
+    distribute_module(model, mesh)
+    with pytest.raises(CaptureError, match="DTensorSpec"):
+        capture(model, (Z,))
 
 
 # --- what it leaves behind -----------------------------------------------------------------------

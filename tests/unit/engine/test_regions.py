@@ -206,3 +206,29 @@ def test_flex_attention_is_native_and_right(run: Any) -> None:
         compiled = fc.compile(run, example)
         assert compiled.report.alarms == ()
         torch.testing.assert_close(compiled(*other), run(*other), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_flex_attention_of_transformers_is_native_at_every_length() -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 64, "intermediate_size": 64, "num_attention_heads": 4}
+    config = LlamaConfig(
+        **sizes,
+        num_key_value_heads=2,
+        num_hidden_layers=1,
+        vocab_size=64,
+        use_cache=False,
+        attn_implementation="flex_attention",
+    )
+    model, ids = LlamaForCausalLM(config).eval(), torch.randint(0, 64, (1, 100))
+    with torch.no_grad():
+        dynamic = {"input_ids": {1: "seq"}}
+        example = {"input_ids": torch.randint(0, 64, (1, 40))}
+        compiled = fc.compile(model, (), example, dynamic=dynamic)
+        assert compiled.report.alarms == ()
+        assert all(kernel.native for kernel in compiled.report.kernels)
+        for length in (7, 100):
+            found = compiled(input_ids=ids[:, :length]).logits
+            torch.testing.assert_close(found, model(ids[:, :length]).logits, atol=1e-4, rtol=1e-4)

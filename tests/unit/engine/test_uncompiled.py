@@ -114,7 +114,10 @@ def test_a_failure_of_the_machine_is_no_nodes_fault(monkeypatch: pytest.MonkeyPa
     wrapped = RuntimeError("a pass failed")
     wrapped.__cause__ = MemoryError()
     assert is_of_the_machine(wrapped)
+    assert is_of_the_machine(RuntimeError("CppCompileError: C++ compile error: Killed"))
     assert not is_of_the_machine(ValueError("The argument 'None' is not comparable."))
+    bad = "CppCompileError: C++ compile error\n/tmp/a.main.cpp:10:46: error: 'ks2' was not declared"
+    assert not is_of_the_machine(RuntimeError(bad))  # the compiler works, on bad code
 
 
 @pytest.fixture(scope="module")
