@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import torch
 
-from ..errors import CallError, InputError, warn_user
+from ..errors import CallError, FastCompileError, InputError, ParameterError, warn_user
 from ..torch_compat import module_tables, surroundings
 from . import modes
 from .dispatch import NOTHING, run_fitting
@@ -90,16 +90,20 @@ class _Calls:
         self._own_hooks = module_tables.own_hooks(module)
 
     def __call__(self, own: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        why = self._changed()
+        why: FastCompileError | None = self._changed()
         if why is None and (self._autocast or not modes.is_plain()):
             why = _traced() or _other_autocast(self._autocast)
         if why is None:
-            found = run_fitting(self._function.find, args, kwargs)
-            if found is not NOTHING:
-                return found
+            try:
+                found = run_fitting(self._function.find, args, kwargs)
+            except ParameterError as error:  # tensors of the model are asked for before a run
+                why = error
+            else:
+                if found is not NOTHING:
+                    return found
         if self._is_told and not self._strict:
             return own(*args, **kwargs)
-        why = why or self._function.refusal(args, kwargs)
+        why = why or self._refusal(args, kwargs)
         if self._strict and why is not None:
             raise why
         self._is_told = True
@@ -108,6 +112,14 @@ class _Calls:
             f"{why.what if why is not None else ''}"
         )
         return own(*args, **kwargs)
+
+    def _refusal(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> InputError | ParameterError | None:
+        try:
+            return self._function.refusal(args, kwargs)
+        except ParameterError as error:
+            return error
 
     def _changed(self) -> InputError | None:
         """What the model is now that it was not when it was compiled."""

@@ -263,6 +263,21 @@ def test_the_other_mode_runs_the_model_itself(function: Any, model: Model) -> No
     assert not ran
 
 
+def test_weights_that_fit_no_more_run_with_the_model_itself(function: Any, model: Model) -> None:
+    with function.installed(model):
+        model.double()
+        with pytest.warns(FastCompileWarning, match=r"changed since it was loaded.*linear\.weight"):
+            assert model(X.double()).dtype is torch.float64
+        model.float()
+        ran.clear()
+        model(X)
+    assert not ran
+    with function.installed(model, strict=True):
+        model.double()
+        with pytest.raises(errors.ParameterError, match=r"linear\.weight"):
+            model(X)
+
+
 def test_another_autocast_runs_the_model_itself(function: Any, model: Model) -> None:
     with (
         function.installed(model),
