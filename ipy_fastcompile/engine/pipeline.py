@@ -48,10 +48,10 @@ def compile(
     Parameters
     ----------
     model:
-        A module, or any function or method that `torch.export` can capture. It is captured as it
-        is called: a method without the hooks of its owner. It is left as it was; what a call does
-        besides its result is not compiled, and a warning names it. What draws random numbers in
-        evaluation mode draws anew at every call.
+        A module, or any function or method that `torch.export` or Dynamo can capture. It is
+        captured as it is called: a method without the hooks of its owner. It is left as it was;
+        what a call does besides its result is not compiled, and a warning names it. What draws
+        random numbers in evaluation mode draws anew at every call.
     args, kwargs:
         Example inputs. Their dtypes, devices, ranks and static sizes become the signature. They
         may be nested in containers (tuples, lists, dicts, named tuples, dataclasses, what is

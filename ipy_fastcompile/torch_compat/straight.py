@@ -40,8 +40,8 @@ def straighten(
     function: Callable[..., Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
-    dynamic: Iterable[tuple[torch.Tensor, Iterable[int]]] = (),
-    marked: Iterable[torch.Tensor] = (),
+    dynamic: Sequence[tuple[torch.Tensor, Iterable[int]]],
+    marked: Iterable[torch.Tensor],
 ) -> Straight | None:
     """Read the bytecode of a call, without running it; None where it computes with no tensor.
 
@@ -156,7 +156,7 @@ def runner(straight: Straight, seen: Callable[[Evaluation], None]) -> Callable[.
     """The function itself, for `torch.export` to run.
 
     It asks of the sizes of what it is given all that Dynamo asked; ``seen`` is told of each
-    question and of its answer, with the line that asked.
+    question and of its answer.
     """
 
     def call(*inputs: Any) -> Any:
@@ -170,9 +170,7 @@ def runner(straight: Straight, seen: Callable[[Evaluation], None]) -> Callable[.
 
 
 def retraced(straight: Straight) -> Straight:
-    """The same, of the ops that its graph runs: below transforms of functions, gradients and
-    tensors that hold others.
-    """
+    """The same, of the ops below transforms of functions, gradients and tensors of tensors."""
     run = torch.fx.Interpreter(straight.graph).run
     return replace(straight, graph=retrace.retrace(run, straight.inputs, is_whole=True))
 
@@ -208,8 +206,8 @@ def _ask_again(
             if symbolic.is_symbolic_int(new):
                 environment = new.node.shape_env
             if not symbolic.is_symbolic_int(old):
-                # It is part of the graph as a number; what it stands for has to be that.
-                assert bool(old == new), (old, new)
+                if not bool(old == new):  # which makes it a guard: it is a number of the graph
+                    raise ValueError(f"a size is {new}, and Dynamo read {old}")
             elif getattr(symbolic.symbolic_expression(old), "is_Symbol", False):
                 is_size = symbolic.is_symbolic_int(new)
                 sizes[symbolic.symbolic_expression(old)] = (

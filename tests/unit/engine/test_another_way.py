@@ -295,12 +295,22 @@ def long_or_short(model: Layered, x: torch.Tensor) -> torch.Tensor:
     return y * 2 if x.shape[0] > 4 else y
 
 
-def test_sizes_that_were_asked_about_are_conditions_with_their_line() -> None:
+def test_sizes_that_were_asked_about_are_those_that_the_graph_is_for() -> None:
     model = Layered(long_or_short).eval()
     captured = capture(model, (Z,), dynamic={"x": {0: "rows"}})
     assert [(s.name, s.min, s.max) for s in captured.symbols] == [("rows", 5, None)]
     x = torch.randn(9, 4)
     torch.testing.assert_close(run(captured, model, x)[0], long_or_short(model, x).detach())
+
+
+def test_what_was_found_of_sizes_is_a_condition() -> None:
+    def even(model: Layered, x: torch.Tensor) -> torch.Tensor:
+        y = uses_numpy(model, x)
+        return y * 2 if x.shape[0] % 2 == 0 else y
+
+    captured = capture(Layered(even).eval(), (Z,), dynamic={"x": {0: "rows"}})
+    assert len(captured.conditions) == 1
+    assert "Mod" in str(captured.conditions[0].expression)
 
 
 def test_two_sizes_that_are_equal_by_chance_stay_two() -> None:
