@@ -49,12 +49,14 @@ def _kernels(draft: Draft, info: ArtifactInfo) -> None:
         draft.miss("kernels", "the artifact was saved without its report, which has their sources")
         return
     draft.kernels.clear()
-    kernels = {
-        (f"{p.name}: kernel {k.index}" if p.name else f"kernel {k.index}"): k
-        for p in report.programs or (report,)
-        for k in p.kernels
-    }
-    for where, kernel in kernels.items():
+    told: set[tuple[str, str]] = set()
+    programs = report.programs or (report,)
+    for name, kernel in [(p.name, k) for p in programs for k in p.kernels]:
+        key = kernel.digest, kernel.output_code
+        if key in told:  # programs share it
+            continue
+        told.add(key)
+        where = f"{name}: kernel {kernel.index}" if name else f"kernel {kernel.index}"
         draft.text(f"{where}: output code", OUTPUT, "python", kernel.output_code)
         known = {(found.where, found.name) for found in draft.kernels}
         for source in kernel.sources:

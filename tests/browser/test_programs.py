@@ -10,6 +10,7 @@ import pytest
 
 from ipy_fastcompile.records import Report
 from tests.browser.conftest import OpenPage, violations
+from tests.browser.test_answers import Kernel
 from tests.unit.show.sample_programs import sample_programs
 
 pytestmark = pytest.mark.browser
@@ -95,6 +96,21 @@ def test_choosing_feels_instant(page: Any) -> None:
         }"""
     )
     assert milliseconds < 100
+
+
+def test_a_program_is_asked_of_the_kernel_when_it_is_chosen(open_page: OpenPage) -> None:
+    kernel = Kernel(open_page, sample_programs(4))
+    page = kernel.page
+    asked = "asked.filter((question) => question.key.startsWith('1/')).length"
+    assert page.evaluate(asked) == 0
+    program(page, "call_1").click()
+    assert submodules(page) == "7"  # listed at once, before any answer
+    # What comes late for the other program is drawn there, out of sight.
+    assert kernel.answer("split:") == ["split:"]
+    assert page.locator(".fc-stage svg:visible").count() == 0
+    assert kernel.answer("1/split:") == ["1/split:"]
+    page.locator(".fc-stage svg:visible").wait_for()
+    assert page.locator(".fc-stage svg:visible [data-i]").count() == 4
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
