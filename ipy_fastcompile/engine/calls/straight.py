@@ -28,8 +28,8 @@ def straight_forwards(
     """What Dynamo reads in the call; then the same, traced once more as `AOTAutograd` does.
 
     In the second, transforms of functions, gradients and tensors that hold others are gone as well,
-    and so are composite ops. There is nothing for a model whose parameters hold others, which would
-    be constants then. Raises whatever Dynamo raises.
+    and so are composite ops. There is nothing for a model whose parameters hold others, and for a
+    call with a number that varies: both would be constants then. Raises whatever Dynamo raises.
     """
     held = [*module.parameters(), *module.buffers()]
     if any(map(tensor_kinds.holds_tensors, held)):
@@ -38,6 +38,8 @@ def straight_forwards(
     plain_args, plain_kwargs = trees.map_tensors(torch.Tensor.detach, (call.args, call.kwargs))
     bound = bind_call(module, plain_args, plain_kwargs)
     dynamic = [*_dynamic_dims(bound.arguments, dynamic_shapes)]
+    if not all(isinstance(value, torch.Tensor) for value, _ in dynamic):
+        return
     args, kwargs = call.as_given(plain_args, plain_kwargs)
     with torch.no_grad(), surroundings.without_autocast():
         found = straight.straighten(module.forward, args, kwargs, dynamic, held)
@@ -52,8 +54,8 @@ def _forward(found: straight.Straight, book: SizeBook) -> Callable[..., Any]:
     return straight.runner(found, book.note)
 
 
-def _dynamic_dims(value: Any, shapes: Any) -> Iterator[tuple[torch.Tensor, tuple[int, ...]]]:
-    """The tensors in plain containers, and which of their dimensions may vary."""
+def _dynamic_dims(value: Any, shapes: Any) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """The tensors in plain containers, which of their dimensions may vary, and numbers that do."""
     if shapes is None:
         return
     if isinstance(value, torch.Tensor):
@@ -65,6 +67,8 @@ def _dynamic_dims(value: Any, shapes: Any) -> Iterator[tuple[torch.Tensor, tuple
     elif isinstance(value, (tuple, list)):
         for inner, wish in zip(value, shapes, strict=True):
             yield from _dynamic_dims(inner, wish)
+    elif _may_vary(shapes):
+        yield value, ()
 
 
 def _may_vary(wish: Any) -> bool:

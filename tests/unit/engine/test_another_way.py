@@ -333,6 +333,15 @@ def test_a_dimension_that_is_fixed_is_told_as_ever() -> None:
         capture(Layered(fixed).eval(), (Z,), dynamic={"x": {0: "rows"}})
 
 
+def test_a_number_that_varies_is_no_constant() -> None:
+    def scaled(x: torch.Tensor, times: int) -> torch.Tensor:
+        return torch.from_numpy(x.detach().numpy() * 2) * times
+
+    with pytest.raises(CaptureError, match="NumPy"):
+        capture(scaled, (Z, 3), dynamic={"times": "times"})
+    assert "by way of Dynamo" in capture(scaled, (Z, 3)).notes[-1]
+
+
 class Box:
     def __init__(self, x: torch.Tensor, label: str) -> None:
         self.x = x
