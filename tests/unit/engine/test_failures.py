@@ -333,7 +333,6 @@ class Cached(nn.Module):
 
 
 Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
-DIM = torch.export.Dim
 
 ADVICE: dict[str, tuple[Call, str, Call]] = {
     "torch.from_numpy": (
@@ -357,15 +356,10 @@ ADVICE: dict[str, tuple[Call, str, Call]] = {
         (in_torch, (X[:2],), {"dynamic": {"x": {0: "n"}}}),
     ),
     "a tuple": ((in_torch, X, {}), "with the comma", (in_torch, (X,), {})),
-    "left out of dynamic": (
+    "let the number itself vary": (
         (first, (X, 3), {"dynamic": {"other": {0: "n"}}}),
-        "Leave other out",
-        (first, (X, 3), {"dynamic": {"x": {0: "n"}}}),
-    ),
-    "pass it as a tensor": (
-        (first, (X, 3), {"dynamic": {"other": DIM.DYNAMIC}}),
-        "pass it as a tensor",
-        (first, (X, torch.tensor([3, 4])), {"dynamic": {"other": {0: "n"}}}),
+        'Write {"other": "name"}',
+        (first, (X, 3), {"dynamic": {"other": "n"}}),
     ),
     "once or another name": (
         (first, (X, X), {"dynamic": {"x": {0: ("n", 2, 8)}, "other": {0: ("n", 2, 9)}}}),
