@@ -23,7 +23,6 @@ from ..graph.randomness import (
     draws_of,
 )
 from ..sizes.dynamic import Asked, asked_of
-from ..sizes.size_book import SizeBook
 from .another_way import by_any_way
 from .asked import asked_call
 from .attributes import note_on
@@ -88,19 +87,18 @@ def _captured(
     asked = asked_of(module, bound, dynamic) if dynamic else Asked()
 
     def attempt(forward: StraightForward | None) -> tuple[Captured, Sequence[str]]:
-        book = SizeBook()
         with surroundings.without_autocast():
-            program, taken = export_program(module, call, asked, watch, book, forward)
-        check_statistics(program.graph_module)
-        draws = draws_of(program.graph_module)
+            found = export_program(module, call, asked, watch, forward)
+        check_statistics(found.program.graph_module)
+        draws = draws_of(found.program.graph_module)
         check_draws(draws, training=watch.is_training)
         check_seeds(draws, watch.own, is_seeded=watch.is_seeded)
         check_host_numbers(
             watch.moved,
-            program,
-            lambda: export_program(module, call, taken, watch, SizeBook(), forward)[0],
+            found.program,
+            lambda: export_program(module, call, found.asked, watch, forward).program,
         )
-        captured = read_program(program, model, module, args, kwargs, taken, call, book)
+        captured = read_program(found, model, module, args, kwargs, call)
         return captured, describe_draws(draws)
 
     (captured, drawn), way = by_any_way(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from ...interrupts import check_whole
 from ...torch_compat import export, guards, lazy_graphs, module_tables, surroundings
 from ..sizes.dynamic import Asked
 from ..sizes.size_book import SizeBook
@@ -20,21 +22,31 @@ from .stand_in import call_through
 from .straight import StraightForward
 
 
+@dataclass(frozen=True)
+class Exported:
+    """A program, the sizes that it was asked for, and what it asked about sizes meanwhile."""
+
+    program: torch.export.ExportedProgram
+    asked: Asked
+    book: SizeBook
+
+
 def export_program(
     module: torch.nn.Module,
     call: PlainCall,
     asked: Asked,
     watch: Watch,
-    book: SizeBook,
     straight: StraightForward | None = None,
-) -> tuple[torch.export.ExportedProgram, Asked]:
-    """`torch.export`, of a forward in a straight line where one is given; and the sizes it took.
+) -> Exported:
+    """`torch.export`, of a forward in a straight line where one is given.
 
     A named size is taken without its name where its guards cannot be proved: guards that a named
     dimension may not have become conditions, which the call is checked for.
     """
 
-    def attempt(asked: Asked, *, named: bool) -> torch.export.ExportedProgram:
+    def attempt(asked: Asked, *, named: bool) -> Exported:
+        book = SizeBook()
+
         def begin(leaves: Mapping[str, Any]) -> None:
             book.begin(leaves)
             if not named:
@@ -48,9 +60,10 @@ def export_program(
             guards.watched_sizes(book.note),
         ):
             shapes = asked.shapes if named else without_names(asked.shapes)
-            return torch.export.export(
+            program = torch.export.export(
                 module, call.args, call.kwargs, dynamic_shapes=shapes, strict=False
             )
+        return Exported(program, asked, book)
 
     with (
         torch.no_grad(),
@@ -61,21 +74,25 @@ def export_program(
         first = asked.with_numbers(frozenset())
         call.let_vary({path for path, _ in asked.dims})
         if asked.is_loose:
-            program = attempt(first, named=False)
+            found = attempt(first, named=False)
             # Which numbers a call changes is known once the model has run.
             second = asked.with_numbers(call.changed_numbers)
             if second == first:
-                return program, first
-            return attempt(second, named=False), second
+                return found
+            try:
+                return attempt(second, named=False)
+            except Exception as error:  # noqa: BLE001 - then they cannot vary
+                check_whole(error)
+                return attempt(first, named=False)
         try:
-            return attempt(first, named=True), first
+            return attempt(first, named=True)
         except Exception as error:
             # Its solver of constraints asserts that the guards are of kinds that it knows.
             unproved = "Constraints violated" in str(error) or isinstance(error, AssertionError)
             if asked.shapes is None or not unproved:
                 raise
             try:
-                return attempt(first, named=False), first
+                return attempt(first, named=False)
             except Exception:  # noqa: BLE001 - the first error says what was asked for
                 raise error from None
 

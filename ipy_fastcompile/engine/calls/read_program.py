@@ -18,11 +18,11 @@ from ..graph.known_values import compare_known_values
 from ..graph.moves import spell_moves
 from ..graph.regions import flatten_regions
 from ..graph.shared import memory_of, without_base
-from ..sizes.dynamic import Asked
-from ..sizes.size_book import SizeBook, recorded_of
+from ..sizes.size_book import recorded_of
 from ..sizes.symbols import read_symbols
 from .captured import Captured, InputSpec, ParameterSpec
 from .containers import PlainCall
+from .export import Exported
 from .module import defaults_of, model_name
 from .preflight import check_dtypes, check_layouts, check_memory, check_quantized
 
@@ -34,16 +34,15 @@ _PARAMETER_KINDS = {
 
 
 def read_program(
-    program: torch.export.ExportedProgram,
+    found: Exported,
     model: Callable[..., Any],
     module: torch.nn.Module,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    asked: Asked,
     call: PlainCall,
-    book: SizeBook,
 ) -> Captured:
     """Read an exported program. Raises CaptureError for what it holds beside tensors."""
+    program, book = found.program, found.book
     for output in program.graph_signature.output_specs:
         if output.kind is not OutputKind.USER_OUTPUT:
             raise CaptureError(
@@ -69,7 +68,7 @@ def read_program(
         for name, value in held.items()
         if name in wanted and isinstance(value, torch.Tensor)
     }
-    sizes = read_symbols(program, inputs, call.leaves, asked, book)
+    sizes = read_symbols(program, inputs, call.leaves, found.asked, book)
     conditions = book.conditions(program.graph_module, sizes.limits, sizes.declared)
     guards = recorded_of(program.graph_module)
     graph_module = without_idle(flattened)
