@@ -44,18 +44,22 @@ def _verdict(found: Mapping[str, Any]) -> str:
 
 def row(kind: str, found: Mapping[str, Any]) -> str:
     """A model in one line."""
-    lengths = "any length" if len(found.get("lengths", ())) > 1 else ""
-    return f"{kind:24} {found.get('cache', ''):22} {lengths:10} {found['verdict']}".rstrip()
+    served = _range(*found["served"][0]) if found.get("served") else ""
+    return f"{kind:24} {found.get('cache', ''):22} {served:10} {found['verdict']}".rstrip()
+
+
+def _range(least: int, most: int | None) -> str:
+    return f"from {least}" if most is None else f"{least} to {most}"
 
 
 def summary(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """How many are right, and at any length; and why the others serve one length only."""
+    """How many are right, and at other lengths; and why the rest serve the example's only."""
     right = {kind: found for kind, found in results.items() if found["verdict"] == "right"}
     fixed = {kind: found["why"] for kind, found in right.items() if found["why"]}
     lines = [f"{kind} at one length: {why}" for kind, why in fixed.items()]
-    anywhere = len(right) - len(fixed)
+    others = len(right) - len(fixed)
     share = f"{len(right)} of {len(results)} models are right after a native reload"
-    return "\n".join([*lines, f"{share}, {anywhere} of them at any length"])
+    return "\n".join([*lines, f"{share}, {others} of them at other lengths, too"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

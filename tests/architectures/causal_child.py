@@ -45,8 +45,11 @@ def compile(kind: str, path: Path) -> dict[str, Any]:
         compiled = fc.compile(model, (tokens(LENGTH),))
     compiled.save(path)
     report = compiled.report
+    for symbol in report.symbols[: len(lengths) - 1]:  # a model may serve some lengths only
+        lengths[1] = min(OTHER, symbol.max or OTHER)
     return {
         "lengths": lengths,
+        "served": [(symbol.min, symbol.max) for symbol in report.symbols],
         "why": why,
         "kernels": len(report.kernels),
         "not native": sorted({kernel.why for kernel in report.kernels if not kernel.native}),

@@ -80,7 +80,7 @@ def test_a_model_that_ends_its_process_is_told_and_the_others_go_on(
         "opt DynamicCache right",
         "llama at one length: a loop",
         "opt at one length: a loop",
-        "2 of 4 models are right after a native reload, 0 of them at any length",
+        "2 of 4 models are right after a native reload, 0 of them at other lengths, too",
     ]
     # What is known is not asked again.
     children.clear()
@@ -103,3 +103,10 @@ def test_a_model_that_there_is_not_is_named(capsys: pytest.CaptureFixture[str]) 
 )
 def test_the_verdict(found: dict[str, Any], said: str) -> None:
     assert causal._verdict(found) == said
+
+
+@pytest.mark.parametrize(
+    ("served", "said"), [([(2, None)], "from 2"), ([(8, 11)], "8 to 11"), ([], "")]
+)
+def test_the_lengths_that_are_served(served: list[Any], said: str) -> None:
+    assert causal.row("opt", {"served": served, "verdict": "x"}).split()[1:-1] == said.split()
