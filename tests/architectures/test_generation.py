@@ -1,0 +1,49 @@
+"""A recorded `generate`, reloaded with no compiler and installed, gives eager's greedy tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.architectures import generation
+from tests.architectures.generation_models import NAMES, STATIC, make
+
+# The fast ones; the command asks all.
+FEW = ("llama", "gpt2")
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """All of them, by two processes: one compiles, one has no compiler."""
+    return generation.measure(FEW, tmp_path_factory.mktemp("generation"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FEW)
+def test_the_tokens_are_those_of_eager(name: str, generated: dict[str, Any]) -> None:
+    assert generated[name]["verdict"] == "right"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FEW)
+def test_a_generation_is_a_prefill_and_a_step(name: str, generated: dict[str, Any]) -> None:
+    assert 2 <= len(generated[name]["programs"]) <= 4  # one row may need graphs of its own
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tokens_differ_from_each_other_so_that_wrong_ones_are_seen(name: str) -> None:
+    case = make(name)
+    new = [case.run(2, length)[:, -8:].flatten().tolist() for length in (5, 12)]
+    assert new[0] != new[1]
+    assert len(set(new[0] + new[1])) > 2
+
+
+def test_static_caches_are_of_models_that_there_are() -> None:
+    assert set(STATIC) <= set(NAMES)
+    assert set(FEW) <= set(generation.ALL)
+
+
+def test_a_model_that_there_is_not_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert generation.main(["--only", "lama"]) == 2
+    assert "There is no lama; there are llama, mistral" in capsys.readouterr().err
