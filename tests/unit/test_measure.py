@@ -37,7 +37,8 @@ def asked() -> dict[str, Any]:
 def _quick(asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is called in eager, and no process is started."""
 
-    def check(compiled: Any, model: Any, args: Any, kwargs: Any) -> Report:
+    def check(compiled: Any, model: Any, args: Any, kwargs: Any, *, calls: Any) -> Report:
+        assert calls is None
         asked["check"] = (model, args, kwargs)
         return replace(compiled.report, max_error=2.5e-7, tolerance="1e-3")
 
@@ -79,7 +80,7 @@ def test_progress_is_told() -> None:
 
 
 def test_an_error_of_the_check_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def check(*args: Any) -> Report:
+    def check(*args: Any, **named: Any) -> Report:
         raise ZeroDivisionError
 
     monkeypatch.setattr(compared, "compared", check)
