@@ -117,7 +117,8 @@ class FastCompileMagics(Magics):
         place: dict[str, Any] = {"header": 1} if is_cell else {"local_ns": local_ns}
         try:
             if options.model is not None:
-                value = run_noted(self.shell, source, options.model, on_calls, **place)
+                auto = options.dynamic == "auto"
+                value = run_noted(self.shell, source, options.model, on_calls, **place, auto=auto)
             else:
                 value = run_last_call(self.shell, source, on_call, **place)
         except UsageError as error:

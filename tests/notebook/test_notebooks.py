@@ -292,6 +292,29 @@ def test_ship_it_shows_what_it_says(shown: Any) -> None:
     assert f"not the pinned {digest}" in other
 
 
+def test_generate_shows_what_it_says(shown: Any) -> None:
+    notebook = shown("06_generate.ipynb")
+    table = text_of(outputs(notebook, "prompt = "))
+    assert re.search(r"^call_0 +1 +input_ids, position_ids", table, re.MULTILINE)
+    assert re.search(r"^call_1 +31 +input_ids, position_ids", table, re.MULTILINE)
+    assert "past: 9 to 39" in table
+
+    programs = text_of(outputs(notebook, "compiled = ")).splitlines()
+    assert [line.partition(":")[0] for line in programs[:-1]] == ["call_0", "call_1"]
+    assert programs[-1].endswith(" kB")
+
+    compared = text_of(outputs(notebook, "import json"))
+    assert "prompts with eager's tokens: 6 of 6" in compared
+    assert "compilers that it imported: none" in compared
+
+    race = text_of(outputs(notebook, "print(f\"{'':8}"))
+    rows = re.findall(r"^(\w+) +(\d+) ms +([\d.]+) ms +(\d+)$", race, re.MULTILINE)
+    assert [way for way, *_ in rows] == ["eager", "torch", "native"]
+    ready = {way: float(figures[0]) for way, *figures in rows}
+    assert ready["native"] < ready["torch"]
+    assert all(float(rate) > 0 for *_, rate in rows)
+
+
 @pytest.mark.parametrize("name", [path.name for path in NOTEBOOKS])
 def test_a_reader_who_runs_nothing_sees_the_results(name: str) -> None:
     text = (FOLDER / name).read_text(encoding="utf-8")
@@ -312,5 +335,5 @@ def test_a_reader_who_runs_nothing_sees_the_results(name: str) -> None:
 def test_there_are_notebooks() -> None:
     assert [path.stem for path in NOTEBOOKS] == [
         *("01_see_inside", "02_warm_reload", "03_near_twins"),
-        *("04_your_own_splitting", "05_ship_it"),
+        *("04_your_own_splitting", "05_ship_it", "06_generate"),
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from .kinds import Kind
 
+_LONGEST = 50  # of paths that are listed
 _HEADS = ("kind", "calls", "input", "", "varies")
 
 
@@ -44,6 +45,8 @@ def _inputs(kind: Kind) -> Iterator[tuple[str, str, str]]:
         if part.kind == "tensor":
             shape = ", ".join(_size(kind, p) for p in places.get(part.path, []))
             alike.setdefault(f"{part.text}[{shape}]", []).append(part.path)
+        elif part.kind == "number" and places[part.path][0] in kind.names:
+            alike.setdefault(f"int {kind.names[places[part.path][0]]}", []).append(part.path)
         elif part.kind == "container" and not _has_tensors(kind, part.path):
             alike.setdefault(f"{part.text} without tensors", []).append(part.path)
     told: set[str] = set()
@@ -53,15 +56,13 @@ def _inputs(kind: Kind) -> Iterator[tuple[str, str, str]]:
     values = [
         f"{p.path}={p.text}" for p in kind.seen.parts if p.kind == "value" and _is_top(p.path)
     ]
-    numbers = [p for p, place in enumerate(kind.seen.places) if place.dim is None]
-    shown = [p for p in numbers if p in kind.names]
     values += [
-        f"{kind.seen.places[p].path}={_size(kind, p)}"
-        for p in numbers
-        if p in kind.names or _is_top(kind.seen.places[p].path)
+        f"{place.path}={_size(kind, position)}"
+        for position, place in enumerate(kind.seen.places)
+        if place.dim is None and position not in kind.names and _is_top(place.path)
     ]
     if values or not alike:
-        yield ", ".join(values) or "nothing", "", _varying(kind, shown, told)
+        yield ", ".join(values) or "nothing", "", ""
     for device, dtype in kind.autocast:
         yield f"under autocast of {device} to {str(dtype).removeprefix('torch.')}", "", ""
 
@@ -101,6 +102,6 @@ def _is_top(path: str) -> bool:
 
 
 def _listed(paths: Sequence[str]) -> str:
-    if len(paths) > 3:
-        return f"{paths[0]} and {len(paths) - 1} more"
-    return ", ".join(paths)
+    whole = ", ".join(paths)
+    is_long = len(paths) > 1 and len(whole) > _LONGEST
+    return f"{paths[0]} and {len(paths) - 1} more" if is_long else whole

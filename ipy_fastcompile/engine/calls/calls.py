@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, overload
@@ -48,12 +49,12 @@ class Calls(Sequence[Kind]):
         Raises CallError where no kind has such an argument.
         """
         known = {name: None for kind in self.kinds for name in kind.arguments}
-        for name in dynamic:
-            if name not in known:
+        for path in dynamic:
+            if _argument(path) not in (*known, "*"):
                 raise CallError(
-                    f"dynamic names {name!r}, which is an argument of no call.",
+                    f"dynamic names {path!r}, which is an argument of no call.",
                     f"Their arguments are {', '.join(known) or 'none'}.",
-                    argument=name,
+                    argument=path,
                 )
         chosen = [_with_dynamic(kind, dynamic) for kind in self.kinds]
         return Calls(self.model, lambda: chosen)
@@ -84,12 +85,16 @@ class Calls(Sequence[Kind]):
         return write_table(self.kinds) if self.kinds else f"No call of {self.model}."
 
 
+def _argument(path: str) -> str:
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
 def _with_dynamic(kind: Kind, dynamic: Mapping[str, Any]) -> Kind:
-    asked = dict(kind.dynamic or {})
-    for name, wish in dynamic.items():
-        value = kind.arguments.get(name)
+    own = {"*": "auto"} if kind.dynamic == "auto" else dict(kind.dynamic or {})
+    for path, wish in dynamic.items():
+        value = kind.arguments.get(path)
         if isinstance(value, torch.Tensor) and isinstance(wish, Mapping):
             wish = {dim: word for dim, word in wish.items() if value.shape[dim] > 1}
-        if name in kind.arguments:
-            asked[name] = wish
-    return replace(kind, dynamic={name: wish for name, wish in asked.items() if wish} or None)
+        if path.startswith("*") or _argument(path) in kind.arguments:
+            own[path] = wish
+    return replace(kind, dynamic={path: wish for path, wish in own.items() if wish} or None)

@@ -98,19 +98,18 @@ def make_kind(
         example = resized(example, seen.signature, wanted)
     args, kwargs = example
     named = name_groups(places, varying_groups(list(rows)))
-    names = {p: w for p, w in named.items() if sizes[p] > 1 and places[p].dim is not None}
-    wishes: dict[tuple[str, int | None], Any] = {
-        (places[p].path, places[p].dim): word for p, word in names.items()
-    }
+    least = [min(column) for column in zip(*rows, strict=True)]
+    # Of a size of 0 or 1 torch cannot tell how it would vary, and no size is below 0.
+    names = {p: word for p, word in named.items() if sizes[p] > 1 and least[p] >= 0}
+    wishes = {(places[p].path, places[p].dim): word for p, word in names.items()}
+    dynamic: Any = dynamic_of(by_name(seen.signature, args, kwargs), wishes)
     if seen.auto:
-        for place, size in zip(places, sizes, strict=True):
-            if place.dim is not None and size > 1:
-                wishes.setdefault((place.path, place.dim), torch.export.Dim.AUTO)
+        dynamic = {"*": "auto", **dynamic} if dynamic else "auto"
     return Kind(
         name=name,
         args=args,
         kwargs=kwargs,
-        dynamic=dynamic_of(by_name(seen.signature, args, kwargs), wishes),
+        dynamic=dynamic,
         count=sum(rows.values()),
         autocast=autocast,
         sizes=sizes,

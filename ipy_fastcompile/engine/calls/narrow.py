@@ -19,7 +19,7 @@ from .kinds import Kind, make_kind
 from .varying import Row, varying_groups
 
 # The graphs that one kind of call may become.
-MOST = 4
+MOST = 6
 
 
 def by_numbers(kind: Kind) -> list[Kind]:

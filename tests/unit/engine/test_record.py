@@ -14,6 +14,7 @@ import transformers as tf
 import ipy_fastcompile as fc
 from ipy_fastcompile import errors
 from ipy_fastcompile.engine.calls.capture import capture
+from ipy_fastcompile.engine.calls.narrow import not_served
 
 
 class Scale(torch.nn.Module):
@@ -104,6 +105,26 @@ def test_a_size_that_was_only_seen_at_1_stays_and_the_example_has_2_or_more(mode
     assert kind.args[0].shape == (3, 1, 4)
 
 
+def test_a_number_that_took_several_values_varies(model: Scale) -> None:
+    with fc.record(model) as calls:
+        for step in range(7):
+            model(x(2), 5 + step)
+    (kind,) = calls
+    assert kind.dynamic == {"factor": "factor"}
+    assert str(calls).splitlines()[2].split() == [
+        "factor",
+        "int",
+        "factor",
+        "factor:",
+        "5",
+        "to",
+        "11",
+    ]
+    captured = capture(model, kind.args, kind.kwargs, dynamic=kind.dynamic)
+    assert [symbol.name for symbol in captured.symbols] == ["factor"]
+    assert not_served(kind, captured) == []
+
+
 def test_calls_under_autocast_are_a_kind_of_their_own(model: Scale) -> None:
     with fc.record(model) as calls:
         model(x(2))
@@ -116,7 +137,9 @@ def test_calls_under_autocast_are_a_kind_of_their_own(model: Scale) -> None:
 def test_whatever_may_vary_may_with_auto(model: Scale) -> None:
     with fc.record(model, dynamic="auto") as calls:
         model(x(2, 1))
-    assert list(calls[0].dynamic["x"]) == [0, 2]
+        model(x(2, 3), 2)
+        model(x(2, 5), 2)
+    assert [kind.dynamic for kind in calls] == ["auto", {"*": "auto", "x": {1: "x_1"}}]
 
 
 # --- the example ---------------------------------------------------------------------------------
@@ -332,6 +355,18 @@ call_1     11  input_ids, position_ids          int64[2, 1]
                cache.layers[0].keys and 3 more  float32[2, 2, past, 8]        past: 5 to 15
                use_cache=True, return_dict=True, logits_to_keep=1
 """
+
+
+def test_more_may_vary_than_what_was_seen(model: Scale) -> None:
+    with fc.record(model) as calls:
+        model(x(2, 3), mask=torch.ones(2, 3, 1))
+        model(x(1, 3))
+    more = calls.with_dynamic({"x": {0: "batch"}, "mask": {0: "batch"}})
+    assert more[0].dynamic == {"x": {0: "batch"}, "mask": {0: "batch"}}
+    assert more[1].dynamic is None  # of 1 nothing could be told
+    assert calls[0].dynamic is None
+    with pytest.raises(errors.CallError, match="'y', which is an argument of no call"):
+        calls.with_dynamic({"y": {0: "batch"}})
 
 
 # --- generate ------------------------------------------------------------------------------------
