@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import ArtifactIncompatible, ArtifactTooLarge, ManifestCorrupt, SaveError
 from ..version import __version__
 from . import limits
+from .schema.data import ManifestData
 from .schema.records import Common, Member
 
 COMMON = ("format", "package", "created", "members")
@@ -106,7 +107,9 @@ def parse_manifest(
         if not isinstance(manifest.get(key), str):
             raise _corrupt(path, f"its {key!r} is not a string")
     members = _read_members(manifest.get("members"), spans, path)
-    return manifest, Common(manifest["format"], manifest["package"], manifest["created"], members)
+    return ManifestData(manifest), Common(
+        manifest["format"], manifest["package"], manifest["created"], members
+    )
 
 
 def _read_members(table: Any, spans: Mapping[str, tuple[int, int]], path: str) -> dict[str, Member]:

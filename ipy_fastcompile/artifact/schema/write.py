@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from .data import ManifestData
 from .records import (
     ExampleOther,
     ExampleTensor,
@@ -19,9 +20,9 @@ from .records import (
 )
 
 
-def manifest_data(manifest: Manifest) -> dict[str, Any]:
+def manifest_data(manifest: Manifest) -> ManifestData:
     """The manifest as plain data, its fields in the order of the records."""
-    data: dict[str, Any] = as_data(manifest)
+    data = ManifestData(as_data(manifest))
     if manifest.key is None:
         del data["key"]
     return data

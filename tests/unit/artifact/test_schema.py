@@ -16,6 +16,7 @@ from ipy_fastcompile.artifact.schema import (
     read_leniently,
     read_manifest,
 )
+from ipy_fastcompile.artifact.schema.data import ManifestData
 from ipy_fastcompile.artifact.schema.write import manifest_data
 from ipy_fastcompile.errors import ManifestCorrupt
 
@@ -223,3 +224,12 @@ def test_a_key_that_is_not_one_is_none() -> None:
     ):
         assert read_key({"key": entry}) is None
     assert read_key({}) is None
+
+
+def test_the_first_program_goes_by_its_short_name() -> None:
+    data = ManifestData({"programs": [{"model": "A"}, {"model": "B"}]})
+    assert data["program"] == {"model": "A"}
+    assert "program" not in data
+    for empty in (ManifestData(), ManifestData({"programs": []}), ManifestData({"programs": 3})):
+        with pytest.raises(KeyError):
+            empty["program"]
