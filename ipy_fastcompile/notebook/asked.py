@@ -11,7 +11,7 @@ from .arguments import Options
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedCall:
     """A call, and what of it may vary; or ``calls`` of several kinds in its place."""
 
     args: tuple[Any, ...] = ()
@@ -25,7 +25,7 @@ class Asked:
         return {} if self.calls is None else {"calls": self.calls}
 
 
-def asked_of(calls: Any, options: Options) -> Asked:
+def asked_of(calls: Any, options: Options) -> AskedCall:
     """What is compiled of the calls of a model: the one that there is, or each kind.
 
     What the options say of an argument counts more than what was seen of it.
@@ -33,8 +33,8 @@ def asked_of(calls: Any, options: Options) -> Asked:
     (first, *others) = calls
     dynamic = options.dynamic
     if not others and (dynamic or (first.count == 1 and not first.autocast)):
-        return Asked(first.args, first.kwargs, dynamic)
-    return Asked(calls=calls.with_dynamic(dynamic) if isinstance(dynamic, Mapping) else calls)
+        return AskedCall(first.args, first.kwargs, dynamic)
+    return AskedCall(calls=calls.with_dynamic(dynamic) if isinstance(dynamic, Mapping) else calls)
 
 
 def runs_again(compiled: Any, callee: Any, calls: Any) -> AbstractContextManager[Any] | None:

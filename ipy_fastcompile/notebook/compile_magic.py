@@ -23,7 +23,7 @@ from ..interrupts import check_whole, interrupts_deferred
 from ..measure import is_compared, measure
 from ..records import Progress
 from .arguments import Options, expand_options, read_options
-from .asked import Asked, asked_of, runs_again
+from .asked import AskedCall, asked_of, runs_again
 from .awaiting import await_magics
 from .cell import name_cells, run_last_call
 from .completion import option_matcher
@@ -105,7 +105,7 @@ class FastCompileMagics(Magics):
 
         def on_call(callee: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             __tracebackhide__ = True
-            asked = Asked(args, kwargs, options.dynamic)
+            asked = AskedCall(args, kwargs, options.dynamic)
             return self._compile_and_show(options, key, callee, asked, run=True)
 
         def on_calls(callee: Any, calls: Any) -> Any:
@@ -128,7 +128,7 @@ class FastCompileMagics(Magics):
         return nothing_of(value) if inspect.iscoroutine(value) else None
 
     def _compile_and_show(
-        self, options: Options, key: str, callee: Any, asked: Asked, *, run: bool
+        self, options: Options, key: str, callee: Any, asked: AskedCall, *, run: bool
     ) -> Any:
         """Compile what is asked and show it; returns what was compiled, or gives when it is run."""
         __tracebackhide__ = True
@@ -182,7 +182,7 @@ class FastCompileMagics(Magics):
         return str(self.shell.var_expand(text, depth + 1 if frame is not None else 0))
 
 
-def _compile(options: Options, bar: Bar, callee: Any, asked: Asked) -> Any:
+def _compile(options: Options, bar: Bar, callee: Any, asked: AskedCall) -> Any:
     # The engine tells where it is as soon as it is imported, and that takes seconds.
     bar.update(Progress("capture", 0, 1))
     check_whole()
@@ -202,7 +202,7 @@ def _compile(options: Options, bar: Bar, callee: Any, asked: Asked) -> Any:
     ).model
 
 
-def _save(options: Options, compiled: Any, callee: Any, asked: Asked) -> None:
+def _save(options: Options, compiled: Any, callee: Any, asked: AskedCall) -> None:
     """Save what was compiled, if it is what eager computes with the weights of now."""
     from ..verification.compared import compared
 

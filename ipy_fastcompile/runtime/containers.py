@@ -42,6 +42,11 @@ class Opened(NamedTuple):
         """All that it holds."""
         return (*self.items, *self.attributes)
 
+    @property
+    def labels(self) -> list[Any]:
+        """What each child goes by: a key or a field, a position where it has none, a name."""
+        return [*(self.keys or range(len(self.items))), *self.names]
+
     def steps(self) -> list[str]:
         """How each child is reached, as in ``['mask']``, ``[0]`` or ``.mean``."""
         return steps_of(self.kind, self.keys, len(self.items), self.names)

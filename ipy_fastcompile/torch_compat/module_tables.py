@@ -36,15 +36,8 @@ def call_replaced(module: torch.nn.Module, call: Callable[..., Any]) -> Iterator
 
     ``_compiled_call_impl`` is what `torch.nn.Module.compile` sets (seen on 2.11 and 2.13).
     """
-    before = module.__dict__.get("_compiled_call_impl", None)
-    # Not by assignment: a module may have its own idea of that.
-    module.__dict__["_compiled_call_impl"] = functools.partial(call, module._call_impl)
-    try:
+    with _replaced(module, "_compiled_call_impl", functools.partial(call, module._call_impl)):
         yield
-    finally:
-        module.__dict__.pop("_compiled_call_impl", None)
-        if before is not None:
-            module.__dict__["_compiled_call_impl"] = before
 
 
 @contextlib.contextmanager
@@ -93,14 +86,22 @@ class _Watch:
 @contextlib.contextmanager
 def forward_replaced(module: torch.nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
     """While this lasts ``module.forward`` is another function; hooks run around it as before."""
-    before = module.__dict__.get("forward")
-    module.__dict__["forward"] = forward
+    with _replaced(module, "forward", forward):
+        yield
+
+
+@contextlib.contextmanager
+def _replaced(module: torch.nn.Module, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    """While this lasts, a module has an attribute of its own."""
+    before = module.__dict__.get(name)
+    # Not by assignment: a module may have its own idea of that.
+    module.__dict__[name] = function
     try:
         yield
     finally:
-        module.__dict__.pop("forward", None)
+        module.__dict__.pop(name, None)
         if before is not None:
-            module.__dict__["forward"] = before
+            module.__dict__[name] = before
 
 
 def has_own_call(module: torch.nn.Module) -> bool:

@@ -84,9 +84,12 @@ def symbol_range(environment: Any, symbol: Any) -> tuple[int, int | None] | None
     limits = environment.var_to_range.get(symbol)
     if limits is None:
         return None
-    # sympy's infinities have no integer value.
-    low = 0 if "oo" in str(limits.lower) else int(limits.lower)
-    return low, None if "oo" in str(limits.upper) else int(limits.upper)
+    return finite(limits.lower) or 0, finite(limits.upper)
+
+
+def finite(limit: Any) -> int | None:
+    """An end of a range as a number; None for sympy's and torch's infinities, which have none."""
+    return None if "oo" in str(limit) else int(limit)
 
 
 def bounded(expression: Any, ranges: Mapping[Any, tuple[int, int | None]]) -> tuple[Any, Any]:

@@ -15,31 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.architectures.each import ask_each
+from tests.architectures.each import measure_each
 from tests.architectures.families import NAMES
 from tests.architectures.shrink import causal_models
 
-_CHILD = "tests.architectures.causal_child"
+CHILD = "tests.architectures.causal_child"
 # Models that one process compiles.
 _AT_ONCE = 8
-
-
-def measure(kinds: Sequence[str], folder: Path) -> dict[str, dict[str, Any]]:
-    """What became of each model: ``verdict`` is "right", or says why it is not."""
-    found = ask_each(_CHILD, "compile", kinds, folder)
-    compiled = [kind for kind in kinds if "error" not in found[kind]]
-    with tempfile.TemporaryDirectory() as empty:
-        again = ask_each(_CHILD, "reload", compiled, folder, empty)
-    both = {kind: found[kind] | again.get(kind, {}) for kind in kinds}
-    return {kind: {**result, "verdict": _verdict(result)} for kind, result in both.items()}
-
-
-def _verdict(found: Mapping[str, Any]) -> str:
-    if said := found.get("error") or found["wrong"]:
-        return str(said)
-    if found["ways"] != ["native"]:
-        return f"right, but not native: {'; '.join(found['not native']) or found['ways']}"
-    return "right"
 
 
 def row(kind: str, found: Mapping[str, Any]) -> str:
@@ -74,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results = json.loads(options.json.read_text())
     for chunk in _chunks([name for name in names if name not in results]):
         with tempfile.TemporaryDirectory(prefix="fastcompile-causal-") as folder:
-            results |= measure(chunk, Path(folder))
+            results |= measure_each(CHILD, chunk, Path(folder))
         for name in chunk:
             print(row(name, results[name]), flush=True)
         if options.json:

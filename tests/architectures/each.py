@@ -6,6 +6,7 @@ What became of a name is written to a folder as soon as it is known.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,28 @@ def ask_each(
                 break
             found[name] = read_answer(folder, name, do)
     return found
+
+
+def measure_each(module: str, names: Sequence[str], folder: Path) -> dict[str, dict[str, Any]]:
+    """What ``module`` says of compiling each name, and of reloading it without a compiler.
+
+    ``verdict`` is "right", or says why it is not.
+    """
+    found = ask_each(module, "compile", names, folder)
+    compiled = [name for name in names if "error" not in found[name]]
+    with tempfile.TemporaryDirectory() as empty:
+        again = ask_each(module, "reload", compiled, folder, empty)
+    both = {name: found[name] | again.get(name, {}) for name in names}
+    return {name: {**result, "verdict": verdict_of(result)} for name, result in both.items()}
+
+
+def verdict_of(found: Mapping[str, Any]) -> str:
+    """What a table says of a model: "right", or why it is not."""
+    if said := found.get("error") or found["wrong"]:
+        return str(said)
+    if found["ways"] != ["native"]:
+        return f"right, but not native: {'; '.join(found['not native']) or found['ways']}"
+    return "right"
 
 
 def answer_each(

@@ -10,33 +10,14 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from tests.architectures.each import ask_each
+from tests.architectures.each import measure_each
 from tests.architectures.generation_models import NAMES, STATIC
 
-_CHILD = "tests.architectures.generation_child"
+CHILD = "tests.architectures.generation_child"
 ALL = (*NAMES, *(f"{name}-static" for name in STATIC))
-
-
-def measure(names: Sequence[str], folder: Path) -> dict[str, dict[str, Any]]:
-    """What became of each model: ``verdict`` is "right", or says why it is not."""
-    found = ask_each(_CHILD, "compile", names, folder)
-    compiled = [name for name in names if "error" not in found[name]]
-    with tempfile.TemporaryDirectory() as empty:
-        again = ask_each(_CHILD, "reload", compiled, folder, empty)
-    both = {name: found[name] | again.get(name, {}) for name in names}
-    return {name: {**result, "verdict": _verdict(result)} for name, result in both.items()}
-
-
-def _verdict(found: Mapping[str, Any]) -> str:
-    if said := found.get("error") or found["wrong"]:
-        return str(said)
-    if found["ways"] != ["native"]:
-        return f"right, but not native: {'; '.join(found['not native']) or found['ways']}"
-    return "right"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     right = 0
     for name in names:
         with tempfile.TemporaryDirectory(prefix="fastcompile-generation-") as folder:
-            found = measure([name], Path(folder))[name]
+            found = measure_each(CHILD, [name], Path(folder))[name]
         right += found["verdict"] == "right"
         print(
             f"{name:20} {len(found.get('programs', ()))} programs  {found['verdict']}", flush=True

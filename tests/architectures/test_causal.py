@@ -19,7 +19,7 @@ FEW = ("qwen3", "gemma3_text", "granitemoehybrid", "minimax", "mpt")
 
 @pytest.mark.slow
 def test_a_few_are_right_at_two_lengths_with_their_caches(tmp_path: Path) -> None:
-    found = causal.measure(FEW, tmp_path)
+    found = each.measure_each(causal.CHILD, FEW, tmp_path)
     assert {kind: result["verdict"] for kind, result in found.items()} == dict.fromkeys(
         FEW, "right"
     )
@@ -102,7 +102,7 @@ def test_a_model_that_there_is_not_is_named(capsys: pytest.CaptureFixture[str]) 
     ],
 )
 def test_the_verdict(found: dict[str, Any], said: str) -> None:
-    assert causal._verdict(found) == said
+    assert each.verdict_of(found) == said
 
 
 @pytest.mark.parametrize(

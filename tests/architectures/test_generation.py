@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.architectures import generation
+from tests.architectures import each, generation
 from tests.architectures.generation_models import NAMES, STATIC, make
 
 # The fast ones; the command asks all.
@@ -16,7 +16,7 @@ FEW = ("llama", "gpt2")
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All of them, by two processes: one compiles, one has no compiler."""
-    return generation.measure(FEW, tmp_path_factory.mktemp("generation"))
+    return each.measure_each(generation.CHILD, FEW, tmp_path_factory.mktemp("generation"))
 
 
 @pytest.mark.slow

@@ -6,34 +6,26 @@ See `tests.benchmarks.decode_scripts` for the functions.
 from __future__ import annotations
 
 import dataclasses
-import json
+import functools
 import statistics
-import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from ipy_fastcompile.children.answer import error_text
 from tests.benchmarks.calls import wait
 from tests.benchmarks.families import Case, Spec, build
 from tests.benchmarks.flat import grow, tensors
-from tests.benchmarks.peer_child import with_saved_weights
+from tests.benchmarks.peer_child import answer_request, with_saved_weights
 
 Step = Callable[[Any, Any], Any]
 _STEPS, _SECONDS = 50, 4.0
 
 
 def serve(way: Mapping[str, Any]) -> None:
-    """Answer the request of this process; what fails is an ``error`` beside what was measured."""
-    request = json.loads(sys.argv[1])
-    answer: dict[str, Any] = {}
-    try:
-        _answer(way, request, answer)
-    except Exception as error:  # noqa: BLE001 - recorded in the table, whatever it is
-        answer["error"] = f"{answer.get('doing', 'start')}: {error_text(error)}"
-    sys.stdout.write(f"\n{json.dumps(answer)}\n")
+    """Answer the request of this process."""
+    answer_request(functools.partial(_answer, way))
 
 
 def _answer(way: Mapping[str, Any], request: Mapping[str, Any], answer: dict[str, Any]) -> None:

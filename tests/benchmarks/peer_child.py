@@ -5,6 +5,7 @@ See `tests.benchmarks.peer_scripts` for the functions.
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -21,11 +22,19 @@ Call = Callable[[Any], Any]
 
 
 def serve(peer: Mapping[str, Any]) -> None:
-    """Answer the request of this process; what fails is an ``error`` beside what was measured."""
+    """Answer the request of this process."""
+    answer_request(functools.partial(_answer, peer))
+
+
+def answer_request(measure: Callable[[Mapping[str, Any], dict[str, Any]], None]) -> None:
+    """Write what ``measure`` puts into the answer to the request of this process.
+
+    What fails is an ``error`` beside what was measured.
+    """
     request = json.loads(sys.argv[1])
     answer: dict[str, Any] = {}
     try:
-        _answer(peer, request, answer)
+        measure(request, answer)
     except Exception as error:  # noqa: BLE001 - recorded in the table, whatever it is
         answer["error"] = f"{answer.get('doing', 'start')}: {error_text(error)}"
     sys.stdout.write(f"\n{json.dumps(answer)}\n")

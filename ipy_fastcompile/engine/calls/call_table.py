@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from .kinds import Kind
+from .observed import argument_of
 
 _LONGEST = 50  # of paths that are listed
 _HEADS = ("kind", "calls", "input", "", "varies")
@@ -90,15 +90,11 @@ def _shown(kind: Kind, position: int, between: str) -> str:
 
 
 def _has_tensors(kind: Kind, path: str) -> bool:
-    return any(p.kind == "tensor" and _argument(p.path) == path for p in kind.seen.parts)
-
-
-def _argument(path: str) -> str:
-    return re.split(r"[.\[]", path)[0]
+    return any(p.kind == "tensor" and argument_of(p.path) == path for p in kind.seen.parts)
 
 
 def _is_top(path: str) -> bool:
-    return _argument(path) == path
+    return argument_of(path) == path
 
 
 def _listed(paths: Sequence[str]) -> str:

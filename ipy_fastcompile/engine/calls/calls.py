@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, overload
@@ -12,6 +11,7 @@ import torch
 from ...errors import CallError
 from .call_table import write_table
 from .kinds import Kind
+from .observed import argument_of
 
 
 class Calls(Sequence[Kind]):
@@ -50,7 +50,7 @@ class Calls(Sequence[Kind]):
         """
         known = {name: None for kind in self.kinds for name in kind.arguments}
         for path in dynamic:
-            if _argument(path) not in (*known, "*"):
+            if argument_of(path) not in (*known, "*"):
                 raise CallError(
                     f"dynamic names {path!r}, which is an argument of no call.",
                     f"Their arguments are {', '.join(known) or 'none'}.",
@@ -85,16 +85,12 @@ class Calls(Sequence[Kind]):
         return write_table(self.kinds) if self.kinds else f"No call of {self.model}."
 
 
-def _argument(path: str) -> str:
-    return re.split(r"[.\[]", path, maxsplit=1)[0]
-
-
 def _with_dynamic(kind: Kind, dynamic: Mapping[str, Any]) -> Kind:
     own = {"*": "auto"} if kind.dynamic == "auto" else dict(kind.dynamic or {})
     for path, wish in dynamic.items():
         value = kind.arguments.get(path)
         if isinstance(value, torch.Tensor) and isinstance(wish, Mapping):
             wish = {dim: word for dim, word in wish.items() if value.shape[dim] > 1}
-        if path.startswith("*") or _argument(path) in kind.arguments:
+        if path.startswith("*") or argument_of(path) in kind.arguments:
             own[path] = wish
     return replace(kind, dynamic={path: wish for path, wish in own.items() if wish} or None)

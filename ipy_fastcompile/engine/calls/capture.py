@@ -22,7 +22,7 @@ from ..graph.randomness import (
     describe_draws,
     draws_of,
 )
-from ..sizes.dynamic import Asked, asked_of
+from ..sizes.dynamic import AskedSizes, asked_of
 from .another_way import by_any_way
 from .asked import asked_call
 from .attributes import note_on
@@ -84,7 +84,7 @@ def _captured(
         module = with_named_keywords(module, kwargs)
         bound = bind_call(module, args, kwargs)
     check_arguments(call.paths, call.leaves)
-    asked = asked_of(module, bound, dynamic) if dynamic else Asked()
+    asked = asked_of(module, bound, dynamic) if dynamic else AskedSizes()
 
     def attempt(forward: StraightForward | None) -> tuple[Captured, Sequence[str]]:
         with surroundings.without_autocast():

@@ -12,7 +12,7 @@ import torch
 
 from ...interrupts import check_whole
 from ...torch_compat import export, guards, lazy_graphs, module_tables, surroundings
-from ..sizes.dynamic import Asked
+from ..sizes.dynamic import AskedSizes
 from ..sizes.size_book import SizeBook
 from ..sizes.stated import state_relations
 from ..sizes.symbols import without_names
@@ -27,14 +27,14 @@ class Exported:
     """A program, the sizes that it was asked for, and what it asked about sizes meanwhile."""
 
     program: torch.export.ExportedProgram
-    asked: Asked
+    asked: AskedSizes
     book: SizeBook
 
 
 def export_program(
     module: torch.nn.Module,
     call: PlainCall,
-    asked: Asked,
+    asked: AskedSizes,
     watch: Watch,
     straight: StraightForward | None = None,
 ) -> Exported:
@@ -44,7 +44,7 @@ def export_program(
     dimension may not have become conditions, which the call is checked for.
     """
 
-    def attempt(asked: Asked, *, named: bool) -> Exported:
+    def attempt(asked: AskedSizes, *, named: bool) -> Exported:
         book = SizeBook()
 
         def begin(leaves: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -109,6 +110,11 @@ def by_name(signature: inspect.Signature, args: Any, kwargs: Any) -> dict[str, A
         else:
             found[name] = value
     return found
+
+
+def argument_of(path: str) -> str:
+    """The argument that a way begins with: ``cache`` of ``cache.layers[0].keys``."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
 
 
 def _part(path: str, leaf: Any, fixed: str) -> Part:

@@ -44,7 +44,6 @@ def name_groups(places: Sequence[Place], groups: Sequence[Sequence[int]]) -> dic
     return names
 
 
-# Names that people read, and the places of which a group must have one, or be all.
 def _is_batch(places: Sequence[Place]) -> bool:
     """The first dimension of everything in the group, of tensors that have more than one."""
     return all(place.dim == 0 and place.rank > 1 for place in places)
@@ -64,6 +63,7 @@ def _is_past(places: Sequence[Place]) -> bool:
     )
 
 
+# Names that people read, and whether the places of a group may have them.
 _OFFERS = (("batch", _is_batch), ("seq", _is_sequence), ("past", _is_past))
 
 
@@ -97,9 +97,8 @@ def _nested(path: str, value: Any, at: Mapping[str, Any]) -> Any:
     opened = open_container(value)
     if opened is None:
         return None
-    labels = [*(opened.keys or range(len(opened.items))), *opened.names]
     found = {
         label: _nested(path + step, child, at)
-        for label, step, child in zip(labels, opened.steps(), opened.children, strict=True)
+        for label, step, child in zip(opened.labels, opened.steps(), opened.children, strict=True)
     }
     return {label: wish for label, wish in found.items() if wish is not None} or None

@@ -50,7 +50,6 @@ def lower(
     kernels: list[Kernel] = []
     failures = {s.index: s.reason.detail for s in split.submodules if s.reason.kind == REFUSED}
     refused: dict[str, str] = {}
-    kernel_of: list[int | None] = [None] * len(split.submodules)
     variants = size_variants(split, sizes or {})
     given_up: set[Variant] = set()
     made: dict[Key, Reusable] = {}
@@ -67,8 +66,6 @@ def lower(
             kernel = take_over(known[key], len(kernels), subs, near, guards)
             made[key] = known[key]
             kernels.append(kernel)
-            for sub in subs:
-                kernel_of[sub.index] = kernel.index
             done += 1
             continue
         places, make_reusable = places_of(subs), before_compile(first)
@@ -108,8 +105,6 @@ def lower(
                 _warn_of_variant(variant, first.name, said(error))
         if extra:
             kernel = replace(kernel, sizes=extra)
-        for sub in subs:
-            kernel_of[sub.index] = kernel.index
         kernels.append(kernel)
     if on_kernel:
         on_kernel(total, total, "")
@@ -118,10 +113,11 @@ def lower(
         replace(k, sizes={v: inner for v, inner in k.sizes.items() if v not in given_up})
         for k in kernels
     ]
+    kernel_of = {submodule: kernel.index for kernel in kernels for submodule in kernel.submodules}
     return Lowered(
         split,
         tuple(kernels),
-        tuple(kernel_of),
+        tuple(kernel_of.get(sub.index) for sub in split.submodules),
         descriptions,
         failures,
         refused,

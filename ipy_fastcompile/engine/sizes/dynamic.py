@@ -21,7 +21,7 @@ from .wishes import Spot, Wish, wishes_of
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedSizes:
     """The sizes that may vary, in the call that ``root`` holds the arguments of.
 
     ``dims`` are the `Dim` of each dimension and each whole number, ``wishes`` what was written of
@@ -46,7 +46,7 @@ class Asked:
         """Whether some of them need not vary, or have no name that torch.export would take."""
         return any(wish.many or wish.dim is None for wish in self.wishes.values())
 
-    def with_numbers(self, changed: Set[str]) -> Asked:
+    def with_numbers(self, changed: Set[str]) -> AskedSizes:
         """The same, where of the whole numbers that "auto" is about only ``changed`` vary.
 
         A number that a call leaves as it is, the length of a window, is no size of it.
@@ -60,7 +60,7 @@ class Asked:
         return replace(self, dims=dims, wishes=kept)
 
 
-def asked_of(module: torch.nn.Module, bound: inspect.BoundArguments, dynamic: Any) -> Asked:
+def asked_of(module: torch.nn.Module, bound: inspect.BoundArguments, dynamic: Any) -> AskedSizes:
     """What ``dynamic`` asks for. Raises CallError naming the entry that cannot be."""
     root = places_of(module, bound)
     found = wishes_of(root, dynamic)
@@ -74,7 +74,7 @@ def asked_of(module: torch.nn.Module, bound: inspect.BoundArguments, dynamic: An
     dims = Dims()
     named = {spot: dims.add(wish) for spot, wish in wishes.items()}
     given = {spot: dims.get(value) for spot, value in named.items()}
-    return Asked(root, given, wishes, tuple(w for w in small if w.dim is not None))
+    return AskedSizes(root, given, wishes, tuple(w for w in small if w.dim is not None))
 
 
 def _shape(place: Place, given: Mapping[Spot, Any]) -> Any:

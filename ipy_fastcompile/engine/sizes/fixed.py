@@ -8,13 +8,13 @@ from typing import Any
 from ...errors import CaptureError
 from ...records import FixedSize, Source
 from ..code.sources import place
-from .dynamic import Asked
+from .dynamic import AskedSizes
 from .hints import is_auto
 from .size_book import SizeBook
 from .wishes import Spot, Wish
 
 
-def check_fixed(asked: Asked, varying: Set[Spot], book: SizeBook) -> None:
+def check_fixed(asked: AskedSizes, varying: Set[Spot], book: SizeBook) -> None:
     """Refuse a fixed size that was asked for, alone or with others of which none varies.
 
     Raises `CaptureError` naming it and the line of the model.
@@ -26,7 +26,7 @@ def check_fixed(asked: Asked, varying: Set[Spot], book: SizeBook) -> None:
             raise _fixed(asked, wish, book)
 
 
-def fixed_sizes(asked: Asked, varying: Set[Spot], book: SizeBook) -> tuple[FixedSize, ...]:
+def fixed_sizes(asked: AskedSizes, varying: Set[Spot], book: SizeBook) -> tuple[FixedSize, ...]:
     """The sizes that were asked for with others, and that are fixed; alike ones are one entry."""
     groups: dict[Any, list[str]] = {}
     for wish in asked.small:
@@ -48,7 +48,7 @@ def _group(groups: dict[Any, list[str]], wish: Wish, why: str, source: Source | 
     groups.setdefault(key, []).append(wish.place.where)
 
 
-def _fixed(asked: Asked, wish: Wish, book: SizeBook) -> CaptureError:
+def _fixed(asked: AskedSizes, wish: Wish, book: SizeBook) -> CaptureError:
     name = asked.dims[wish.spot].__name__
     of = f"Dimension {wish.dim} of {wish.place.where}" if wish.dim is not None else wish.place.where
     source = book.who_fixed(wish.spot, wish.size)

@@ -77,9 +77,8 @@ def _place(where: str, value: Any, owner: str = "") -> Place:
     opened = None if isinstance(value, torch.Tensor) else open_container(value)
     if opened is None:
         return Place(where, value, owner=owner)
-    labels = [*(opened.keys or range(len(opened.items))), *opened.names]
     children = [
         (label, _place(where + step, child, opened.kind))
-        for label, step, child in zip(labels, opened.steps(), opened.children, strict=True)
+        for label, step, child in zip(opened.labels, opened.steps(), opened.children, strict=True)
     ]
     return Place(where, value, opened, tuple(children), owner)

@@ -11,7 +11,7 @@ import torch
 from ...records import FixedSize, Symbol
 from ...torch_compat import symbolic
 from .declared import Declared
-from .dynamic import Asked
+from .dynamic import AskedSizes
 from .expressions import solve_linear
 from .fixed import check_fixed, fixed_sizes, merged
 from .hints import root_of
@@ -62,8 +62,7 @@ def without_names(shapes: Any) -> Any:
     if isinstance(shapes, (list, tuple)):
         return type(shapes)(without_names(value) for value in shapes)
     if isinstance(getattr(shapes, "__name__", None), str) and hasattr(shapes, "min"):
-        high = None if "oo" in str(shapes.max) else int(shapes.max)
-        return torch.export.Dim.AUTO(min=int(shapes.min), max=high)
+        return torch.export.Dim.AUTO(min=int(shapes.min), max=symbolic.finite(shapes.max))
     return shapes
 
 
@@ -71,7 +70,7 @@ def read_symbols(
     program: torch.export.ExportedProgram,
     inputs: Sequence[Any],
     leaves: Sequence[Any],
-    asked: Asked,
+    asked: AskedSizes,
     book: SizeBook,
 ) -> Symbols:
     """The symbolic sizes of the inputs, under the names the user gave them.
@@ -99,9 +98,7 @@ def read_symbols(
         if other != word and is_sure and not wish.many:
             raise merged(other, word, size.symbol, book)
         low, high = limits.get(size.symbol, (0, None))
-        most = None if "oo" in str(dim.max) else int(dim.max)
-        highest = [n for n in (high, most) if n is not None]
-        limits[size.symbol] = (max(low, int(dim.min)), min(highest, default=None))
+        limits[size.symbol] = (max(low, int(dim.min)), _lower_of(high, symbolic.finite(dim.max)))
     for size in found:  # of those that stand nowhere alone
         if size.spot in asked.dims:
             wishes.setdefault(size.symbol, (root_of(asked.dims[size.spot])[0], False))
@@ -163,10 +160,13 @@ def _range(
     bounds = program.range_constraints.get(symbol)
     low, high = given
     if bounds is not None:
-        # Whatever the model says of 0 and 1, torch takes sizes for 2 or more. Sympy's infinities
-        # have no integer value.
-        least = 0 if "oo" in str(bounds.lower) else int(bounds.lower)
+        # Whatever the model says of 0 and 1, torch takes sizes for 2 or more.
+        least = symbolic.finite(bounds.lower) or 0
         low = max(low, least if least > 2 else 0)
-        if "oo" not in str(bounds.upper):
-            high = int(bounds.upper) if high is None else min(high, int(bounds.upper))
+        high = _lower_of(high, symbolic.finite(bounds.upper))
     return low, high
+
+
+def _lower_of(*highest: int | None) -> int | None:
+    """The lowest upper end; None is none."""
+    return min((n for n in highest if n is not None), default=None)

@@ -241,27 +241,22 @@ def test_dynamo_leaves_nothing_behind() -> None:
     model = Layered(differentiates_rows).eval()
     given = Z.clone()
     x = given.requires_grad_(False)
-    before = {
-        "globals": set(globals()),
-        "builtins": set(vars(builtins)),
-        "model": {name: dict(vars(inner)) for name, inner in model.named_modules()},
-        "tensors": [dict(vars(t)) for t in (x, *model.parameters())],
-        "counters": {name: dict(counter) for name, counter in counters.items()},
-        "configuration": torch._dynamo.config.get_config_copy(),
-        "grad": torch.is_grad_enabled(),
-        "transforms": torch._C._functorch.get_dynamic_layer_stack_depth(),
-    }
+
+    def seen() -> dict[str, Any]:
+        return {
+            "globals": set(globals()),
+            "builtins": set(vars(builtins)),
+            "model": {name: dict(vars(inner)) for name, inner in model.named_modules()},
+            "tensors": [dict(vars(t)) for t in (x, *model.parameters())],
+            "counters": {name: dict(counter) for name, counter in counters.items()},
+            "configuration": torch._dynamo.config.get_config_copy(),
+            "grad": torch.is_grad_enabled(),
+            "transforms": torch._C._functorch.get_dynamic_layer_stack_depth(),
+        }
+
+    before = seen()
     capture(model, (x,), dynamic={"x": {0: "rows"}})
-    assert before == {
-        "globals": set(globals()),
-        "builtins": set(vars(builtins)),
-        "model": {name: dict(vars(inner)) for name, inner in model.named_modules()},
-        "tensors": [dict(vars(t)) for t in (x, *model.parameters())],
-        "counters": {name: dict(counter) for name, counter in counters.items()},
-        "configuration": torch._dynamo.config.get_config_copy(),
-        "grad": torch.is_grad_enabled(),
-        "transforms": torch._C._functorch.get_dynamic_layer_stack_depth(),
-    }
+    assert seen() == before
 
 
 def test_what_was_compiled_before_is_not_compiled_again() -> None:

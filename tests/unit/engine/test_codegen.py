@@ -18,17 +18,13 @@ from ipy_fastcompile.engine.calls.capture import capture
 from ipy_fastcompile.engine.code import codegen
 from ipy_fastcompile.engine.code.codegen import generate_execution_code_with_name
 from ipy_fastcompile.engine.code.inline import Functions
-from ipy_fastcompile.engine.graph.boundaries import SplitReason
 from ipy_fastcompile.engine.graph.split import split
 from ipy_fastcompile.errors import CodegenError, GrammarError, InputError
 from tests.stitching import Stitched, stitch, used_parameters
+from tests.tiny import everything
 
 aten = torch.ops.aten
 Build = Callable[[Graph, Any], Any]
-
-
-def everything(_: Any) -> SplitReason:
-    return SplitReason("test")
 
 
 def stitched(model: Any, *args: Any, split_at: Any = everything, **options: Any) -> Stitched:

@@ -11,7 +11,7 @@ import torch
 import transformers as tf
 from torch.export import Dim
 
-from ipy_fastcompile.engine.sizes.dynamic import Asked, asked_of
+from ipy_fastcompile.engine.sizes.dynamic import AskedSizes, asked_of
 from ipy_fastcompile.errors import CallError
 
 K = Dim("k")
@@ -32,7 +32,7 @@ def cache() -> Any:
     return held
 
 
-def asked(dynamic: Any, *rest: Any) -> Asked:
+def asked(dynamic: Any, *rest: Any) -> AskedSizes:
     batch = {"ids": torch.ones(2, 8), "a.b": torch.ones(2, 7), "none": None}
     call = (torch.ones(2, 8), batch, cache(), *rest)
     module = Model()

@@ -18,9 +18,9 @@ import ipy_fastcompile as fc
 from ipy_fastcompile import errors
 from ipy_fastcompile.artifact import limits, open_artifact, save_artifact
 from ipy_fastcompile.children.environment import child_environment
-from ipy_fastcompile.engine.graph.boundaries import SplitReason
 from ipy_fastcompile.runtime import checks, leaves, refusals, signature
 from tests.faults.parts import repack, unpack
+from tests.tiny import everything
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,6 @@ class Call:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     dynamic: Any = None
-
-
-def everything(_: Any) -> SplitReason:
-    """Inline every node: nothing has to be compiled."""
-    return SplitReason("test")
 
 
 class Steps(nn.Module):

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 import ipy_fastcompile as fc
-from ipy_fastcompile.engine.graph.boundaries import SplitReason
 from ipy_fastcompile.errors import CaptureError, ParameterError
-
-
-def everything(_: Any) -> SplitReason:
-    """Inline every node: nothing has to be compiled."""
-    return SplitReason("test")
+from tests.tiny import everything
 
 
 class Two(nn.Module):

@@ -11,14 +11,9 @@ import torch
 from torch import nn
 
 import ipy_fastcompile as fc
-from ipy_fastcompile.engine.graph.boundaries import SplitReason
 from ipy_fastcompile.errors import InputError, ParameterError
 from ipy_fastcompile.runtime.checks import CHECKS
-
-
-def everything(_: Any) -> SplitReason:
-    """Inline every node: nothing has to be compiled."""
-    return SplitReason("test")
+from tests.tiny import everything
 
 
 class Model(nn.Module):

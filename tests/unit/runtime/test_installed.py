@@ -15,13 +15,8 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 import ipy_fastcompile as fc
 from ipy_fastcompile import errors
-from ipy_fastcompile.engine.graph.boundaries import SplitReason
 from ipy_fastcompile.errors import FastCompileWarning
-
-
-def everything(_: Any) -> SplitReason:
-    """Inline every node: nothing has to be compiled."""
-    return SplitReason("test")
+from tests.tiny import everything
 
 
 class Model(nn.Module):
