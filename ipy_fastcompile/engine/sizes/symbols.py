@@ -14,7 +14,7 @@ from .declared import Declared
 from .dynamic import AskedSizes
 from .expressions import solve_linear
 from .fixed import check_fixed, fixed_sizes, merged
-from .hints import root_of
+from .hints import is_derived, root_of
 from .size_book import SizeBook
 from .small_sizes import least_sizes
 from .wishes import Spot
@@ -100,8 +100,13 @@ def read_symbols(
         low, high = limits.get(size.symbol, (0, None))
         limits[size.symbol] = (max(low, int(dim.min)), _lower_of(high, symbolic.finite(dim.max)))
     for size in found:  # of those that stand nowhere alone
-        if size.spot in asked.dims:
-            wishes.setdefault(size.symbol, (root_of(asked.dims[size.spot])[0], False))
+        dim = asked.dims.get(size.spot)
+        if dim is None or size.symbol in wishes:
+            continue
+        name, factor, offset = root_of(dim)
+        wishes[size.symbol] = (name, False)
+        if is_derived(dim) and (factor, offset) == (size.factor, size.offset):
+            limits[size.symbol] = (int(dim.root.min), symbolic.finite(dim.root.max))
     examples = {size.symbol: size.example for size in reversed(found)}
     examples = {size.symbol: examples[size.symbol] for size in found}
     numbers = {size.spot for size in varying if size.spot[1] is None}  # they may be called alike
