@@ -85,9 +85,9 @@ class _Calls:
         program = function.flat.follower.program
         self._training = program.training
         self._autocast = program.autocast
-        hooks = module_tables.hooks_of(module)
-        self._odd_hooks = sorted({*hooks} ^ {*program.hooks})
-        self._own_hooks = module_tables.own_hooks(module)
+        self._hooks = program.hooks
+        self._is_odd = bool(self._odd_hooks())
+        self._same_hooks = module_tables.same_hooks(module)
 
     def __call__(self, own: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         why: FastCompileError | None = self._changed()
@@ -129,13 +129,17 @@ class _Calls:
                 f"The model is in {now} mode, and was in {then} mode when it was compiled.",
                 f"Call model.{'eval()' if now == 'training' else 'train()'}, or compile it again.",
             )
-        if self._odd_hooks or module_tables.own_hooks(self._module) != self._own_hooks:
-            named = ", ".join(self._odd_hooks[:3]) or "one on the model itself"
+        if self._is_odd or not self._same_hooks():
+            named = ", ".join(self._odd_hooks()[:3]) or "another forward, or one of the same name"
             return InputError(
                 f"The model has other hooks than when it was compiled: {named}.",
                 "Compile it with the hooks that it is to have.",
             )
         return None
+
+    def _odd_hooks(self) -> list[str]:
+        """Hooks that only one of the model and what was compiled has."""
+        return sorted({*module_tables.hooks_of(self._module)} ^ {*self._hooks})
 
 
 def _other_autocast(compiled: tuple[str, ...]) -> InputError | None:

@@ -157,20 +157,26 @@ def hooks_of(module: torch.nn.Module) -> tuple[str, ...]:
     """The hooks that run around forwards in a module: where each is, and what it is called."""
     found = [("every module", hook) for hooks in global_hooks() for hook in hooks]
     for name, child in module.named_modules():
-        tables = child.__dict__.get("_forward_pre_hooks"), child.__dict__.get("_forward_hooks")
+        tables = [child.__dict__.get(table) for table in _HOOKS]
         found += [(name, hook) for table in tables for hook in (table or {}).values()]
     return tuple(f"{name}: {_name_of(hook)}" if name else _name_of(hook) for name, hook in found)
 
 
-def own_hooks(module: torch.nn.Module) -> tuple[int, ...]:
-    """The keys of the hooks of a module's own forward, and of every module's."""
-    modules = torch.nn.modules.module
-    return (
-        *module._forward_pre_hooks,
-        *module._forward_hooks,
-        *modules._global_forward_pre_hooks,
-        *modules._global_forward_hooks,
-    )
+def same_hooks(module: torch.nn.Module) -> Callable[[], bool]:
+    """``holds()``: whether hooks and forwards of a module, and of all in it, are those of now."""
+    torch_modules = torch.nn.modules.module
+    held = [child.__dict__ for child in module.modules()]
+    tables = [own.get(name, {}) for own in held for name in _HOOKS]
+    tables += [torch_modules._global_forward_pre_hooks, torch_modules._global_forward_hooks]
+
+    def seen() -> tuple[list[tuple[int, ...]], list[Any]]:
+        return list(map(tuple, tables)), [own.get("forward") for own in held]
+
+    before = seen()
+    return lambda: seen() == before
+
+
+_HOOKS = ("_forward_pre_hooks", "_forward_hooks")
 
 
 def _name_of(hook: Any) -> str:

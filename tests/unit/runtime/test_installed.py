@@ -235,6 +235,31 @@ def test_a_hook_that_was_not_compiled_runs_with_the_model_itself(
     assert (seen, len(ran)) == (["inner", "outer"], 2)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda part: part.register_forward_hook(doubled),
+        lambda part: part.register_forward_pre_hook(lambda _, args: (args[0] * 2,)),
+        lambda part: setattr(part, "forward", lambda x: x * 3),
+    ],
+    ids=["hook", "pre-hook", "forward"],
+)
+def test_a_part_that_is_changed_while_it_lasts_runs_with_the_model_itself(
+    change: Any, function: Any, model: Model
+) -> None:
+    with function.installed(model):
+        before = model(X)
+        change(model.linear)
+        with function.installed(model, strict=True):
+            change(model.linear)
+            with pytest.raises(errors.InputError, match="has other hooks than when it was"):
+                model(X)
+        with pytest.warns(FastCompileWarning, match="has other hooks than when it was compiled"):
+            after = model(X)
+    torch.testing.assert_close(after, model(X))
+    assert not torch.equal(after, before)
+
+
 def doubled(_module: nn.Module, _args: Any, result: torch.Tensor) -> torch.Tensor:
     return result * 2
 
