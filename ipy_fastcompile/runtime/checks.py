@@ -99,8 +99,8 @@ class Checks:
     ) -> torch.Tensor:
         """The tensor with the strides it was compiled for: itself, or a copy.
 
-        So are lazy and badly aligned tensors. A tensor that the model may write to is never copied;
-        other strides are then refused.
+        So are lazy and badly aligned tensors. A tensor that the model may write to is never copied,
+        nor one that would have to share memory with itself; other strides are then refused.
         """
         if (
             type(value) is not torch.Tensor
@@ -123,6 +123,8 @@ class Checks:
         if mutated:
             raise self._refuse(_other_strides, path, strides, found)
         copy = torch.empty_strided(shape, strides, dtype=value.dtype, device=value.device)
+        if plain.overlaps_itself(copy):  # of an expanded example, whose rows are one in memory
+            raise self._refuse(_other_strides, path, strides, found)
         return copy.copy_(value)
 
     def separate(

@@ -230,3 +230,12 @@ def test_a_lazy_conjugate_is_copied_where_it_is_only_read() -> None:
         assert torch.equal(plain, lazy)
         with pytest.raises(InputError, match="lazy"):
             CHECKS.layout("x", lazy, (1,), mutated=True)
+
+
+def test_rows_that_were_one_in_memory_are_not_made_of_others() -> None:
+    expanded = torch.arange(8.0).expand(4, 8)
+    compiled = fc.compile(lambda x, y: x + y, (torch.ones(4, 8), expanded), split_at=everything)
+    x = torch.randn(4, 8)
+    torch.testing.assert_close(compiled(x, expanded), x + expanded)
+    with pytest.raises(InputError, match=r"y has strides \(8, 1\), .* takes \(0, 1\)"):
+        compiled(x, expanded.contiguous())
