@@ -5,6 +5,7 @@ capture -> split -> lower -> codegen -> pack -> (save ->) load
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -44,6 +45,8 @@ def compile(
     check: bool = False,
 ) -> CompiledModel:
     """Compile the call ``model(*args, **kwargs)`` for inference.
+
+    Threads of one process compile one after the other.
 
     Parameters
     ----------
@@ -98,7 +101,7 @@ def compile(
     wanted = asked_sizes(sizes)
     asked = asked_kinds(args, kwargs, dynamic, calls)
     clock = Stages(progress)
-    with settled_heap():
+    with _ONE_AT_A_TIME, settled_heap():
         kinds, programs = _compile_kinds(model, asked, split_at, wanted, clock)
         with set_aside("compile", CaptureError), clock.stage("pack"):
             packed = pack(programs)
@@ -109,6 +112,10 @@ def compile(
         compiled.report = compared(compiled, model, calls=kinds)
         check_difference(compiled.report)
     return compiled
+
+
+# torch.export and Inductor keep what they trace in globals; a thread that comes later waits.
+_ONE_AT_A_TIME = threading.RLock()
 
 
 def _compile_kinds(

@@ -1,12 +1,15 @@
-"""The whole flow: dimensions that are sums of others."""
+"""The whole flow: dimensions that are sums of others, and calls from several threads."""
 
 from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from torch import nn
 
 import ipy_fastcompile as fc
+from tests.tiny import everything
 
 
 class Windows(nn.Module):
@@ -34,3 +37,12 @@ def test_a_dimension_derived_from_another_is_native_and_right(skipped: int) -> N
         for n in (8, 16, 40):
             x = torch.randn(2, n + skipped, 4)
             torch.testing.assert_close(compiled(x), model(x))
+
+
+def test_threads_compile_one_after_the_other() -> None:
+    x = torch.randn(2, 8)
+    models = [nn.Linear(8, width).eval() for width in range(2, 10)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda m: fc.compile(m, (x,), split_at=everything), models))
+    for model, compiled in zip(models, found, strict=True):
+        torch.testing.assert_close(compiled(x), model(x).detach())
