@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .. import directories
+from . import written_sizes
 
 
 def is_convolution() -> bool:
@@ -47,8 +48,8 @@ def users_frames() -> Iterator[tuple[str, int, str]]:
     frame: Any = sys._getframe(2)
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith(directories.OWN):
+        if file.startswith(directories.OWN) and file != written_sizes.__file__:
             return
-        if not file.startswith(directories.TORCH):
+        if not file.startswith((directories.TORCH, directories.OWN)):
             yield file, frame.f_lineno, frame.f_code.co_name
         frame = frame.f_back

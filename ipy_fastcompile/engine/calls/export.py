@@ -11,7 +11,14 @@ from typing import Any
 import torch
 
 from ...interrupts import check_whole
-from ...torch_compat import export, guards, lazy_graphs, module_tables, surroundings
+from ...torch_compat import (
+    export,
+    guards,
+    lazy_graphs,
+    module_tables,
+    surroundings,
+    written_sizes,
+)
 from ..sizes.dynamic import AskedSizes
 from ..sizes.size_book import SizeBook
 from ..sizes.stated import state_relations
@@ -58,6 +65,7 @@ def export_program(
             surroundings.transforms_ended(),
             call.shown_to_export(module, begin, watch.assigned.write),
             guards.watched_sizes(book.note),
+            written_sizes.written_as_numbers(),
         ):
             shapes = asked.shapes if named else without_names(asked.shapes)
             program = torch.export.export(
