@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..artifact import open_artifact
 from ..artifact.schema import Member
 from ..errors import ArtifactError, NotPicklable
+from ..frozen import frozen
 
 SAVE_FIRST = "Save it with .save(path), and load it where it is needed: fc.load(path, model)."
 
 
-@dataclass(frozen=True)
+@frozen
 class Origin:
     """What a function was loaded from; ``members`` tell whether the file is still the same.
 

@@ -14,13 +14,13 @@ import marshal
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, cast, overload
 
 import torch
 
 from ..errors import GrammarError, KernelError
+from ..frozen import frozen
 from ..grammar.words import BUILTINS
 from .checks import CHECKS
 
@@ -31,7 +31,7 @@ SAFE_BUILTINS: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class ExecutionFunction:
     """``call(*leaves)``: checks a flat call and runs it; returns a flat tuple of outputs."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from ..artifact.schema import Program
 from ..errors import ParameterError
+from ..frozen import frozen
 from .attributes import with_attributes
 from .bind import ExecutionParts
 from .functions import Bind, Functions
@@ -19,7 +19,7 @@ from .sharing import Apart, check_apart, find_ties
 from .watch import Watch
 
 
-@dataclass(frozen=True)
+@frozen
 class Binding:
     """What a call runs, until the model has other tensors.
 

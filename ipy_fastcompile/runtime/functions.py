@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ..frozen import frozen
 from .bind import ExecutionParts, bind_again
 from .request import Request
 from .ways import GraphOf, Kernels
@@ -14,7 +14,7 @@ from .ways import GraphOf, Kernels
 Forward = Callable[..., tuple[Any, ...]]
 
 
-@dataclass(frozen=True)
+@frozen
 class Functions:
     """Functions of the execution code over one set of tensors; ``by_size`` for fixed sizes.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from ..frozen import frozen
 from .containers import finder, open_container
 from .fixed import NoData, data_of, value_of
 from .objects import become
@@ -28,14 +29,14 @@ ARGUMENT = "argument"
 AFTER = "after"
 
 
-@dataclass(frozen=True)
+@frozen
 class Fixed:
     """A value that is always the same: what `data_of` writes of it."""
 
     data: Any
 
 
-@dataclass(frozen=True)
+@frozen
 class Nest:
     """How children are held: see `Opened`. A child is a Nest, a Fixed, or None for a leaf."""
 

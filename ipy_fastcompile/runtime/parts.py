@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from ..frozen import frozen
 
 
 class Parts(Protocol):
@@ -32,7 +33,7 @@ class Parts(Protocol):
         """The SHA-256 of the content of a member that was read."""
 
 
-@dataclass(frozen=True)
+@frozen
 class PartsOfProgram:
     """One program of an artifact as if it were the only one, for whoever looks at it alone."""
 

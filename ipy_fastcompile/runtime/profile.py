@@ -15,13 +15,13 @@ import os
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
 import torch
 
+from ..frozen import frozen
 from . import bind
 from .checks import CHECKS
 
@@ -29,7 +29,7 @@ _WARM_UP = 3
 _OVERHEAD_SAMPLES = 2000
 
 
-@dataclass(frozen=True)
+@frozen
 class LineTimes:
     """Medians over ``runs`` calls, after ``warm_up`` more; seconds.
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..artifact.schema import Program
 from ..artifact.squeeze import unsqueeze
 from ..errors import FastCompileError
+from ..frozen import frozen
 from .parts import Parts
 
 PATHS = ("native", "torch", "fx")
 
 
-@dataclass(frozen=True)
+@frozen
 class Request:
     """One load. ``via`` is one of `PATHS`, ``on_mismatch`` ``"error"`` or ``"recompile"``."""
 

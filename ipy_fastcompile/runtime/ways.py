@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ import torch
 
 from ..artifact.schema import KernelEntry
 from ..errors import ArtifactIncompatible, FastCompileError, KernelError, LowerError, warn_user
+from ..frozen import frozen
 from . import bind
 from .advice import what_helps
 from .cuda import load_launches
@@ -22,7 +22,7 @@ Kernel = Callable[..., Any]
 GraphOf = Callable[[], torch.fx.GraphModule]
 
 
-@dataclass(frozen=True)
+@frozen
 class Kernels:
     """The kernels of a program, in its order.
 

@@ -6,10 +6,11 @@ torch.utils._pytree; seen on 2.11 and 2.13.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from ..frozen import frozen
 
 
 def flatten_tree(tree: Any) -> tuple[list[Any], Any]:
@@ -33,7 +34,7 @@ def map_tensors(function: Callable[[torch.Tensor], Any], tree: Any) -> Any:
     return _pytree.tree_map_only(torch.Tensor, function, tree)
 
 
-@dataclass(frozen=True)
+@frozen
 class RegisteredContainer:
     """A container type whose owner told `torch.utils._pytree` how to take it apart.
 

@@ -7,8 +7,9 @@ hundreds of them. FORMAT.md, in the folder above, says what each field means.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, overload
+
+from ...frozen import frozen
 
 Shape = tuple[int, ...]
 
@@ -24,7 +25,7 @@ class TensorSpec(NamedTuple):
     device: str
 
 
-@dataclass(frozen=True)
+@frozen
 class TensorSpecs(Sequence[TensorSpec]):
     """The same for many tensors, by column: a load asks for all names or all shapes at once."""
 
@@ -115,7 +116,7 @@ class Library(NamedTuple):
     member: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Launch:
     """How a Triton kernel is started; `torch_compat.launches.CudaLaunch`, its cubin a member."""
 
@@ -134,7 +135,7 @@ class Launch:
     chosen: str
 
 
-@dataclass(frozen=True)
+@frozen
 class KernelEntry:
     """One kernel: how each path gets it. Members are names in the artifact.
 
@@ -153,7 +154,7 @@ class KernelEntry:
     sizes: tuple[tuple[Shape, KernelEntry], ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Signature:
     """The calling convention; ``in_tree`` and ``out_tree`` are nests as JSON text."""
 
@@ -169,7 +170,7 @@ class Signature:
     placeholders: tuple[str, ...] = ()  # "parameter", "unused" or "input" each
 
 
-@dataclass(frozen=True)
+@frozen
 class Program:
     """One captured graph: what it takes, what runs it, and on what conditions.
 
@@ -201,7 +202,7 @@ class Program:
     autocast: tuple[str, ...]  # that was on, "cpu:bfloat16"
 
 
-@dataclass(frozen=True)
+@frozen
 class Model:
     """What was compiled; the numbers are None in a manifest that does not say."""
 
@@ -210,7 +211,7 @@ class Model:
     submodules: int | None
 
 
-@dataclass(frozen=True)
+@frozen
 class KeyEntry:
     """The cache key that an artifact was compiled for: its digest, and its components'."""
 
@@ -225,7 +226,7 @@ class Member(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Common:
     """What is in the manifest of any artifact, and says what file it is."""
 
@@ -235,7 +236,7 @@ class Common:
     members: Mapping[str, Member]
 
 
-@dataclass(frozen=True)
+@frozen
 class Manifest:
     """All that the engine and the cache write into a manifest."""
 

@@ -7,16 +7,17 @@ rows, and every load reads them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
+
+from ...frozen import frozen
 
 _NULL = type(None)
 _SAID = {dict: "an object", list: "a list", str: "a string", bool: "true or false", _NULL: "null"}
 
 
-@dataclass(frozen=True)
+@frozen
 class Kind:
     """What a field holds: the types that JSON gives, for a list also those of its entries.
 
