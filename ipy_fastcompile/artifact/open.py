@@ -25,7 +25,6 @@ from .container import check_crc, parse_container
 from .files import path_text, read_file
 from .manifest import parse_manifest
 from .schema.records import Common
-from .stranger import explain_stranger
 from .trust import Verdict, check_pin, judge, refuse
 
 
@@ -171,6 +170,8 @@ def open_artifact(
         view = memoryview(data)
         raw, signature = _head(view, spans, where)
     except ContainerCorrupt as error:
+        from .stranger import explain_stranger
+
         raise explain_stranger(where, error) from None
     read = perf_counter() - begun
 

@@ -14,7 +14,7 @@ MATH = frozenset(
     "cosh", "tanh", "asin", "acos", "atan", "asinh", "isnan", "isinf", "pi", "e", "inf", "nan"}
 )  # fmt: skip
 # Written down, for a text is read where there may be no torch.
-_DTYPE = re.compile(r"(?:q?u?int|float|bfloat|complex|bits)[0-9]\w*", re.ASCII)
+_DTYPE = r"(?:q?u?int|float|bfloat|complex|bits)[0-9][a-zA-Z0-9_]*"
 _VALUES = frozenset(
     {"bit", "bool", "cdouble", "cfloat", "chalf", "double", "float", "half", "int", "long", "short",
     "strided", "jagged", "_mkldnn", "sparse_bsc", "sparse_bsr", "sparse_coo", "sparse_csc",
@@ -27,4 +27,4 @@ _VALUES = frozenset(
 
 def is_torch_value(name: str) -> bool:
     """Whether a name in torch is that of a dtype, layout, memory format or quantization scheme."""
-    return name in _VALUES or bool(_DTYPE.fullmatch(name))
+    return name in _VALUES or re.fullmatch(_DTYPE, name) is not None

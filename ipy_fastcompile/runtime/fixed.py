@@ -9,8 +9,6 @@ import enum
 import json
 import math
 from collections.abc import Callable, Mapping
-from decimal import Decimal
-from fractions import Fraction
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
 from types import FunctionType
 from typing import Any
@@ -21,9 +19,9 @@ import torch
 from .type_names import find_defined, find_named, name_of
 
 _BY_NAME = (torch.dtype, torch.layout, torch.memory_format)
+# Imported when there is one: together they take as long to import as ten files of a load.
+_RARE = ("Decimal", "Fraction")
 _BY_TEXT: dict[str, Callable[[str], Any]] = {
-    "Decimal": Decimal,
-    "Fraction": Fraction,
     "UUID": UUID,
     "device": torch.device,
     "PurePosixPath": PurePosixPath,
@@ -70,7 +68,7 @@ def data_of(value: Any) -> Any:
     if isinstance(value, PurePath):
         windows = isinstance(value, PureWindowsPath)
         return {"PureWindowsPath" if windows else "PurePosixPath": str(value)}
-    if kind in (Decimal, Fraction, UUID, torch.device):
+    if kind in (UUID, torch.device) or (kind.__name__ in _RARE and kind is _rare(kind.__name__)):
         return {kind.__name__: str(value)}
     if isinstance(value, type):
         return {"type": name_of(value)}
@@ -118,4 +116,14 @@ def value_of(data: Any, known: Mapping[str, Any]) -> Any:
         return getattr(np, said[0])(value_of(said[1], known))
     if kind == "Ellipsis":
         return ...
-    return _BY_TEXT[kind](said)
+    return (_rare(kind) if kind in _RARE else _BY_TEXT[kind])(said)
+
+
+def _rare(name: str) -> Callable[[str], Any]:
+    if name == "Decimal":
+        from decimal import Decimal
+
+        return Decimal
+    from fractions import Fraction
+
+    return Fraction

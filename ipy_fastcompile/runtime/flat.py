@@ -11,11 +11,9 @@ from ..errors import InputError
 from ..torch_compat import surroundings
 from . import modes
 from .checks import CHECKS, QUIET_CHECKS
-from .explain import add_note
 from .follow import Binding, Follower
 from .refusals import Misfit, untold
 from .signature import CallTree
-from .unfit import unfit_data
 
 
 class Fit(NamedTuple):
@@ -125,6 +123,9 @@ class FlatFunction:
                     return forward(*arguments)
             return forward(*arguments)
         except Exception as error:
+            from .explain import add_note
+            from .unfit import unfit_data
+
             refused = unfit_data(error)
             add_note(error)  # says which line of the user's the kernel comes from
             if refused is not None:

@@ -13,7 +13,6 @@ import importlib.machinery
 import importlib.util
 import math
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +20,7 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError, KernelError
+from ..errors import KernelError
 from ..torch_compat import output_code
 
 Binary = bytes | memoryview
@@ -165,50 +164,9 @@ def refuse_size(condition: str) -> None:
 
     A kernel checks it where the size is known, in the middle of a call.
     """
+    from .unfit import unfit_size
+
     raise unfit_size(condition)
-
-
-def unfit_size(condition: str) -> InputError:
-    """What says that a condition on a size that depends on data does not hold."""
-    return InputError(
-        "A size that depends on the values in the arguments does not fit the model: "
-        f"{in_words(condition.strip().rstrip('.'))}.",
-        "Call it with values that the model itself takes.",
-        condition=condition,
-    )
-
-
-_WORDS = (
-    (re.compile(r"Eq\(Mod\(([^,]+), (\d+)\), 0\)"), r"\1 must be a multiple of \2"),
-    (re.compile(r"Eq\(([^,]+), ([^,]+)\)"), r"\1 must be \2"),
-    (re.compile(r"([^<>=]+) == ([^<>=]+)"), r"\1 must be \2"),
-    (re.compile(r"Ne\(([^,]+), ([^,]+)\)"), r"\1 must not be \2"),
-    (re.compile(r"([^<>=]+) >= ([^<>=]+)"), r"\1 must be at least \2"),
-    (re.compile(r"([^<>=]+) <= ([^<>=]+)"), r"\1 must be at most \2"),
-    (re.compile(r"([^<>=]+) > ([^<>=]+)"), r"\1 must be more than \2"),
-    (re.compile(r"([^<>=]+) < ([^<>=]+)"), r"\1 must be less than \2"),
-)
-
-
-_MIRRORED = re.compile(r"(-?\d+) (<=|>=|<|>) ([^<>=]+)")
-_OTHER_WAY = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}
-_OF_ARGUMENTS = re.compile(r"\bs\d+\b")
-
-
-def in_words(condition: str) -> str:
-    """``u0 must be a multiple of 4``; what has no words stays as it is."""
-    mirrored = _MIRRORED.fullmatch(condition)
-    if mirrored:
-        condition = f"{mirrored[3]} {_OTHER_WAY[mirrored[2]]} {mirrored[1]}"
-    for pattern, words in _WORDS:
-        if pattern.fullmatch(condition):
-            condition = pattern.sub(words, condition)
-            break
-    named = list(dict.fromkeys(_OF_ARGUMENTS.findall(condition)))
-    if not named:
-        return condition
-    are = "is a size" if len(named) == 1 else "are sizes"
-    return f"{condition}, where {' and '.join(named)} {are} of the arguments"
 
 
 def kernel_namespace(functions: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from functools import cache, partial
 from typing import Any
 
 import torch
-from safetensors.torch import load as load_tensors
 
 from ..artifact import open_artifact
 from ..artifact.schema import read_manifest
@@ -30,7 +29,6 @@ from .flat import FlatFunction
 from .follow import Follower
 from .functions import binder
 from .loaded import LoadedFunction
-from .loaded_programs import LoadedPrograms
 from .parameters import Source, find_parameters
 from .parts import Parts
 from .request import Request, check_options
@@ -142,6 +140,8 @@ def load_parts(
         if only:
             functions[0].timings = timings
             return functions[0]
+        from .loaded_programs import LoadedPrograms
+
         return LoadedPrograms(functions, manifest.programs, timings=timings, origin=origin)
 
 
@@ -159,7 +159,7 @@ def _load_program(
 ) -> LoadedFunction:
     """One program, bound to the model; see `load_kernels` for ``known``."""
     program = request.program
-    stored = dict(load_tensors(request.parts.read(program.stored))) if program.stored else {}
+    stored = _stored_tensors(request)
     clock.mark("read")
     kernels = load_kernels(request, misfit, code_of, graph_of, known)
     clock.mark("kernels")
@@ -181,6 +181,14 @@ def _load_program(
         kernel_ways=kernels.ways,
         origin=origin,
     )
+
+
+def _stored_tensors(request: Request) -> dict[str, torch.Tensor]:
+    if not request.program.stored:
+        return {}
+    from safetensors.torch import load as load_tensors
+
+    return dict(load_tensors(request.parts.read(request.program.stored)))
 
 
 def load_again(

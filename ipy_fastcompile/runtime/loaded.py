@@ -13,7 +13,6 @@ from . import bind
 from .again import Origin, pinned
 from .checks import CHECKS
 from .flat import Fit, FlatFunction
-from .installed import installed
 
 if TYPE_CHECKING:
     import torch
@@ -133,6 +132,8 @@ class LoadedFunction:
             with fn.installed(model):
                 model.generate(input_ids, max_new_tokens=32)
         """
+        from .installed import installed
+
         return installed(self, model, strict=strict)
 
     @property

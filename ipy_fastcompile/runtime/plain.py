@@ -7,7 +7,6 @@ found out before.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -16,9 +15,11 @@ import torch
 from ..torch_compat import tensor_kinds
 
 # What the dispatch keys of a tensor say of one whose memory holds its values.
-_ORDINARY = re.compile(
-    r"(CPU|CUDA|XPU|HPU|MPS|MTIA|PrivateUse\d|ADInplaceOrView|BackendSelect|Autograd\w+|Autocast\w+)"
-)
+_ORDINARY = frozenset(
+    {"CPU", "CUDA", "XPU", "HPU", "MPS", "MTIA", "PrivateUse1", "PrivateUse2", "PrivateUse3",
+    "ADInplaceOrView", "BackendSelect"}
+)  # fmt: skip
+_ALWAYS_ORDINARY = ("Autograd", "Autocast")
 _CONVERT = "Pass a plain tensor with the same values."
 # The first key that is found says it: what the tensor is, and what to do.
 _KINDS: dict[str, tuple[str, str]] = {
@@ -52,7 +53,7 @@ class Flaw(NamedTuple):
 @lru_cache(maxsize=256)
 def _unusual(keys: int, names: tuple[str, ...]) -> str:
     del keys
-    found = [name for name in names if not _ORDINARY.fullmatch(name)]
+    found = [n for n in names if n not in _ORDINARY and not n.startswith(_ALWAYS_ORDINARY)]
     for kind in (*_KINDS, "Python"):
         for name in found:
             if name.startswith(kind):

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import TreeTypeMissing
 
-_NAME = re.compile(r"[\w.]+:[\w.<>]+")
+_NAME = r"[\w.]+:[\w.<>]+"
 
 
 def name_of(thing: Any) -> str:
@@ -19,7 +19,7 @@ def name_of(thing: Any) -> str:
 
 def is_type_name(name: Any) -> bool:
     """Whether this is text that `name_of` could have written."""
-    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+    return isinstance(name, str) and re.fullmatch(_NAME, name) is not None
 
 
 def is_importable(name: str) -> bool:

@@ -12,8 +12,6 @@ from ..artifact.schema import KernelEntry
 from ..errors import ArtifactIncompatible, FastCompileError, KernelError, LowerError, warn_user
 from ..frozen import frozen
 from . import bind
-from .advice import what_helps
-from .cuda import load_launches
 from .kernels import kernel_namespace, load_libraries
 from .request import Request
 from .texts import CodeOf
@@ -107,7 +105,10 @@ def _native(request: Request, code_of: CodeOf, entry: KernelEntry) -> Kernel:
     parts = request.parts
     loaded = load_libraries({m.rpartition("/")[2]: parts.view(m) for _, m in entry.libraries})
     functions = {name: loaded[m.rpartition("/")[2]] for name, m in entry.libraries}
-    functions |= load_launches(entry.launches, parts.read)
+    if entry.launches:
+        from .cuda import load_launches
+
+        functions |= load_launches(entry.launches, parts.read)
     namespace = bind.run_code(code_of(entry.text, entry.name), kernel_namespace(functions))
     kernel: Kernel | None = namespace.get(entry.name)
     if not callable(kernel):
@@ -128,6 +129,8 @@ def _through_torch(request: Request, entry: KernelEntry) -> Kernel:
     except FastCompileError:
         raise
     except Exception as error:  # PyTorch's loader runs a compiler and unpickles: anything comes
+        from .advice import what_helps
+
         raise KernelError(
             f"PyTorch's loader failed on {entry.name}: {_told(error)}.",
             what_helps(entry, error),

@@ -54,7 +54,8 @@ RULES = (
     Rule(
         ("artifact/",),
         only=tuple(
-            f"{PACKAGE}.{part}" for part in ("artifact", "grammar", "records", "errors", "version")
+            f"{PACKAGE}.{part}"
+            for part in ("artifact", "grammar", "records", "errors", "version", "frozen")
         ),
     ),
     # Who waits for a process keeps none of what it may load.
@@ -75,6 +76,7 @@ RULES = (
         ("pickle", "marshal", "shelve", "importlib", "runpy", "code", "ctypes", "subprocess"),
     ),
     Rule(("errors.py", "data.py", "version.py", "views.py"), only=()),
+    Rule(("frozen.py",), only=("typing_extensions",)),
     Rule(("records.py",), only=(f"{PACKAGE}.data", f"{PACKAGE}.views")),
     Rule(
         ("show/",), ("torch", *(f"{PACKAGE}.{part}" for part in ("engine", "runtime", "notebook")))
@@ -350,6 +352,7 @@ PLANTED = [
     ("views.py", "from .show import page"),
     ("cache/store.py", "from importlib import import_module\nimport_module(name)"),
     ("errors.py", "from .artifact import container"),
+    ("frozen.py", "import torch"),
     ("show/view.py", "import torch"),
     ("show/view.py", "if True:\n    from ipy_fastcompile.engine import pipeline"),
     ("show/view.py", "import ipywidgets"),
