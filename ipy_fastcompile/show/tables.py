@@ -153,9 +153,12 @@ def _kernel_row(kernel: KernelRecord, also: str) -> tuple[Cell, ...]:
 # --- warm reload ---------------------------------------------------------------------------------
 
 
-def is_import(stage: str) -> bool:
-    """Imports are timed and shown, but no part of a load: a process pays for them once anyway."""
-    return stage.startswith("import ")
+def is_before_load(stage: str) -> bool:
+    """Whether a stage is timed and shown, but no part of a load, which begins behind it.
+
+    What a load imports of this package is part of it.
+    """
+    return stage in ("import torch", "import ops")
 
 
 def own_note(record: ReloadRecord, records: Sequence[ReloadRecord]) -> str:
@@ -172,14 +175,14 @@ def reload_stages(record: ReloadRecord) -> tuple[tuple[str, float], ...]:
 
 
 def stage_colors(records: Sequence[ReloadRecord]) -> dict[str, str]:
-    """A colour for each stage that counts; imports have none."""
+    """A colour for each stage that counts; those before a load have none."""
     names = dict.fromkeys(name for record in records for name, _ in reload_stages(record))
-    counted = [name for name in names if not is_import(name)]
+    counted = [name for name in names if not is_before_load(name)]
     return {name: STAGE_FILLS[n % len(STAGE_FILLS)] for n, name in enumerate(counted)}
 
 
 def reload_table(reloads: Sequence[ReloadRecord], *, shipped: bool) -> Table:
-    """The reload paths, timed in fresh processes; bars share one scale, without the imports."""
+    """The reload paths, timed in fresh processes; bars share one scale."""
     records = [r for r in reloads if r.shipped == shipped]
     colors = stage_colors(reloads)
     longest = max((reload_seconds(r) for r in records), default=0.0)
@@ -192,7 +195,7 @@ def reload_table(reloads: Sequence[ReloadRecord], *, shipped: bool) -> Table:
             rows.append((Cell(record.path), *(Cell("") for _ in range(5)), said))
             continue
         stages = reload_stages(record)
-        counted = [(n, s) for n, s in stages if not is_import(n)]
+        counted = [(n, s) for n, s in stages if not is_before_load(n)]
         bar = tuple((s / longest if longest else 0.0, colors[n]) for n, s in counted)
         gain = ""
         if slowest is not None and record is not slowest:

@@ -170,5 +170,5 @@ def folded_rows(view: View) -> tuple[Row, ...]:
 
 
 def reload_seconds(record: ReloadRecord) -> float:
-    """Load and first call: what a user waits for after the imports."""
+    """Load and first call: what a user waits for after `import torch`."""
     return record.load + record.first_call

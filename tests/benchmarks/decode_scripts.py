@@ -67,7 +67,7 @@ def load(case, folder):
 
 _OURS = """
 import ipy_fastcompile as fc
-IMPORTS = ("ipy_fastcompile.runtime.load",)
+IMPORTS = ()
 
 def cold(case, folder):
     layer = {"keys": {2: ("past", 2, 511)}, "values": {2: ("past", 2, 511)}}

@@ -169,8 +169,8 @@ def _promises(results: Mapping[str, Any]) -> Table:
         tuple(rows),
         (
             (
-                f"Medians of {len(native)} fresh processes; `import torch`, the package's own "
-                "import and the making of the model are excluded."
+                f"Medians of {len(native)} fresh processes; `import torch` and the making of the "
+                "model are excluded."
             ),
             (
                 "Already imported by `import torch` itself: "

@@ -3,9 +3,9 @@
 A script defines ``cold(case, folder)``, which compiles and keeps what the peer keeps and returns a
 callable, and ``load(case, folder)``, which a fresh process calls. Both give something to call as
 ``f(input_ids)``. ``save(folder)``, where a peer saves after its first call; ``prepare(ids)``, for
-what a peer needs told of an input; ``IMPORTS``, the modules that are imported before the clock
-starts. They are text, and run as ``python -c``: some need private modules of torch, which no
-module of this package imports.
+what a peer needs told of an input; ``IMPORTS``, the modules that ``prepare`` and ``load`` need:
+their import counts as part of the compile or the load, and is also told apart. They are text, and
+run as ``python -c``: some need private modules of torch, which no module of this package imports.
 """
 
 from __future__ import annotations
@@ -122,6 +122,18 @@ def load(case, folder):
     return lambda ids: function(input_ids=ids)
 """
 
+# What `aoti_load_package` itself calls, without importing torch._inductor for it.
+_AOTINDUCTOR_RUNNER = """
+import torch
+IMPORTS = ()
+
+def load(case, folder):
+    runner = torch._C._aoti.AOTIModelPackageLoader(
+        str(folder / "model.pt2"), "model", False, 1, -1
+    )
+    return lambda ids: runner.run([ids])
+"""
+
 # A callable in some versions, a module with `capture` in others; 2.13 has neither.
 _PRECOMPILE = """
 import torch
@@ -163,10 +175,9 @@ def load(case, folder):
 
 
 def _ours(via: str) -> str:
-    heavy = '"torch._dynamo", "torch._inductor.standalone_compile", ' if via != "native" else ""
     return f"""
 import ipy_fastcompile as fc
-IMPORTS = ({heavy}"ipy_fastcompile.runtime.load",)
+IMPORTS = ()
 
 def cold(case, folder):
     compiled = fc.compile(case.model, (), case.kwargs, dynamic=case.dynamic)
@@ -194,6 +205,11 @@ PEERS = {
         _AOTINDUCTOR,
         note="An AOTInductor package holds the weights; every other row takes the model's own. "
         "It returns no cache: its model returns the cache's tensors in a tuple.",
+    ),
+    "aotinductor_runner": Peer(
+        "the same package, its C++ loader called directly",
+        _AOTINDUCTOR_RUNNER,
+        kept_by="aotinductor",
     ),
     "precompile": Peer("torch.compiler.precompile", _PRECOMPILE),
     "fx": Peer("ipy_fastcompile, fx path", _ours("fx"), kept_by="native"),

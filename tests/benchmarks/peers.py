@@ -152,8 +152,8 @@ def _summary(spec: Spec, measured: Mapping[str, Any], modes: Sequence[str]) -> T
         ),
         (
             "cold: compile, first output, save. To first output: load and first call, the median "
-            f"of up to {slowest} fresh processes; `import torch` and the modules of torch that a "
-            "peer needs are imported before, and stated in the tables below."
+            f"of up to {slowest} fresh processes; the clock starts when "
+            "torch is imported, and runs while other modules are."
         ),
         *(_MODE_NOTES[mode] for mode in modes),
         *(peer.note for name, peer in PEERS.items() if peer.note and name in measured),
@@ -182,7 +182,7 @@ def _loads(spec: Spec, measured: Mapping[str, Any], mode: str) -> Table:
             (
                 PEERS[name].title,
                 str(len(answers)),
-                *(seconds(median(partial, k)) for k in ("imports", "load", "first_call")),
+                *(seconds(median(partial, k)) for k in ("load", "imports", "first_call")),
                 seconds(median(partial, "load", "first_call")),
                 *(seconds(median(partial, k)) for k in ("other_call", "call")),
                 NOTHING if found is None else f"{found:.1e}",
@@ -191,7 +191,7 @@ def _loads(spec: Spec, measured: Mapping[str, Any], mode: str) -> Table:
         )
     return Table(
         f"Peers: {spec.family}, {spec.layers} layers; {_MODE_TITLES[mode]}",
-        ("way", "runs", "imports before the clock", "load", "first call", "load + first call",
+        ("way", "runs", "load", "of which imports", "first call", "load + first call",
          "first call of another length", "steady call", "max error", "failed"),
         tuple(rows),
         sayings.notes(),
