@@ -189,6 +189,9 @@ class Progress:
     done: int
     total: int
     detail: str = ""  # what is being worked on, "kernel 2 of 3"
+    program: str = ""  # of several: its name
+    before: int = 0  # the programs that were compiled before this one
+    programs: int = 1  # all of them, as far as is known: one may turn out to be several
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from ..artifact.inert import inert
+from .changed_kinds import OF_KINDS, describe_kinds, other_kinds, without_kinds
 
 _SECTION = re.compile(r"@@ (.*?)(?::([0-9]{1,9}))?")
-_FLAG = re.compile(r"\s*([\w.:/\[\]-]+(?: [\w.:/\[\]-]+)*)\s*=\s*(.*)")
+_FLAG = re.compile(r"\s*([\w.:/\[\]'(),<>*-]+(?: [\w.:/\[\]'(),<>*-]+)*)\s*=\s*(.*)")
 # The section with the digests of code objects; what a reader wants are the lines they came from.
 _CODE = "compiled code"
 _SHOWN_LINES = 20
 _SHOWN_CHARACTERS = 160
-# SequenceMatcher takes quadratic time; past this the blocks are compared line against line.
+# SequenceMatcher takes quadratic time; past this, lines are matched wherever they are.
 _MAX_ALIGNED = 4_000_000
 
 
@@ -43,14 +45,20 @@ def diff_components(
     old: Mapping[str, str | None], new: Mapping[str, str | None]
 ) -> tuple[Change, ...]:
     """Every component that differs, in the order of ``new``; a None text is not recorded."""
+    kinds = other_kinds(old, new), other_kinds(new, old)
     return tuple(
-        Change(name, old.get(name), new.get(name), tuple(_describe(name, old, new)))
+        Change(name, old.get(name), new.get(name), tuple(_describe(name, old, new, kinds)))
         for name in {**new, **old}
         if name not in old or name not in new or old[name] != new[name]
     )
 
 
-def _describe(name: str, old: Mapping[str, str | None], new: Mapping[str, str | None]) -> list[str]:
+def _describe(
+    name: str,
+    old: Mapping[str, str | None],
+    new: Mapping[str, str | None],
+    kinds: tuple[tuple[str, ...], tuple[str, ...]],
+) -> list[str]:
     if name not in old:
         return ["a component that the entry does not have"]
     if name not in new:
@@ -58,10 +66,20 @@ def _describe(name: str, old: Mapping[str, str | None], new: Mapping[str, str | 
     before, after = old[name], new[name]
     if before is None or after is None:
         return ["differs; the text is not recorded in the entry"]
+    lines: list[str] = []
+    if name in OF_KINDS and any(kinds):
+        gone, come = kinds
+        told = (
+            *describe_kinds(before, gone, "only the entry has"),
+            *describe_kinds(after, come, "the entry does not have"),
+        )
+        lines = [_shown(line) for line in told]
+        before, after = without_kinds(before, gone), without_kinds(after, come)
     if "\n" not in before and "\n" not in after:
-        return [f"{_shown(before)} -> {_shown(after)}"]
-    lines = list(_line_changes(before, after))
+        return [*lines, f"{_shown(before)} -> {_shown(after)}"] if before != after else lines
+    lines += _line_changes(before, after)
     lines = [line for line in lines if not line.startswith(f"{_CODE}:")] or lines
+    lines = lines or ["the same lines in another order"]
     rest = len(lines) - _SHOWN_LINES
     return lines if rest <= 0 else [*lines[:_SHOWN_LINES], f"and {rest} more lines"]
 
@@ -73,9 +91,9 @@ def _line_changes(before: str, after: str) -> Iterator[str]:
         pairs = zip_longest(range(i1, i2), range(j1, j2))
         for i, j in pairs:
             if i is None:
-                yield f"{places[1][j]}added {_shown(new[j].strip())}"
+                yield f"{_place(places[1][j], new[j])}added {_shown(new[j].strip())}"
             elif j is None:
-                yield f"{places[0][i]}removed {_shown(old[i].strip())}"
+                yield f"{_place(places[0][i], old[i])}removed {_shown(old[i].strip())}"
             elif _is_flag(places[1][j], old[i], new[j]):
                 flag, value = new[j].split("=", 1)
                 prefix = f"{_CODE}: " if places[1][j].startswith(_CODE) else ""
@@ -83,6 +101,9 @@ def _line_changes(before: str, after: str) -> Iterator[str]:
                     f"{prefix}{_shown(flag.strip())}: "
                     f"{_shown(old[i].split('=', 1)[1].strip())} -> {_shown(value.strip())}"
                 )
+            elif not (_place(places[0][i], old[i]) or _place(places[1][j], new[j])):
+                yield f"removed {_shown(old[i].strip())}"
+                yield f"added {_shown(new[j].strip())}"
             else:
                 # Indentation matters only where nothing else differs.
                 keep = old[i].strip() == new[j].strip()
@@ -100,13 +121,34 @@ def _blocks(old: list[str], new: list[str]) -> Iterator[tuple[int, int, int, int
         tail += 1
     a, b = old[start : len(old) - tail], new[start : len(new) - tail]
     if len(a) * len(b) > _MAX_ALIGNED:
-        for i, (x, y) in enumerate(zip_longest(a, b), start):
-            if x != y:
-                yield i, i + (x is not None), i, i + (y is not None)
+        yield from _unmatched(a, b, start)
         return
     for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if tag != "equal":
             yield start + i1, start + i2, start + j1, start + j2
+
+
+def _unmatched(a: list[str], b: list[str], start: int) -> Iterator[tuple[int, int, int, int]]:
+    """The lines that only one side has, wherever they are, pair by pair; ``start`` is the first."""
+    gone, come = (_lines_without(x, Counter(y), start) for x, y in ((a, b), (b, a)))
+    for i, j in zip_longest(gone, come):
+        yield (
+            *((start, start) if i is None else (i, i + 1)),
+            *((start, start) if j is None else (j, j + 1)),
+        )
+
+
+def _lines_without(lines: list[str], others: Counter[str], start: int) -> Iterator[int]:
+    for position, line in enumerate(lines, start):
+        others[line] -= 1
+        if others[line] < 0:
+            yield position
+
+
+def _place(place: str, line: str) -> str:
+    """Where a line is; of ``name=value`` outside of any section, its name says that."""
+    is_named = place.startswith("line ") and _FLAG.fullmatch(line) is not None
+    return "" if is_named else place
 
 
 def _places(lines: list[str]) -> list[str]:

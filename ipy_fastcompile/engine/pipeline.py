@@ -135,6 +135,7 @@ def _compile_kinds(
     known: dict[Key, Reusable] = {}
     while waiting:
         kind = waiting.pop(0)
+        clock.about(kind.name, len(programs), len(programs) + 1 + len(waiting))
         try:
             program = _compile_program(model, kind, split_at, sizes, clock, known)
         except CaptureError:
@@ -147,6 +148,7 @@ def _compile_kinds(
         known = {**program.lowered.reusable, **known}
         kinds.append(kind)
         programs.append(program)
+    clock.about("", len(programs), len(programs))
     if len(programs) > 1 and kinds[0].recorded is not None:  # it is not the only one any more
         programs[0] = replace(programs[0], name=kinds[0].recorded.name)
         kinds[0] = replace(kinds[0], name=kinds[0].recorded.name)
@@ -163,7 +165,6 @@ def _compile_program(
     known: Mapping[Key, Reusable],
 ) -> CompiledProgram:
     """The stages of one program; ``known`` are kernels that it may share with earlier ones."""
-    clock.about = kind.name
     with kind.surroundings(), clock.stage("capture"):
         import_whole(*inductor.COMPILER_MODULES)
         captured = capture(model, kind.args, kind.kwargs, dynamic=kind.dynamic)
@@ -177,5 +178,4 @@ def _compile_program(
             lowered = set_refused_apart(lowered, split_at, sizes, clock.on_kernel, known)
         with clock.stage("codegen"):
             code = generate_execution_code(lowered)
-    clock.about = ""
     return CompiledProgram(kind.name, lowered, code, clock.taken())

@@ -15,15 +15,18 @@ class Stages:
     """Times the stages and tells how far they are."""
 
     def __init__(self, progress: OnProgress | None) -> None:
-        self.about = ""  # which of several programs it is
+        self._about: tuple[str, int, int] = ("", 0, 1)  # which program it is, and of how many
         self._records: list[StageRecord] = []
         self._progress = progress
         self._detail = ""
 
     def _tell(self, stage: str, done: int, total: int, detail: str = "") -> None:
         if self._progress is not None:
-            detail = ": ".join(filter(None, (self.about, detail)))
-            self._progress(Progress(stage, done, total, detail))
+            self._progress(Progress(stage, done, total, detail, *self._about))
+
+    def about(self, name: str, before: int, programs: int) -> None:
+        """What comes next is of the program of this name, with so many before it, and so many."""
+        self._about = (name, before, programs)
 
     def taken(self) -> tuple[StageRecord, ...]:
         """The stages since this was asked last."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,5 +61,16 @@ class LoadMagics(Magics):
                 on_mismatch=found.on_mismatch,
             )
             seconds = time.perf_counter() - started
-        show_text(f"{found.path}: loaded along the {found.via} path in {1000 * seconds:.1f} ms")
+        head = f"{found.path}: loaded along the {found.via} path in {1000 * seconds:.1f} ms"
+        show_text("\n".join([head, *_programs_of(loaded)]))
         return give(self.shell, loaded, output)
+
+
+def _programs_of(loaded: Any) -> Iterator[str]:
+    """Each of several programs on a line, with what it takes."""
+    if len(loaded.programs) == 1:
+        return
+    yield f"{len(loaded.programs)} programs; a call runs the one that it fits:"
+    width = max(map(len, loaded.programs))
+    for name, program in loaded.programs.items():
+        yield f"  {name:{width}}  {program.takes}"

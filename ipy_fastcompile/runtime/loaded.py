@@ -78,6 +78,13 @@ class LoadedFunction:
         """Each program as a function of its own, by name; "" is that of a single one."""
         return {"": self}
 
+    @property
+    def takes(self) -> str:
+        """What a call of this program has, on one line: ``input_ids int64[1, seq]``."""
+        from ..artifact.described import describe_inputs  # nothing that a load has to wait for
+
+        return describe_inputs(self._program)
+
     def program_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> LoadedFunction:
         """The program that a call runs. Raises InputError when none has such arguments."""
         self.flat.leaves(args, kwargs)

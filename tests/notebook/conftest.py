@@ -68,6 +68,14 @@ class FakeCompiled:
         return FakeWidget()
 
 
+@dataclass(frozen=True)
+class FakeLoaded:
+    programs: dict[str, Any]
+
+    def __call__(self, x: Any) -> str:
+        return f"loaded {x}"
+
+
 @dataclass
 class Recorder:
     """Stands for the functions that the magics call: records what is asked, compiles nothing."""
@@ -83,6 +91,7 @@ class Recorder:
     save_error: Exception | None = None
     difference: str = ""  # what a comparison with eager finds
     hit: bool = False
+    programs: tuple[str, ...] = ("",)  # of what is loaded
     asked: int = 0  # comparisons beside that of the compile
 
     def compile(self, model: Any, args: Any, kwargs: Any, **options: Any) -> SimpleNamespace:
@@ -111,7 +120,7 @@ class Recorder:
         if self.error is not None:
             raise self.error
         self.loaded.append((path, model, options))
-        return lambda x: f"loaded {x}"
+        return FakeLoaded(dict.fromkeys(self.programs, SimpleNamespace(takes="x int64[n]")))
 
     def inspect(self, path: Path) -> str:
         if self.error is not None:

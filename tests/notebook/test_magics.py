@@ -390,6 +390,18 @@ def test_load_gives_the_callable(
     )
 
 
+def test_load_says_which_programs_there_are_and_what_they_take(
+    api: Any, model: Any, run: Any
+) -> None:
+    api.programs = ("prefill", "step")
+    _, *lines = run("fn = %fastcompile_load a.fastcompile model").plain[0].splitlines()
+    assert lines == [
+        "2 programs; a call runs the one that it fits:",
+        "  prefill  x int64[n]",
+        "  step     x int64[n]",
+    ]
+
+
 def test_load_stores_the_callable(shell: InteractiveShell, api: Any, model: Any, run: Any) -> None:
     shell.user_ns["folder"] = "/data"
     cell = run(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -87,8 +88,37 @@ def test_the_fraction_of_odd_records(record: Progress, share: float) -> None:
     assert fraction(STAGES, record) == pytest.approx(share)
 
 
+def steps_of(program: str, before: int, programs: int) -> list[Progress]:
+    return [
+        Progress(stage, done, 3, "", program, before, programs)
+        for stage in STAGES[:4]
+        for done in range(4)
+    ]
+
+
+def test_the_fraction_never_goes_back_from_one_program_to_the_next() -> None:
+    steps = [step for n in range(3) for step in steps_of(f"call_{n}", n, 3)]
+    after = [Progress(stage, done, 1) for stage in STAGES[4:] for done in range(2)]
+    shares = [fraction(STAGES, step) for step in [*steps, *after]]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[len(steps)], shares[-1]) == (0, pytest.approx(4 / 7), 1)
+
+
+def test_a_bar_waits_where_a_program_turns_out_to_be_several(page: Page) -> None:
+    bar = NotebookBar(STAGES)
+    for step in [*steps_of("", 0, 1), *steps_of("call_1", 1, 2), Progress("pack", 0, 1)]:
+        bar.update(step)
+    found = [re.search(r"width:(\d+)%", bundle["text/html"]) for bundle in page.history]
+    widths = [int(width[1]) for width in found if width]
+    assert len(widths) == len(page.history) == 9
+    assert widths == sorted(widths)
+    assert widths[-1] == 57
+
+
 def test_a_record_in_words() -> None:
     assert describe(Progress("lower", 2, 3, "submod_4")) == "lower 2/3: submod_4"
+    of_several = Progress("lower", 2, 3, "submod_4", "call_1", 1, 2)
+    assert describe(of_several) == "call_1 (2 of 2), lower 2/3: submod_4"
     assert describe(Progress("capture", 0, 1)) == "capture"
 
 
@@ -145,6 +175,10 @@ def test_a_page_says_where_the_work_stopped(page: Page, clock: Clock) -> None:
     clock.now = 1.5
     bar.finish()
     assert page.history[-1]["text/plain"] == "fastcompile stopped at stage lower after 1.5 s"
+    bar.update(Progress("capture", 0, 1, "", "call_1", 1, 2))
+    bar.finish()
+    said = "fastcompile stopped at stage capture of call_1 after 1.5 s"
+    assert page.history[-1]["text/plain"] == said
 
 
 def test_a_page_stays_empty_when_nothing_happened(page: Page) -> None:
@@ -153,7 +187,7 @@ def test_a_page_stays_empty_when_nothing_happened(page: Page) -> None:
 
 
 def test_hostile_details_are_escaped() -> None:
-    html = draw_bar(STAGES, Progress("lower", 0, 1, "<script>x</script>"), 0)["text/html"]
+    html = draw_bar(0, Progress("lower", 0, 1, "<script>x</script>"), 0)["text/html"]
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
 

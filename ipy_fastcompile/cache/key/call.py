@@ -29,6 +29,7 @@ from .machine import (
     package_text,
     stamp_text,
 )
+from .seen import sizes_seen
 from .structure import describe_tree, name_tensors, named_tensors
 from .tensors import tensor_text
 from .walk import Walk
@@ -157,8 +158,9 @@ def _describe_inputs(walk: Walk, kind: Asked) -> None:
 
 def _describe_dynamic(walk: Walk, kind: Asked) -> None:
     of = f"{kind.name}: " if kind.name else ""
-    if kind.recorded is not None:  # what its graph does not serve of these is another program
-        walk.line(f"{of}sizes seen", str(sorted(kind.recorded.seen.rows)))
+    if kind.recorded is not None:
+        for name, text in sizes_seen(kind.recorded):
+            walk.line(f"{of}{name}", text)
     if not isinstance(kind.dynamic, Mapping):
         if kind.dynamic:
             walk.describe(f"{of}dynamic", kind.dynamic)

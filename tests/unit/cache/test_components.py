@@ -147,6 +147,65 @@ def test_long_texts_are_cut_and_still_quick() -> None:
     assert lines_of("x" * 1000 + "\n", "y" * 1000 + "\n")[0].count("…") == 2
 
 
+def test_lines_of_a_long_text_are_found_wherever_they_are() -> None:
+    lines = [f"transformers.name_{n} = {n}" for n in range(3_000)]
+    moved = [*lines[1_500:], *lines[:1_500]]
+    assert lines_of("\n".join(lines), "\n".join(moved)) == ("the same lines in another order",)
+    moved[7] = "transformers.name_1507 = 0"
+    assert lines_of("\n".join(lines), "\n".join(moved)) == ("transformers.name_1507: 1507 -> 0",)
+    assert lines_of("\n".join(lines), "\n".join([*moved, "x = 1"])) == (
+        "transformers.name_1507: 1507 -> 0",
+        "added x = 1",
+    )
+
+
+def test_lines_with_a_name_need_no_number() -> None:
+    assert lines_of("a = 1\nb = 2\nc = 3", "a = 1\nc = 3") == ("removed b = 2",)
+    assert lines_of("a = 1\nb = 2\nd", "a = 1\nx = 2\nd") == ("removed b = 2", "added x = 2")
+
+
+INPUTS = """\
+first: containers = {{"kind": "tuple"}}
+first: args[0] = torch.float32[3, 4] strides [4, 1] cpu
+next: containers = {{"kind": "dict"}}
+next: kwargs['ids'] = torch.int64[{0}, 1] strides [1, 1] cpu
+next: kwargs['cache'].keys = torch.float32[{0}, 2, 3] strides [6, 3, 1] cpu
+next: kwargs['cache'].values = torch.float32[{0}, 2, 3] strides [6, 3, 1] cpu
+next: kwargs['flag'] = True"""
+
+
+def test_a_kind_of_call_that_came_or_went_is_one_line() -> None:
+    two, first = INPUTS.format(1), "\n".join(INPUTS.format(1).split("\n")[:2])
+    alone = first.replace("first: ", "")
+    old = {"inputs": two, "dynamic": "first: x = 1\nnext: seen = past 3 to 5"}
+    new = {"inputs": alone, "dynamic": "(default)"}
+    takes = "kwargs['ids'] int64[1, 1], kwargs['cache'].keys float32[1, 2, 3] and 1 more"
+    assert [change.lines for change in diff_components(old, new)] == [
+        (
+            "first: a kind of call that only the entry has: args[0] float32[3, 4]",
+            f"next: a kind of call that only the entry has: {takes}",
+            "a call by itself that the entry does not have: args[0] float32[3, 4]",
+        ),
+        (
+            "first: a kind of call that only the entry has",
+            "next: a kind of call that only the entry has",
+        ),
+    ]
+    (change,) = diff_components({"inputs": first}, {"inputs": two})
+    assert change.lines == (f"next: a kind of call that the entry does not have: {takes}",)
+    (change,) = diff_components({"inputs": two}, {"inputs": INPUTS.format(2)})
+    assert "next: kwargs['ids']: torch.int64[1, 1] strides [1, 1] cpu -> " in change.lines[0]
+    assert len(change.lines) == 3
+
+
+def test_a_kind_that_went_leaves_what_else_differs_to_be_said() -> None:
+    first = "\n".join(INPUTS.format(1).split("\n")[:2]).replace("[3, 4]", "[5, 4]")
+    (change,) = diff_components({"inputs": INPUTS.format(1)}, {"inputs": first})
+    assert len(change.lines) == 2
+    assert change.lines[0].startswith("next: a kind of call that only the entry has: ")
+    assert change.lines[1].startswith("first: args[0]: torch.float32[3, 4] strides")
+
+
 def test_changes_print_one_component_a_line() -> None:
     first, second = diff_components({"a": "1", "b": "x\ny"}, {"a": "2", "b": "X\nY"})
     assert str(first) == "a: 1 -> 2"

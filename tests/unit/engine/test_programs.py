@@ -18,6 +18,7 @@ import ipy_fastcompile as fc
 from ipy_fastcompile import errors
 from ipy_fastcompile.artifact import limits, open_artifact, save_artifact
 from ipy_fastcompile.children.environment import child_environment
+from ipy_fastcompile.records import Progress
 from ipy_fastcompile.runtime import checks, leaves, refusals, signature
 from tests.faults.parts import repack, unpack
 from tests.tiny import everything
@@ -339,16 +340,11 @@ def test_a_summary_tells_of_every_program(saved: Path) -> None:
 def test_sizes_are_for_the_programs_that_have_such_a_dimension(model: nn.Module) -> None:
     with pytest.raises(errors.InputError, match="sizes names 'lines', which is not a dynamic"):
         fc.compile(model, calls=CALLS, split_at=everything, sizes={"lines": [2]})
-    told: list[str] = []
-    fc.compile(
-        model,
-        calls=CALLS,
-        split_at=everything,
-        sizes={"rows": [2]},
-        progress=lambda progress: told.append(f"{progress.stage} {progress.detail}"),
-    )
-    assert "capture next" in told
-    assert told[-1] == "pack "
+    told: list[Progress] = []
+    sizes = {"rows": [2]}
+    fc.compile(model, calls=CALLS, split_at=everything, sizes=sizes, progress=told.append)
+    assert Progress("capture", 0, 1, "", "next", 1, 3) in told
+    assert told[-1] == Progress("pack", 1, 1, "", "", 3, 3)
 
 
 # --- kernels -------------------------------------------------------------------------------------
