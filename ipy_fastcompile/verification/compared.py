@@ -16,7 +16,7 @@ import torch
 from ..artifact.inert import inert
 from ..artifact.schema import read_program
 from ..engine.calls.asked_kinds import Asked, Kind, asked_kinds
-from ..engine.calls.unharmed import Kept, keep, put_back, silent
+from ..engine.calls.unharmed import Kept, keep, put_back, silent, unspent
 from ..errors import DiffersFromEager, FastCompileError
 from ..records import Report
 from ..runtime.load import load_parts
@@ -178,7 +178,7 @@ def _run(
     again = [(tuple(args), dict(kwargs))] * (calls - 1)
     args, kwargs = cloned(tuple(args)), cloned(dict(kwargs))
     try:
-        with torch.no_grad():
+        with torch.no_grad(), unspent(kept):
             function = make()
             result = function(*args, **kwargs)
             outputs, structure = leaves_of(result)

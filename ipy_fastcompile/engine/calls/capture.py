@@ -102,7 +102,9 @@ def _captured(
         return captured, describe_draws(draws)
 
     (captured, drawn), way = by_any_way(
-        attempt, lambda: straight_forwards(module, call, asked.shapes), model_name(model)
+        attempt,
+        lambda: straight_forwards(module, call, asked.shapes, watch.spared),
+        model_name(model),
     )
     kept = (*watch.left_behind(), *_written_constants(captured))
     later = check_later_calls(captured, model, module, args, kwargs, kept) if kept else ""

@@ -22,7 +22,7 @@ from ...torch_compat import export, module_tables
 from ..graph.assigned import Assigned
 from .fastpath import noticed_padding
 from .generators import generator_states, moved_generators, restore_generators
-from .snapshot import Change, changes_since, restore, take_snapshot
+from .snapshot import Change, changes_since, restore, spare_iterators, take_snapshot
 
 
 class Watch:
@@ -32,6 +32,8 @@ class Watch:
     ----------
     changes:
         Places that hold something else after a call: attributes, items, globals.
+    taken:
+        Iterators that it takes values from.
     printed:
         Whether it printed.
     moved:
@@ -61,6 +63,7 @@ class Watch:
         self.padded: tuple[str, ...] = ()
         self.assigned = Assigned()
         self.changes: tuple[Change, ...] = ()
+        self.taken: tuple[str, ...] = ()
         self.printed = False
         self.moved: tuple[str, ...] = ()
         self.own: tuple[str, ...] = ()
@@ -72,6 +75,7 @@ class Watch:
         """Notice what a call of ``module`` does inside, and put back all that it changed."""
         try:
             with (
+                self.spared(),
                 _noticed_prints() as prints,
                 noticed_padding(self._modules) as padded,
                 _around_call(module, functools.partial(self._look, module)),
@@ -89,6 +93,19 @@ class Watch:
         finally:
             restore(self._snapshot)
             restore_generators(self._generators)
+
+    @contextlib.contextmanager
+    def spared(self) -> Iterator[None]:
+        """Let the model take from copies of its iterators; what cannot be copied is refused."""
+        spares = spare_iterators(self._snapshot)
+        try:
+            yield
+        finally:
+            restore(self._snapshot)
+        refused = next((spare for spare in spares if spare.is_refused), None)
+        if refused is not None:  # the model went on without it
+            raise refused.refusal()
+        self.taken = tuple(str(spare) for spare in spares if spare.is_taken)
 
     def _look(self, module: torch.nn.Module) -> Callable[[], None]:
         # Inside the call: export puts other parameters into the model around it, and some of the
@@ -112,7 +129,8 @@ class Watch:
 
     def left_behind(self) -> tuple[str, ...]:
         """What a call changes that a later one may read, a sentence's part each."""
-        return tuple(f"a change of {change}" for change in self.changes)
+        taken = (f"what it takes from {iterator}" for iterator in self.taken)
+        return (*taken, *(f"a change of {change}" for change in self.changes))
 
     def left_out(self) -> tuple[str, ...]:
         """What else a compiled call does not do, a sentence's part each."""

@@ -48,9 +48,12 @@ def moved_generators(states: dict[str, Any]) -> tuple[str, ...]:
 def is_own_generator(value: Any) -> bool:
     """Whether an object is a generator of Python or NumPy that somebody made."""
     if isinstance(value, random.Random):
-        return not isinstance(value, random.SystemRandom)  # which has no state
+        is_shared = value is random.random.__self__  # type: ignore[attr-defined]
+        return not is_shared and not isinstance(value, random.SystemRandom)  # it has no state
     numpy = sys.modules.get("numpy.random")
-    return numpy is not None and isinstance(value, (numpy.Generator, numpy.RandomState))
+    if numpy is None or value is numpy.random_sample.__self__:
+        return False
+    return isinstance(value, (numpy.Generator, numpy.RandomState))
 
 
 def state_of(generator: Any) -> Any:

@@ -8,44 +8,23 @@ from __future__ import annotations
 
 import collections
 import functools
-import itertools
+import io
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from .generators import is_own_generator, set_state, state_of
+from .holder import MISSING, Found, Holder, Named
+from .iterators import BOUND, is_spent, parts_of
 from .library import file_of, is_library, is_library_object, is_own
+from .streams import look_into_stream
 
-MISSING = object()
 PLAIN = (int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size)
 _SMALL_ARRAY = 1 << 20  # bytes
 _OF_CLASSES = frozenset({"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__"})
-
-Named = tuple[str, Any]
-
-
-@dataclass(frozen=True)
-class Holder:
-    """What an object held: ``read`` says what it holds now, ``restore`` puts ``held`` back.
-
-    ``name`` turns a key of what is read into words; ``tells`` is false of a key where a change
-    means nothing to anybody, as in a memory of results. ``is_generator`` marks one of random
-    numbers.
-    """
-
-    read: Callable[[], Mapping[Any, Any]]
-    held: Mapping[Any, Any]
-    restore: Callable[[], None]
-    name: Callable[[Any], str]
-    tells: Callable[[Any], bool] = lambda _: True
-    is_generator: bool = False
-
-
-Found = tuple[list[Holder], list[Named]]
 
 
 def look_into(where: str, value: Any) -> Found:
@@ -53,6 +32,8 @@ def look_into(where: str, value: Any) -> Found:
     kind = type(value)
     if is_own(value) or is_own(kind):
         return [], []
+    if is_spent(value):  # a spare takes its place
+        return [], [(where, part) for part in parts_of(value)]
     for types_, look in _LOOKS:
         if issubclass(kind, types_):
             return look(where, value)
@@ -72,9 +53,10 @@ def _dict(where: str, value: dict[Any, Any]) -> Found:
     base: Any = collections.OrderedDict if is_ordered else dict
     held = dict(base.items(value))
 
-    def restore() -> None:
-        base.clear(value)
-        for key, item in held.items():
+    def write(items: Mapping[Any, Any]) -> None:
+        if list(base.keys(value)) != list(items):
+            base.clear(value)
+        for key, item in items.items():
             base.__setitem__(value, key, item)
 
     owner, _, attribute = where.rpartition(".")
@@ -84,7 +66,7 @@ def _dict(where: str, value: dict[Any, Any]) -> Found:
             return f"{owner}.{key}"
         return f"{where}[{key!r:.60}]"
 
-    holder = Holder(lambda: dict(base.items(value)), held, restore, name, _is_users)
+    holder = Holder(lambda: dict(base.items(value)), held, write, name, _is_users)
     return [holder], [(name(key), item) for key, item in held.items()]
 
 
@@ -97,14 +79,14 @@ def _sequence(where: str, value: Any) -> Found:
     base: Any = list if isinstance(value, list) else collections.deque
     held = dict(enumerate(value))
 
-    def restore() -> None:
+    def write(items: Mapping[Any, Any]) -> None:
         base.clear(value)
-        base.extend(value, held.values())
+        base.extend(value, items.values())
 
     def name(key: Any) -> str:
         return f"{where}[{key}]"
 
-    holder = Holder(lambda: dict(enumerate(value)), held, restore, name)
+    holder = Holder(lambda: dict(enumerate(value)), held, write, name)
     return [holder], [(name(key), item) for key, item in held.items()]
 
 
@@ -112,11 +94,11 @@ def _set(where: str, value: Any) -> Found:
     make: Any = set if isinstance(value, set) else bytes
     copy = make(value)
 
-    def restore() -> None:
+    def write(items: Mapping[Any, Any]) -> None:
         value.clear()
-        (value.update if isinstance(value, set) else value.extend)(copy)
+        (value.update if isinstance(value, set) else value.extend)(items[""])
 
-    return [Holder(lambda: {"": make(value)}, {"": copy}, restore, lambda _: where)], []
+    return [Holder(lambda: {"": make(value)}, {"": copy}, write, lambda _: where)], []
 
 
 def _tuple(where: str, value: Any) -> Found:
@@ -134,11 +116,11 @@ def _array(where: str, value: Any) -> Found:
         return [], []
     copy = value.copy()
 
-    def restore() -> None:
+    def write(_: Mapping[Any, Any]) -> None:
         value[...] = copy
 
     held = {"": copy.tobytes()}
-    return [Holder(lambda: {"": value.tobytes()}, held, restore, lambda _: where)], []
+    return [Holder(lambda: {"": value.tobytes()}, held, write, lambda _: where)], []
 
 
 def _generator(where: str, value: Any) -> Holder:
@@ -146,7 +128,7 @@ def _generator(where: str, value: Any) -> Holder:
     return Holder(
         lambda: {"": repr(state_of(value))},
         {"": repr(state)},
-        lambda: set_state(value, state),
+        lambda _: set_state(value, state),
         lambda _: where,
         is_generator=True,
     )
@@ -168,12 +150,14 @@ def _attributes(where: str, value: Any) -> Found:
 
     held = read()
 
-    def restore() -> None:
-        attributes.clear()
-        attributes.update({name: item for name, item in held.items() if name not in slots})
+    def write(items: Mapping[str, Any]) -> None:
+        plain = {name: item for name, item in items.items() if name not in slots}
+        if list(attributes) != list(plain):
+            attributes.clear()
+        attributes.update(plain)
         for name in slots:
-            if name in held:
-                object.__setattr__(value, name, held[name])
+            if name in items:
+                object.__setattr__(value, name, items[name])
             elif hasattr(value, name):
                 object.__delattr__(value, name)
 
@@ -192,7 +176,7 @@ def _attributes(where: str, value: Any) -> Found:
     holder = Holder(
         read,
         held,
-        restore,
+        write,
         name,
         lambda key: key not in computed and not (is_torch and key[:1] == "_"),
     )
@@ -227,17 +211,17 @@ def _class(_: str, value: type) -> Found:
 
     held = read()
 
-    def restore() -> None:
+    def write(items: Mapping[str, Any]) -> None:
         now = read()
-        for key in now.keys() - held.keys():
+        for key in now.keys() - items.keys():
             delattr(value, key)
-        for key, item in held.items():
+        for key, item in items.items():
             if now.get(key, MISSING) is not item:
                 setattr(value, key, item)
 
     inner = [(f"{name}.{key}", item) for key, item in held.items()]
     inner += [(base.__name__, base) for base in value.__bases__]
-    return [Holder(read, held, restore, lambda key: f"{name}.{key}")], inner
+    return [Holder(read, held, write, lambda key: f"{name}.{key}")], inner
 
 
 # --- functions -----------------------------------------------------------------------------------
@@ -245,7 +229,7 @@ def _class(_: str, value: type) -> Found:
 
 def _function(where: str, function: types.FunctionType) -> Found:
     code = function.__code__
-    holders: list[Holder] = []
+    holders = [_defaults(where, function)] if function.__defaults__ else []
     inner: list[Named] = [
         (where, function.__defaults__ or ()),
         (where, function.__kwdefaults__ or {}),
@@ -264,6 +248,16 @@ def _function(where: str, function: types.FunctionType) -> Found:
     return holders + more, inner + named
 
 
+def _defaults(where: str, function: types.FunctionType) -> Holder:
+    def read() -> dict[str, Any]:
+        return {where: function.__defaults__}
+
+    def write(items: Mapping[str, Any]) -> None:
+        function.__defaults__ = items[where]
+
+    return Holder(read, read(), write, str)
+
+
 def _cell(name: str, cell: types.CellType) -> Holder:
     def read() -> dict[str, Any]:
         try:
@@ -273,13 +267,13 @@ def _cell(name: str, cell: types.CellType) -> Holder:
 
     held = read()
 
-    def restore() -> None:
-        if name in held:
-            cell.cell_contents = held[name]
+    def write(items: Mapping[str, Any]) -> None:
+        if name in items:
+            cell.cell_contents = items[name]
         else:
             del cell.cell_contents
 
-    return Holder(read, held, restore, str)
+    return Holder(read, held, write, str)
 
 
 def _namespace(namespace: dict[str, Any], names: tuple[str, ...]) -> Found:
@@ -290,12 +284,12 @@ def _namespace(namespace: dict[str, Any], names: tuple[str, ...]) -> Found:
 
     held = read()
 
-    def restore() -> None:
-        for name in names:
-            namespace.pop(name, None)
-        namespace.update(held)
+    def write(items: Mapping[str, Any]) -> None:
+        for name in read().keys() - items.keys():
+            del namespace[name]
+        namespace.update(items)
 
-    holders, inner = [Holder(read, held, restore, str)], list(held.items())
+    holders, inner = [Holder(read, held, write, str)], list(held.items())
     for item in held.values():
         file = getattr(item, "__file__", None)
         if isinstance(item, types.ModuleType) and vars(item) is not namespace:
@@ -320,8 +314,15 @@ def _method(where: str, value: types.MethodType) -> Found:
 
 
 def _partial(where: str, value: functools.partial[Any]) -> Found:
+    def write(items: Mapping[str, Any]) -> None:
+        rest: Any = value.keywords, vars(value)
+        value.__setstate__((value.func, items[where], *rest))  # type: ignore[attr-defined]
+
+    def read() -> dict[str, Any]:
+        return {where: value.args}
+
     inner = [(where, value.func), (where, value.args), (where, value.keywords)]
-    return [], [*inner, (where, vars(value))]
+    return [Holder(read, read(), write, str)], [*inner, (where, vars(value))]
 
 
 def _wrapped(where: str, value: Any) -> Found:
@@ -337,13 +338,17 @@ def _memory(where: str, value: Any) -> Found:
     def read() -> dict[str, Any]:
         return {"": tuple(value.cache_info())[1:]}  # all but the hits
 
-    holder = Holder(read, read(), value.cache_clear, lambda _: where, lambda _: False)
+    def write(_: Mapping[Any, Any]) -> None:
+        value.cache_clear()
+
+    holder = Holder(read, read(), write, lambda _: where, lambda _: False)
     return [holder], [(where, value.__wrapped__)]
 
 
-def _count(where: str, value: Any) -> Found:
-    """A counter of itertools, which nothing sets back."""
-    return [Holder(lambda: {"": repr(value)}, {"": repr(value)}, lambda: None, lambda _: where)], []
+def _bound(where: str, value: Any) -> Found:
+    """A method of what is written in C: of a deque, a dict, a generator of random numbers."""
+    owner = value.__self__
+    return [], [] if owner is None or isinstance(owner, types.ModuleType) else [(where, owner)]
 
 
 _LOOKS: tuple[tuple[Any, Callable[[str, Any], Found]], ...] = (
@@ -356,6 +361,7 @@ _LOOKS: tuple[tuple[Any, Callable[[str, Any], Found]], ...] = (
     (functools.partial, _partial),
     ((property, staticmethod, classmethod), _wrapped),
     (_MEMORY, _memory),
-    (itertools.count, _count),
+    (BOUND, _bound),
+    (io.IOBase, look_into_stream),
     (type, _class),
 )

@@ -7,7 +7,7 @@ outside; so the model is called for real, several times in a row, and the graph 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from ...runtime.nests import flatten
 from ...torch_compat import surroundings
 from ...verification.check import cloned, leaves_of
 from ...verification.tolerance import Bounds, bounds_for, compare
-from .unharmed import keep, put_back, silent
+from .unharmed import keep, put_back, silent, unspent
 
 CALLS = 3
 _SAME = f"the results of {CALLS} calls in a row are eager's even so"
@@ -35,18 +35,24 @@ def check_later_calls(
     """What is known of the calls after the first one, in words.
 
     Raises CaptureError when the second or third call of the model gives another result than the
-    graph of the first one does; ``effects`` are what it may read.
+    graph of the first one does, or none; ``effects`` are what it may read.
     """
     kept = keep(model, is_writing=bool(captured.memory.written))
+    expected: list[list[Any]] = []
+    found: list[list[Any]] = []
     try:
         with silent(), torch.no_grad():
             values = _values(captured, module)
-            expected = _results(lambda a, k: leaves_of(model(*a, **k))[0], args, kwargs)
+            with unspent(kept):
+                expected.extend(_results(lambda a, k: leaves_of(model(*a, **k))[0], args, kwargs))
             put_back(kept)
             with surroundings.without_autocast():
-                found = _results(lambda a, k: _run(captured, values, a, k), args, kwargs)
-    except Exception:  # noqa: BLE001 - whatever a model raises: nothing can be told of it
-        return _UNKNOWN
+                found += _results(lambda a, k: _run(captured, values, a, k), args, kwargs)
+    except Exception as error:
+        if 0 < len(expected) < CALLS:
+            raised = f"give a result where eager raises {type(error).__name__}"
+            raise _depends(captured, effects, len(expected) + 1, raised) from error
+        return _UNKNOWN  # whatever a model raises: nothing can be told of it
     finally:
         put_back(kept)
     bounds = bounds_for(_dtypes(captured))
@@ -55,28 +61,30 @@ def check_later_calls(
     for number, (theirs, ours) in enumerate(zip(expected, found, strict=True), 1):
         where = _difference(theirs, ours, bounds)
         if where:
-            raise CaptureError(
-                f"The result of a call of {captured.model_name} depends on what earlier calls left "
-                f"behind: {', '.join(effects[:4])}. Call {number} of the compiled function would "
-                f"differ from eager's in {where}.",
-                "Keep it in a buffer that is updated in place (self.steps.add_(1), "
-                "self.cache[...] = new), or take it as an argument and return what is new.",
-                call=number,
-            )
+            raise _depends(captured, effects, number, f"differ from eager's in {where}")
     return _SAME
+
+
+def _depends(captured: Any, effects: Sequence[str], number: int, would: str) -> CaptureError:
+    """The refusal of a model of which this call is another one than its first."""
+    return CaptureError(
+        f"The result of a call of {captured.model_name} depends on what earlier calls left "
+        f"behind: {', '.join(effects[:4])}. Call {number} of the compiled function would {would}.",
+        "Keep it in a buffer that is updated in place (self.steps.add_(1), "
+        "self.cache[...] = new), or take it as an argument and return what is new.",
+        call=number,
+    )
 
 
 def _results(
     call: Callable[[tuple[Any, ...], dict[str, Any]], Sequence[Any]],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
-) -> list[list[Any]]:
+) -> Iterator[list[Any]]:
     """The leaves of several results in a row, each of a call with the same arguments."""
-    results = []
     for _ in range(CALLS):
         leaves = call(cloned(tuple(args)), cloned(dict(kwargs)))
-        results.append([v.clone() if isinstance(v, torch.Tensor) else v for v in leaves])
-    return results
+        yield [v.clone() if isinstance(v, torch.Tensor) else v for v in leaves]
 
 
 def _values(captured: Any, module: torch.nn.Module) -> list[Any]:

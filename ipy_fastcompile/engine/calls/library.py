@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import queue
 import sys
 import sysconfig
 import types
@@ -45,8 +46,11 @@ def file_of(cls: type) -> str | None:
 
 
 def is_library_object(value: Any) -> bool:
-    """Whether an object's state is left alone: Python's, NumPy's and torch's, but for modules."""
-    if isinstance(value, (torch.nn.Module, types.SimpleNamespace)):
+    """Whether an object's state is left alone: Python's, NumPy's, torch's.
+
+    Modules are no such objects, nor are queues.
+    """
+    if isinstance(value, (torch.nn.Module, types.SimpleNamespace, queue.Queue)):
         return False
     root = str(type(value).__module__).partition(".")[0]
     return root in sys.stdlib_module_names or root in ("torch", "numpy")

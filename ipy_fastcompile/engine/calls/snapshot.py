@@ -14,7 +14,9 @@ from typing import Any
 
 import torch
 
-from .holders import MISSING, PLAIN, Holder, look_into
+from .holder import MISSING, Holder
+from .holders import PLAIN, look_into
+from .iterators import Spare, spared
 
 # Enough for a model of a thousand layers; what is beyond is most likely data.
 _MOST = 500_000
@@ -81,6 +83,16 @@ def restore(snapshot: Snapshot) -> None:
             holder.restore()
 
 
+def spare_iterators(snapshot: Snapshot) -> tuple[Spare, ...]:
+    """Put spares in the places of iterators, wherever they are held; `restore` takes them back."""
+    spares: dict[int, Spare] = {}
+    for holder in snapshot.holders:
+        items = {key: spared(v, holder.name(key), spares) for key, v in holder.held.items()}
+        if any(items[key] is not value for key, value in holder.held.items()):
+            holder.write(items)
+    return tuple(spares.values())
+
+
 def changes_since(snapshot: Snapshot) -> tuple[Change, ...]:
     """What is different from what was kept, each place once."""
     found = (change for holder in snapshot.holders for change in _changes(holder))
@@ -132,4 +144,4 @@ def _describe(value: Any) -> str:
         return f"a tensor of shape {list(value.shape)}"
     if isinstance(value, (list, tuple, dict, set, collections.deque)):
         return f"a {type(value).__name__} of {len(value)}"
-    return f"{value!r:.40}" if isinstance(value, PLAIN) else f"a {type(value).__name__}"
+    return f"{value!r:.40}" if isinstance(value, PLAIN) else f"a {value.__class__.__name__}"

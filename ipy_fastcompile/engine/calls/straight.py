@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -23,13 +24,17 @@ StraightForward = Callable[[SizeBook], Callable[..., Any]]
 
 
 def straight_forwards(
-    module: torch.nn.Module, call: PlainCall, dynamic_shapes: Any
+    module: torch.nn.Module,
+    call: PlainCall,
+    dynamic_shapes: Any,
+    spared: Callable[[], AbstractContextManager[None]],
 ) -> Iterator[StraightForward]:
     """What Dynamo reads in the call; then the same, traced once more as `AOTAutograd` does.
 
     In the second, transforms of functions, gradients and tensors that hold others are gone as well,
     and so are composite ops. There is nothing for a model whose parameters hold others, and for a
-    call with a number that varies: both would be constants then. Raises whatever Dynamo raises.
+    call with a number that varies: both would be constants then. ``spared`` lets the model take
+    nothing from its iterators. Raises whatever Dynamo raises.
     """
     held = [*module.parameters(), *module.buffers()]
     if any(map(tensor_kinds.holds_tensors, held)):
@@ -41,7 +46,7 @@ def straight_forwards(
     if not all(isinstance(value, torch.Tensor) for value, _ in dynamic):
         return
     args, kwargs = call.as_given(plain_args, plain_kwargs)
-    with torch.no_grad(), surroundings.without_autocast():
+    with torch.no_grad(), surroundings.without_autocast(), spared():
         found = straight.straighten(module.forward, args, kwargs, dynamic, held)
     if found is None:  # it computes with no tensor
         return

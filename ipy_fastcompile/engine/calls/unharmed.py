@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from .generators import generator_states, restore_generators
-from .snapshot import Snapshot, restore, take_snapshot
+from .snapshot import Snapshot, restore, spare_iterators, take_snapshot
 
 # Tensors beside the parameters that are copied, smallest first: more than any state, less than
 # weights that somebody keeps in buffers.
@@ -54,6 +54,16 @@ def put_back(kept: Kept) -> None:
         for tensor, copy in kept.copies:
             tensor.copy_(copy)
     restore_generators(kept.generators)
+
+
+@contextlib.contextmanager
+def unspent(kept: Kept) -> Iterator[None]:
+    """Let the model take from copies of its iterators."""
+    spare_iterators(kept.snapshot)
+    try:
+        yield
+    finally:
+        restore(kept.snapshot)
 
 
 @contextlib.contextmanager
