@@ -41,7 +41,8 @@ from .words import BUILTINS, MATH, is_torch_value
 
 # Methods of `ipy_fastcompile.runtime.checks.Checks`.
 CHECKS = frozenset(
-    {"constant", "tensor", "number", "size", "solve", "range", "condition", "layout", "separate"}
+    {"constant", "tensor", "number", "size", "solve", "range", "condition", "laid_out", "layout",
+     "separate"}
 )  # fmt: skip
 _INLINED = re.compile(r"inlined_[0-9]+")
 _BOUND = ("kernels", "parameters", "constants")

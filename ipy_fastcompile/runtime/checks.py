@@ -94,6 +94,25 @@ class Checks:
         if not holds:
             raise self._refuse(_condition_unmet, refusal, words, sizes)
 
+    def laid_out(
+        self,
+        path: str,
+        value: torch.Tensor,
+        strides: tuple[int, ...],
+        strict: bool,
+        offset: bool,
+        where: str,
+    ) -> None:
+        """A tensor whose layout the model reads, at the line ``where``, has these strides.
+
+        ``strict``: in dimensions of size 1, too. ``offset``: its memory begins with it.
+        """
+        pairs = zip(value.stride(), strides, value.shape, strict=True)
+        if any(f != s and (strict or n > 1) for f, s, n in pairs) and (strict or value.numel()):
+            raise self._refuse(_other_layout, path, strides, value.stride(), where)
+        if offset and value.storage_offset():
+            raise self._refuse(_elsewhere_in_memory, path, value.storage_offset(), where)
+
     def layout(
         self, path: str, value: torch.Tensor, strides: tuple[int, ...], mutated: bool
     ) -> torch.Tensor:
@@ -238,6 +257,30 @@ def _placed(path: str, dim: int | None, name: str = "") -> tuple[str, str]:
 
 def _other_strides(path: str, strides: tuple[int, ...], found: tuple[int, ...]) -> InputError:
     return _unfit(path, "strides", strides, found, "Pass a tensor laid out like the example.")
+
+
+def _other_layout(
+    path: str, strides: tuple[int, ...], found: tuple[int, ...], where: str
+) -> InputError:
+    return InputError(
+        f"Argument {path} has strides {found}, and the compiled function takes {strides}: the "
+        f"model reads them{where}.",
+        "Pass a tensor laid out like the example, or compile again with an example like this one.",
+        argument=path,
+        expected=strides,
+        found=found,
+    )
+
+
+def _elsewhere_in_memory(path: str, found: int, where: str) -> InputError:
+    return InputError(
+        f"Argument {path} begins {found} elements into its memory, and the compiled function "
+        f"takes one that begins with it: the model reads where it is{where}.",
+        "Pass a clone of it: x.clone().",
+        argument=path,
+        expected=0,
+        found=found,
+    )
 
 
 def _overlapping(path: str, other: str, written: str) -> InputError:

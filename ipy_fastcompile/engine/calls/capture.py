@@ -31,6 +31,7 @@ from .containers import PlainCall
 from .effects import Watch
 from .export import export_program
 from .later import check_later_calls
+from .layouts import check_layout_reads, describe_layout_reads
 from .module import as_module, bind_call, model_name
 from .preflight import check_devices, check_gradients, check_kind, check_mode, check_statistics
 from .read_program import read_program
@@ -90,6 +91,7 @@ def _captured(
         with surroundings.without_autocast():
             found = export_program(module, call, asked, watch, forward)
         check_statistics(found.program.graph_module)
+        check_layout_reads(found.layouts, call.by_path(), call.closed)
         draws = draws_of(found.program.graph_module)
         check_draws(draws, training=watch.is_training)
         check_seeds(draws, watch.own, is_seeded=watch.is_seeded)
@@ -109,8 +111,9 @@ def _captured(
     kept = (*watch.left_behind(), *_written_constants(captured))
     later = check_later_calls(captured, model, module, args, kwargs, kept) if kept else ""
     effects = (*kept, *watch.left_out())
+    read = (*note_on(call.attributes), *describe_layout_reads(captured.layouts))
     warned = _warn_of(effects, captured.model_name, later)
-    return replace(captured, notes=(*warned, *drawn, *note_on(call.attributes), *way))
+    return replace(captured, notes=(*warned, *drawn, *read, *way))
 
 
 def _warn_of(effects: Sequence[str], name: str, later: str) -> tuple[str, ...]:

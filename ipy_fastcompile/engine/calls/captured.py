@@ -11,6 +11,7 @@ import torch
 from ...records import FixedSize, Symbol
 from ..graph.shared import Memory
 from ..sizes.conditions import Condition
+from .layouts import LayoutRead
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Captured:
     ``result`` how the result is (see `ipy_fastcompile.runtime.nests`); ``defaults`` are those of
     arguments, as literals; ``types`` are the types of containers by name, and ``example_leaves``
     the leaves of the example call. ``hooks`` ran in the call, ``training`` is whether the model was
-    in training mode, and ``autocast`` what was on, ``cpu:bfloat16``.
+    in training mode, and ``autocast`` what was on, ``cpu:bfloat16``. ``layouts`` say of which
+    inputs, by path, it reads how they lie in memory.
     """
 
     graph_module: torch.fx.GraphModule
@@ -78,3 +80,4 @@ class Captured:
     autocast: tuple[str, ...] = ()
     fixed: tuple[FixedSize, ...] = ()
     limits: Mapping[Any, tuple[int, int | None]] = field(default_factory=dict)
+    layouts: Mapping[str, LayoutRead] = field(default_factory=dict)

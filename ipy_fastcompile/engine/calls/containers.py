@@ -84,6 +84,7 @@ class PlainCall:
         self._given = dict(named_arguments(module, args, kwargs))
         self._is_seen = False
         self._is_inside = False
+        self.closed: frozenset[str] = frozenset()  # shown to export without their gaps
 
     def let_vary(self, paths: Set[str]) -> None:
         """Show export no gaps between the rows of these leaves.
@@ -92,7 +93,13 @@ class PlainCall:
         """
         pairs = zip(self._plain, self.paths, strict=True)
         leaves = [without_gaps(leaf) if path in paths else leaf for leaf, path in pairs]
+        changed = zip(self.paths, self._plain, leaves, strict=True)
+        self.closed = frozenset(path for path, own, leaf in changed if own is not leaf)
         self.args, self.kwargs = self._taken_apart(leaves)
+
+    def by_path(self) -> dict[str, Any]:
+        """The leaves by the ways to them."""
+        return dict(zip(self.paths, self.leaves, strict=True))
 
     def _taken_apart(self, leaves: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         each = iter(leaves)
@@ -104,12 +111,13 @@ class PlainCall:
     def shown_to_export(
         self,
         module: torch.nn.Module,
-        begin: Callable[[Mapping[str, Any]], None],
+        begin: Callable[[Mapping[str, Any]], contextlib.AbstractContextManager[Any]],
         finish: Callable[[Sequence[Any]], Sequence[Any]],
     ) -> Iterator[None]:
         """Let the module take the plain arguments and return a flat tuple, while this lasts.
 
-        ``begin`` is given the leaves of the arguments by the ways to them, before the model runs;
+        ``begin`` is given the leaves of the arguments by the ways to them, and gives what is around
+        the call of the model;
         ``finish`` those of the result, and gives those that are returned.
         """
         self._is_seen = self._is_inside = False
@@ -122,13 +130,13 @@ class PlainCall:
                 plain = (*args, *kwargs.values())
                 pairs = zip(self.arguments, plain, strict=True)
                 held = (leaf for (_, nest), one in pairs for leaf in _plain_leaves(nest, one))
-                begin(dict(zip(self.paths, held, strict=True)))
+                around = begin(dict(zip(self.paths, held, strict=True)))
                 given, named = self.as_given(args, kwargs)
                 put_attributes(module, self._held)
                 values = [*given, *named.values()]
                 before = [_flat(value) for value in values]
                 kept = take_snapshot(dict(zip(dict(self.arguments), values, strict=True)))
-                with export.without_assigned_buffers():
+                with export.without_assigned_buffers(), around:
                     output = own(*given, **named)
                 changed = self._changed(values, before, changes_since(kept))
                 return tuple(finish(self._take_apart(output, values, changed)))

@@ -12,6 +12,7 @@ import torch
 
 from ...interrupts import check_whole
 from ...torch_compat import (
+    branches,
     export,
     guards,
     lazy_graphs,
@@ -25,17 +26,19 @@ from ..sizes.stated import state_relations
 from ..sizes.symbols import without_names
 from .containers import PlainCall
 from .effects import Watch
+from .layouts import LayoutBook, LayoutRead
 from .stand_in import call_through
 from .straight import StraightForward
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A program, the sizes that it was asked for, and what it asked about sizes meanwhile."""
+    """A program, the sizes that it was asked for, and what it asked of sizes and layouts."""
 
     program: torch.export.ExportedProgram
     asked: AskedSizes
     book: SizeBook
+    layouts: Mapping[str, LayoutRead]
 
 
 def export_program(
@@ -52,12 +55,14 @@ def export_program(
     """
 
     def attempt(asked: AskedSizes, *, named: bool) -> Exported:
-        book = SizeBook()
+        book, layouts = SizeBook(), LayoutBook()
 
-        def begin(leaves: Mapping[str, Any]) -> None:
+        def begin(leaves: Mapping[str, Any]) -> LayoutBook:
             book.begin(leaves)
+            layouts.begin(leaves)
             if not named:
                 state_relations(book.first, asked.dims)
+            return layouts
 
         with (
             _in_place_of(module, straight and straight(book)),
@@ -65,13 +70,14 @@ def export_program(
             surroundings.transforms_ended(),
             call.shown_to_export(module, begin, watch.assigned.write),
             guards.watched_sizes(book.note),
+            branches.without_mode_in_branches(LayoutBook),
             written_sizes.written_as_numbers(),
         ):
             shapes = asked.shapes if named else without_names(asked.shapes)
             program = torch.export.export(
                 module, call.args, call.kwargs, dynamic_shapes=shapes, strict=False
             )
-        return Exported(program, asked, book)
+        return Exported(program, asked, book, layouts.reads)
 
     with (
         torch.no_grad(),

@@ -90,6 +90,7 @@ def read_program(
         conditions=conditions,
         fixed=sizes.fixed,
         limits=sizes.limits,
+        layouts=found.layouts,
         guards=guards,
         example_args=args,
         example_kwargs=kwargs,

@@ -149,6 +149,12 @@ class InputChecks:
             path = write_string(spec.path)
             strided.append((path, argument))
             strides = write_tuple(self._number(n, spec) for n in value.stride())
+            read = self._captured.layouts.get(spec.path)
+            if read is not None:
+                line = read.source
+                said = "" if line is None else f" ({place(line)}: {clean(line.text)})"
+                how = f"{read.strict}, {read.offset}, {write_string(said)}"
+                yield f"check.laid_out({path}, {argument}, {strides}, {how})"
             yield f"{argument} = check.layout({path}, {argument}, {strides}, {mutates})"
         changed = self._captured.memory.written
         written = [

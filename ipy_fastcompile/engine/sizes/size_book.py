@@ -39,7 +39,7 @@ class SizeBook:
     def note(self, evaluation: Evaluation) -> None:
         """What `guards.watched_sizes` calls."""
         if evaluation.guard is not None:
-            self._sources.setdefault(evaluation.guard, _user_line(evaluation.frames))
+            self._sources.setdefault(evaluation.guard, user_line(evaluation.frames))
         if evaluation.relied_on and not getattr(evaluation.expression, "free_symbols", ()):
             if getattr(evaluation.expression, "is_Boolean", False):
                 self._constants.add(id(evaluation.environment))
@@ -139,7 +139,7 @@ def assertions_of(node: torch.fx.Node) -> list[Any]:
     return []
 
 
-def _user_line(frames: Sequence[tuple[str, int, str]]) -> Source | None:
+def user_line(frames: Sequence[tuple[str, int, str]]) -> Source | None:
     """The innermost line that is neither Python's own nor sympy's."""
     for file, line, function in frames:
         is_cell = file.startswith("<ipython")

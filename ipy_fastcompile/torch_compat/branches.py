@@ -1,0 +1,34 @@
+"""branches of `torch.cond` and bodies of loops -> read by Dynamo as if no mode of ours were on.
+
+torch._higher_order_ops.utils, torch.fx.experimental.proxy_tensor; seen on 2.13.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def without_mode_in_branches(mode: type) -> Iterator[None]:
+    """While this lasts, Dynamo meets no function mode of this type where an op has it read one.
+
+    It would read the mode's own Python for each op, and complain of what that notes.
+    """
+    from torch._higher_order_ops import utils
+    from torch.fx.experimental import proxy_tensor
+
+    removed = proxy_tensor._make_temp_remove_mode_context_manager(mode)
+    own: Any = utils._set_compilation_env
+
+    @contextlib.contextmanager
+    def around() -> Iterator[None]:
+        with own(), removed():
+            yield
+
+    vars(utils)["_set_compilation_env"] = around
+    try:
+        yield
+    finally:
+        vars(utils)["_set_compilation_env"] = own
