@@ -48,7 +48,8 @@ def users_frames() -> Iterator[tuple[str, int, str]]:
     frame: Any = sys._getframe(2)
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith(directories.OWN) and file != written_sizes.__file__:
+        is_between = file == written_sizes.__file__ or frame.f_code.co_name == "__torch_function__"
+        if file.startswith(directories.OWN) and not is_between:
             return
         if not file.startswith((directories.TORCH, directories.OWN)):
             yield file, frame.f_lineno, frame.f_code.co_name
