@@ -29,6 +29,7 @@ from .kernels.set_apart import set_refused_apart
 from .kernels.variants import check_names
 from .pack import pack
 from .program import CompiledProgram
+from .sizes.kept import check_kept
 from .stages import OnProgress, Stages
 
 
@@ -176,6 +177,7 @@ def _compile_program(
         with clock.stage("lower"):
             lowered = lower(split_graph, sizes=sizes, on_kernel=clock.on_kernel, known=known)
             lowered = set_refused_apart(lowered, split_at, sizes, clock.on_kernel, known)
+            check_kept(captured, lowered.conditions, kind.dynamic)
         with clock.stage("codegen"):
             code = generate_execution_code(lowered)
     return CompiledProgram(kind.name, lowered, code, clock.taken())

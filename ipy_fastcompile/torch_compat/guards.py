@@ -86,6 +86,41 @@ def watched_sizes(seen: Callable[[Evaluation], None] | None = None) -> Iterator[
         ShapeEnv.evaluate_expr = original  # type: ignore[method-assign]
 
 
+_ONLY = "it would serve one size only,"
+
+
+def only_size(error: BaseException) -> str:
+    """The size that an error of `kept_dynamic` names, "" for other errors."""
+    return str(error).partition(_ONLY)[2].partition("\n")[0].strip(" .")
+
+
+@contextlib.contextmanager
+def kept_dynamic() -> Iterator[None]:
+    """Refuse to make a number of a symbolic size meanwhile, by the error for sizes unknown to it.
+
+    Inductor does that where it wants to unroll a loop over a size, and the kernel then serves the
+    example's size alone. Sizes that depend on data are left to it, as are those that are numbers
+    already.
+    """
+    from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, ShapeEnv
+    from torch.utils._sympy.symbol import SymT, symbol_is_type
+
+    original = ShapeEnv._set_replacement
+
+    def _set_replacement(self: Any, a: Any, tgt: Any, msg: str) -> None:
+        of_data = symbol_is_type(a, (SymT.UNBACKED_INT, SymT.UNBACKED_FLOAT))
+        if tgt.is_number and a not in self.replacements and not of_data:
+            # Of this kind, as nothing is logged of it, and some lowerings then do without.
+            raise GuardOnDataDependentSymNode(a, f"{_ONLY} {tgt}")
+        original(self, a, tgt, msg)
+
+    ShapeEnv._set_replacement = _set_replacement  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ShapeEnv._set_replacement = original  # type: ignore[method-assign]
+
+
 def _free_choice(environment: Any, expression: Any, fallback: bool | None) -> bool | None:
     """The answer to a question whose answer may be made up, where that needs no guard; else None.
 

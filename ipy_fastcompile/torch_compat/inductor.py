@@ -56,6 +56,7 @@ def compile_submodule(
         _compiled_anew(inputs),
         _assertions_of_its_own(graph_module),
         guards.watched_sizes(),
+        guards.kept_dynamic(),
     ):
         artifact = standalone_compile(
             graph_module,

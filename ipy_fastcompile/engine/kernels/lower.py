@@ -10,7 +10,7 @@ from torch.fx import GraphModule, Node
 from ...errors import warn_user
 from ...interrupts import check_whole
 from ...records import NearTwin
-from ...torch_compat import inductor
+from ...torch_compat import guards, inductor
 from ..graph.boundaries import REFUSED
 from ..graph.layout import settle_layouts
 from ..graph.split import SplitGraph, Submodule
@@ -40,7 +40,7 @@ def lower(
     are kernels of other programs, which are taken over where they are the same.
     """
     settle_layouts(split, at_size)
-    guards = GuardsOfKernels(split)
+    of_kernels = GuardsOfKernels(split)
     ranges = symbol_ranges(split)
     descriptions = tuple(describe(sub.graph_module, ranges) for sub in split.submodules)
     groups: dict[str, list[Submodule]] = {}
@@ -63,7 +63,7 @@ def lower(
         weights = weight_positions(split, subs)
         key = digest, weights
         if known and key in known and not variants:
-            kernel = take_over(known[key], len(kernels), subs, near, guards)
+            kernel = take_over(known[key], len(kernels), subs, near, of_kernels)
             made[key] = known[key]
             kernels.append(kernel)
             done += 1
@@ -86,7 +86,7 @@ def lower(
                 refused |= _same_nodes(node, subs, said(error))
             done += 1 + len(variants)
             continue
-        reusable = make_reusable(kernel, guards.add(places))
+        reusable = make_reusable(kernel, of_kernels.add(places))
         if reusable is not None and not variants:
             made[key] = reusable
         done += 1
@@ -121,14 +121,17 @@ def lower(
         descriptions,
         failures,
         refused,
-        guards.conditions(),
-        guards.of_data(),
+        of_kernels.conditions(),
+        of_kernels.of_data(),
         made,
     )
 
 
 def said(error: BaseException) -> str:
     """What an error of Inductor says, on one line."""
+    only = guards.only_size(error)
+    if only:
+        return f"Inductor would compile it for the size {only} only"
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]:.200}"
 
