@@ -26,18 +26,16 @@ def check_kept(captured: Captured, conditions: Sequence[Condition], dynamic: Any
     if dynamic == "auto" or (isinstance(dynamic, Mapping) and "auto" in dynamic.values()):
         return
     given = set(captured.conditions)
-    examples = {s.name: s.example for s in captured.symbols}
-    sizes = {symbol: examples[name] for symbol, name in captured.names.items() if name in examples}
     symbols = {s.name: s for s in captured.symbols}
     for own, name in captured.names.items():
         if name not in symbols or name == str(own):  # a name of torch's own: nobody gave one
             continue
         symbol = symbols[name]
-        about = [c for c in conditions if own in c.symbols and c.symbols <= sizes.keys()]
+        about = [c for c in conditions if c.symbols == {own}]
         if all(c in given for c in about):
             continue
         others = list(_others(symbol))
-        if others and not any(_all_hold(about, {**sizes, own: size}) for size in others):
+        if others and not any(_all_hold(about, {own: size}) for size in others):
             raise CaptureError(
                 f"{symbol.name} cannot be dynamic as asked: what Inductor makes of the model "
                 f"serves the size {symbol.example} only.",
