@@ -44,6 +44,8 @@ _IMPORT, _FROM, _POP = _codes("IMPORT_NAME"), _codes("IMPORT_FROM"), _codes("POP
 _IN, _CALL = _codes("CONTAINS_OP"), _codes("CALL CALL_FUNCTION CALL_KW")
 _BUILD_SET, _ADD, _UPDATE = _codes("BUILD_SET"), _codes("SET_ADD"), _codes("SET_UPDATE")
 _TUPLE = _codes("BUILD_TUPLE")
+_BUILD = _codes("BUILD_TUPLE BUILD_LIST BUILD_SET BUILD_MAP BUILD_CONST_KEY_MAP")
+_TEXTS = word_set("str repr format")
 _TEXT = _codes("FORMAT_VALUE FORMAT_SIMPLE FORMAT_WITH_SPEC CONVERT_VALUE")
 _OPERATOR, _REMAINDER = _codes("BINARY_OP BINARY_MODULO"), 6
 _ITEM, _CALL_KW = _codes("BINARY_SUBSCR"), _codes("CALL_KW CALL_FUNCTION_KW")
@@ -139,6 +141,7 @@ class _Reader:
         """Note everything in ``uses``."""
         names = self.code.co_names
         self.steps = list(instructions(self.code.co_code))
+        self.asks_text = not _TEXTS.isdisjoint(names) or any(op in _TEXT for op, _ in self.steps)
         for position, (op, argument) in enumerate(self.steps):
             self.position = position
             was_set, self.set_is_on_top = self.set_is_on_top, False
@@ -210,6 +213,8 @@ class _Reader:
             self.tupled = self.last
         elif self.tupled and op in _OPERATOR and argument == _REMAINDER:
             self.uses.texted.add(self.tupled)
+        # A value that is kept, or put into something, may be in the text that is asked for.
+        is_text = is_text or (self.asks_text and (op in _STORE or op in _BUILD))
         if self.last and (is_text or wrapper in ("str", "format")):
             self.uses.texted.add(self.last)
         if self.chain is not None:

@@ -40,7 +40,7 @@ class Classes:
     def __init__(self, walk: Follower) -> None:
         self.mentioned: set[str] = {"forward"}
         self._walk = walk
-        self._reached: set[type] = set()
+        self.reached: dict[type, None] = {}  # in order
         self._made: set[type] = set()
         self._judged: set[type] = set()
         self._waiting: dict[str, list[tuple[type, str]]] = {}
@@ -53,9 +53,9 @@ class Classes:
                 self._judged.add(cls)
                 self._walk.judge(class_name(cls), cls)
                 self._walk.deny(class_name(cls), cls)
-        if cls in self._reached:
+        if cls in self.reached:
             return
-        self._reached.add(cls)
+        self.reached[cls] = None
         where = home_of_class(cls)
         if self._walk.is_servant(where):
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from .handler import Handler
 from .hidden import content_of, hidden_state, state_of
 from .home import LIBRARY, USER, home_of_class
 from .judge import identity, is_judged
-from .names import class_name, in_order
+from .names import class_name, in_order, shortened
 from .walker import Walker
 from .words import word_set
 
@@ -63,6 +64,15 @@ def _hidden(walker: Walker, path: str, value: Any, _depth: int) -> None:
     )
 
 
+def note_attribute_order(walker: Walker, path: str, value: Any, but: Collection[str] = ()) -> None:
+    """Attributes are described by name; who asks for all of them may see their order."""
+    if home_of_class(type(value)).owner == USER:
+        names = [str(name) for name in getattr(value, "__dict__", ()) if name not in but]
+        order = shortened(", ".join(names))
+        for asked in ("__dict__", "vars"):
+            walker.if_used("loose", f"of {path}: {order}", asked)
+
+
 def _instance(walker: Walker, path: str, value: Any, depth: int) -> None:
     cls = type(value)
     walker.reach_class(cls)
@@ -76,6 +86,7 @@ def _instance(walker: Walker, path: str, value: Any, depth: int) -> None:
     owner = home_of_class(cls).owner
     # A library's own methods are not read, so nobody knows which attributes they use.
     is_read = owner != LIBRARY and not is_judged(cls.__module__)
+    note_attribute_order(walker, path, value)
     for name, item in state_of(value):
         if not is_volatile(name, owner):
             with walker.attribute(name) if is_read else walker.binding(name):

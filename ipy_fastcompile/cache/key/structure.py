@@ -16,7 +16,7 @@ from ...torch_compat import module_tables, tensor_kinds
 from .hidden import state_of
 from .home import home_of_class
 from .names import class_name
-from .objects import is_volatile
+from .objects import is_volatile, note_attribute_order
 from .tensors import tensor_text
 from .walker import Walker
 from .words import word_set
@@ -52,6 +52,7 @@ def describe_tree(walker: Walker, root: nn.Module, path: str = "model") -> None:
             walker.miss(name, "it is compiled by TorchScript, and its code cannot be seen")
         walker.reach_class(type(module))
         walker.line(name, class_name(type(module)))
+        note_attribute_order(walker, name, module, _LEFT_OUT)
         for attribute, value in state_of(module):
             if attribute in _HOOKS:
                 if value:

@@ -25,6 +25,7 @@ from .home import Home, home_of_function, home_of_module
 from .judge import denied_members, not_known, why_impure, why_in_package
 from .layers import cell_is_set, follow_layer, foreign_inside
 from .made_up import makes_up_names
+from .metadata import write_metadata
 from .names import class_name
 from .notes import MOST_VALUES, VALUES, Notes
 from .objects import is_mark, is_volatile
@@ -48,6 +49,8 @@ class Walk(Notes):
         self._queue: deque[tuple[types.FunctionType, Home]] = deque()
         self._functions: set[tuple[int, int]] = set()
         self._names: set[tuple[int, str]] = set()
+        self._users_functions: list[tuple[str, types.FunctionType]] = []  # with its component
+        self._users_names: set[str] = set()  # what their code mentions
         self._classes = Classes(self)
         self._held: dict[int, types.ModuleType] = {}  # modules that are used as values
         self._users = Uses()  # what all of the user's functions do with names
@@ -75,6 +78,7 @@ class Walk(Notes):
         """Component -> text, once everything that was reached is described."""
         self._drain()
         self.write_used(self._users)
+        write_metadata(self, self._users_names, self._users_functions, self._classes.reached)
         return self.texts()
 
     # --- Walker: what describing a value calls -----------------------------------------------
@@ -89,6 +93,8 @@ class Walk(Notes):
         if self.is_servant(where):
             return
         self.judge(path, function)
+        if where.owner == home.USER:
+            self._users_functions.append((self._component, function))
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
         ):
@@ -245,6 +251,7 @@ class Walk(Notes):
         if function.__name__ != "__repr__":  # whoever calls it is not covered
             self._users.texted |= mentions.uses.texted
         self._words.update(mentions.words)
+        self._users_names.update(mentions.names, mentions.words)
         self._mention(mentions)
         if makes_up_names(mentions, self.add_source(function)):
             self._look_around(function, mentions)
