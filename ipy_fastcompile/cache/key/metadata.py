@@ -23,7 +23,7 @@ from .walker import Follower
 from .words import word_set
 
 # What code mentions -> the attribute that it asks for.
-_READERS: Mapping[str, Collection[str]] = {
+_READERS: Mapping[str, frozenset[str]] = {
     "__annotations__": word_set(
         "__annotations__ get_type_hints get_annotations signature getfullargspec __signature__"
     ),
