@@ -47,7 +47,8 @@ def compile(
 ) -> CompiledModel:
     """Compile the call ``model(*args, **kwargs)`` for inference.
 
-    Threads of one process compile one after the other.
+    Threads of one process compile one after the other. No other thread may call ``model``
+    meanwhile: `torch.export` gives it other parameters while it is captured.
 
     Parameters
     ----------

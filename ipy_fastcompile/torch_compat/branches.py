@@ -1,4 +1,4 @@
-"""branches of `torch.cond` and bodies of loops -> read by Dynamo as if no mode of ours were on.
+"""branches of `torch.cond` and bodies of loops -> read by Dynamo as if we watched nothing.
 
 torch._higher_order_ops.utils, torch.fx.experimental.proxy_tensor; seen on 2.13.
 """
@@ -9,12 +9,15 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from . import questions
+
 
 @contextlib.contextmanager
-def without_mode_in_branches(mode: type) -> Iterator[None]:
+def unwatched_branches(mode: type) -> Iterator[None]:
     """While this lasts, Dynamo meets no function mode of this type where an op has it read one.
 
-    It would read the mode's own Python for each op, and complain of what that notes.
+    It would read the mode's own Python for each op, and complain of what that notes. Nor does it
+    meet what `questions` puts in the places of torch's functions.
     """
     from torch._higher_order_ops import utils
     from torch.fx.experimental import proxy_tensor
@@ -24,7 +27,7 @@ def without_mode_in_branches(mode: type) -> Iterator[None]:
 
     @contextlib.contextmanager
     def around() -> Iterator[None]:
-        with own(), removed():
+        with own(), removed(), questions.unnoticed():
             yield
 
     vars(utils)["_set_compilation_env"] = around

@@ -34,6 +34,7 @@ from .later import check_later_calls
 from .layouts import check_layout_reads, describe_layout_reads
 from .module import as_module, bind_call, model_name
 from .preflight import check_devices, check_gradients, check_kind, check_mode, check_statistics
+from .questions import describe_questions
 from .read_program import read_program
 from .real import check_arguments, check_surroundings
 from .stand_in import under_autocast, with_named_keywords
@@ -112,6 +113,7 @@ def _captured(
     later = check_later_calls(captured, model, module, args, kwargs, kept) if kept else ""
     effects = (*kept, *watch.left_out())
     read = (*note_on(call.attributes), *describe_layout_reads(captured.layouts))
+    read = (*read, *describe_questions(captured.questions))
     warned = _warn_of(effects, captured.model_name, later)
     return replace(captured, notes=(*warned, *drawn, *read, *way))
 

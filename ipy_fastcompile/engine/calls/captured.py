@@ -12,6 +12,7 @@ from ...records import FixedSize, Symbol
 from ..graph.shared import Memory
 from ..sizes.conditions import Condition
 from .layouts import LayoutRead
+from .questions import Question
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Captured:
     arguments, as literals; ``types`` are the types of containers by name, and ``example_leaves``
     the leaves of the example call. ``hooks`` ran in the call, ``training`` is whether the model was
     in training mode, and ``autocast`` what was on, ``cpu:bfloat16``. ``layouts`` say of which
-    inputs, by path, it reads how they lie in memory.
+    inputs, by path, it reads how they lie in memory; ``questions`` are what it asks torch
+    about its surroundings.
     """
 
     graph_module: torch.fx.GraphModule
@@ -81,3 +83,4 @@ class Captured:
     fixed: tuple[FixedSize, ...] = ()
     limits: Mapping[Any, tuple[int, int | None]] = field(default_factory=dict)
     layouts: Mapping[str, LayoutRead] = field(default_factory=dict)
+    questions: tuple[Question, ...] = ()

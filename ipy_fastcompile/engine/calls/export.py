@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,18 +27,20 @@ from ..sizes.symbols import without_names
 from .containers import PlainCall
 from .effects import Watch
 from .layouts import LayoutBook, LayoutRead
+from .questions import Question, QuestionBook
 from .stand_in import call_through
 from .straight import StraightForward
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A program, the sizes that it was asked for, and what it asked of sizes and layouts."""
+    """A program, the sizes that it was asked for, and what it asked of other things."""
 
     program: torch.export.ExportedProgram
     asked: AskedSizes
     book: SizeBook
     layouts: Mapping[str, LayoutRead]
+    questions: tuple[Question, ...]
 
 
 def export_program(
@@ -55,29 +57,32 @@ def export_program(
     """
 
     def attempt(asked: AskedSizes, *, named: bool) -> Exported:
-        book, layouts = SizeBook(), LayoutBook()
+        book, questions = SizeBook(), QuestionBook()
+        layouts = LayoutBook(questions.note)
 
-        def begin(leaves: Mapping[str, Any]) -> LayoutBook:
+        @contextlib.contextmanager
+        def noted(leaves: Mapping[str, Any]) -> Iterator[None]:
             book.begin(leaves)
             layouts.begin(leaves)
             if not named:
                 state_relations(book.first, asked.dims)
-            return layouts
+            with layouts, questions.open():
+                yield
 
         with (
             _in_place_of(module, straight and straight(book)),
             watch.attempt(module),
             surroundings.transforms_ended(),
-            call.shown_to_export(module, begin, watch.assigned.write),
+            call.shown_to_export(module, noted, watch.assigned.write),
             guards.watched_sizes(book.note),
-            branches.without_mode_in_branches(LayoutBook),
+            branches.unwatched_branches(LayoutBook),
             written_sizes.written_as_numbers(),
         ):
             shapes = asked.shapes if named else without_names(asked.shapes)
             program = torch.export.export(
                 module, call.args, call.kwargs, dynamic_shapes=shapes, strict=False
             )
-        return Exported(program, asked, book, layouts.reads)
+        return Exported(program, asked, book, layouts.reads, questions.asked)
 
     with (
         torch.no_grad(),

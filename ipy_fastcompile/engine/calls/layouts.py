@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from ...errors import CaptureError
 from ...records import Source
 from ...torch_compat import askers
+from ...torch_compat.questions import Note, asking_frame, question_of
 from ..code.sources import place
 from ..sizes.size_book import user_line
 
@@ -52,11 +53,12 @@ class LayoutRead:
 class LayoutBook(TorchFunctionMode):
     """Follows the arguments through the calls of a model, and notes who reads a layout.
 
-    ``reads`` are by the way to an argument.
+    ``reads`` are by the way to an argument. What tensors are asked besides is noted by ``note``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, note: Note) -> None:
         super().__init__()
+        self._note_question = note
         self.reads: dict[str, LayoutRead] = {}
         # The tensors as well, so that an id stays theirs.
         self._known: dict[int, tuple[Any, frozenset[str]]] = {}
@@ -79,6 +81,9 @@ class LayoutBook(TorchFunctionMode):
             for path in sorted(paths):
                 self._note(path, func, source, args, named)
         result = func(*args, **named)
+        words = question_of(func)
+        if words:
+            self._note_question(f"{words} of a tensor", result, asking_frame())
         if paths and not _is_normal(func, named):
             for tensor in _tensors(result):
                 if id(tensor) not in self._known:

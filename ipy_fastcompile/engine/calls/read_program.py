@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ from .containers import PlainCall
 from .export import Exported
 from .module import defaults_of, model_name
 from .preflight import check_dtypes, check_layouts, check_memory, check_quantized
+from .questions import asks_default_dtype
 
 _PARAMETER_KINDS = {
     InputKind.PARAMETER: "parameter",
@@ -74,6 +76,9 @@ def read_program(
     graph_module = without_idle(flattened)
     compare_known_values(graph_module, sizes.names)
     graph_module = spell_moves(clean_graph(graph_module, sizes.names))
+    memory = memory_of(graph_module, module, parameters, inputs, constants, call.leaves)
+    if asks_default_dtype(found.questions):
+        memory = replace(memory, default_dtype=str(torch.get_default_dtype())[6:])
     return Captured(
         graph_module=graph_module,
         model_name=model_name(model),
@@ -96,7 +101,8 @@ def read_program(
         example_kwargs=kwargs,
         example_leaves=tuple(call.leaves),
         types=call.types,
-        memory=memory_of(graph_module, module, parameters, inputs, constants, call.leaves),
+        memory=memory,
+        questions=found.questions,
     )
 
 
