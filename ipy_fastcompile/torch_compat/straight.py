@@ -208,11 +208,12 @@ def _ask_again(
             if not symbolic.is_symbolic_int(old):
                 if not bool(old == new):  # which makes it a guard: it is a number of the graph
                     raise ValueError(f"a size is {new}, and Dynamo read {old}")
-            elif getattr(symbolic.symbolic_expression(old), "is_Symbol", False):
+                continue
+            # What it was before Dynamo learned of it: a size that it fixed is asked for again.
+            symbol = symbolic.first_expression(old)
+            if getattr(symbol, "is_Symbol", False):
                 is_size = symbolic.is_symbolic_int(new)
-                sizes[symbolic.symbolic_expression(old)] = (
-                    symbolic.symbolic_expression(new) if is_size else int(new)
-                )
+                sizes[symbol] = symbolic.symbolic_expression(new) if is_size else int(new)
     if environment is None:
         return
     for evaluation in straight.evaluations:

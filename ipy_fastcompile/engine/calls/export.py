@@ -17,6 +17,7 @@ from ...torch_compat import (
     guards,
     lazy_graphs,
     module_tables,
+    size_operators,
     surroundings,
     written_sizes,
 )
@@ -77,6 +78,7 @@ def export_program(
             guards.watched_sizes(book.note),
             branches.unwatched_branches(LayoutBook),
             written_sizes.written_as_numbers(),
+            size_operators.operators_of_numbers(),
         ):
             shapes = asked.shapes if named else without_names(asked.shapes)
             program = torch.export.export(

@@ -46,6 +46,14 @@ def reason_of(failure: Failure) -> Reason:
         if found is not None:
             return found
     raised = f": {failure.said:.300}." if failure.said else "."
+    if failure.is_own and re.search(r"\bSym(Int|Float|Bool)\b", failure.text):
+        return (
+            (
+                f"{failure.name} does with a dynamic size what torch cannot follow{failure.where}: "
+                f"{failure.kind}{raised}"
+            ),
+            "Write it with +, -, *, // and %, or leave the dimension out of `dynamic`.",
+        )
     if failure.is_own:
         return (
             f"{failure.name} raised {failure.kind}{failure.where}{raised}",

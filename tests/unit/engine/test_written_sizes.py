@@ -81,3 +81,43 @@ def test_sizes_are_written_as_before_afterwards() -> None:
     after = [vars(kind).get(name) for kind in (torch.SymInt, torch.SymFloat, torch.SymBool)
              for name in ("__repr__", "__str__", "__format__")]  # fmt: skip
     assert after == before
+
+
+LOOKED_UP = {
+    "a set": lambda x: x * (2.0 if x.size(1) in {5, 9} else 3.0),
+    "a dict": lambda x: x * {5: 2.0, 7: 3.0}.get(x.size(1), 4.0),
+    "a hash": lambda x: x * (hash(x.size(1)) % 3),
+}
+
+
+@pytest.mark.parametrize("name", LOOKED_UP)
+def test_a_size_that_is_looked_up_by_its_hash_is_fixed(name: str) -> None:
+    model = Written(LOOKED_UP[name]).eval()
+    with pytest.raises(CaptureError, match=r"\(t\) cannot be dynamic as asked.* to 5"):
+        fc.compile(model, (X,), dynamic={"x": {1: "t"}})
+    compiled = fc.compile(model, (X,), dynamic="auto", split_at=everything)
+    assert torch.equal(compiled(X), model(X))
+    with pytest.raises(InputError, match="dimension 1, has size 7"):
+        compiled(torch.ones(3, 7))
+
+
+COMPUTED = {
+    "divmod": lambda x: x * divmod(x.size(1), 3)[0] + divmod(17, x.size(1))[1],
+    "inverted": lambda x: x * ~x.size(1),
+}
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_a_size_takes_the_operators_of_a_number(name: str) -> None:
+    model = Written(COMPUTED[name]).eval()
+    compiled = fc.compile(model, (X,), dynamic={"x": {1: ("t", 2, 40)}}, split_at=everything)
+    for size in (5, 2, 7, 33):
+        x = torch.randn(3, size)
+        torch.testing.assert_close(compiled(x), model(x))
+    assert not hasattr(torch.SymInt, "__divmod__")
+
+
+def test_what_torch_cannot_do_with_a_size_is_no_error_of_the_model() -> None:
+    model = Written(lambda x: x * x.size(1).to_bytes(2, "big")[1]).eval()
+    with pytest.raises(CaptureError, match="does with a dynamic size what torch cannot follow"):
+        fc.compile(model, (X,), dynamic={"x": {1: "t"}})
