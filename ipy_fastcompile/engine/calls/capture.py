@@ -25,6 +25,7 @@ from ..graph.randomness import (
 from ..sizes.dynamic import AskedSizes, asked_of
 from .another_way import by_any_way
 from .asked import asked_call
+from .asked_for_real import with_answers_of_a_call
 from .attributes import note_on
 from .captured import Captured
 from .containers import PlainCall
@@ -91,6 +92,8 @@ def _captured(
     def attempt(forward: StraightForward | None) -> tuple[Captured, Sequence[str]]:
         with surroundings.without_autocast():
             found = export_program(module, call, asked, watch, forward)
+        if forward is not None:
+            found = with_answers_of_a_call(found, model, args, kwargs, call.paths)
         check_statistics(found.program.graph_module)
         check_layout_reads(found.layouts, call.by_path(), call.closed)
         draws = draws_of(found.program.graph_module)

@@ -139,6 +139,18 @@ def test_an_example_with_gaps_whose_size_varies_is_refused() -> None:
         capture(asks_contiguous, (GAPS,), dynamic={"x": {0: "n"}})
 
 
+def differentiates(x: Tensor) -> Tensor:
+    return torch.func.grad(lambda x: (x * x).sum())(x) * x.stride(0)
+
+
+def test_what_dynamo_reads_is_refused_as_well() -> None:
+    compiled = fc.compile(differentiates, (X,))
+    assert any("by way of Dynamo" in note for note in compiled.report.notes)
+    torch.testing.assert_close(compiled(X + 1), differentiates(X + 1))
+    with pytest.raises(errors.InputError, match="Argument x has strides"):
+        compiled(TURNED)
+
+
 def asks_offset(x: Tensor) -> Tensor:
     return x + x.storage_offset()
 

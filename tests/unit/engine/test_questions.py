@@ -68,6 +68,16 @@ def test_another_default_dtype_than_the_model_asked_for_is_refused() -> None:
         torch.set_default_dtype(torch.float32)
 
 
+def test_what_a_model_asks_that_dynamo_reads_is_named_as_well() -> None:
+    def model(x: Tensor) -> Tensor:
+        y = torch.func.grad(lambda x: (x * x).sum())(x)
+        return y * 2 if torch.compiler.is_compiling() else y * 3
+
+    captured = capture(model, (X,))
+    assert any("torch.compiler.is_compiling() is True" in note for note in captured.notes)
+    torch.testing.assert_close(captured.graph_module(X)[0], X * 4)
+
+
 def test_what_torch_itself_asks_is_no_note_and_its_functions_are_put_back() -> None:
     own = torch.is_grad_enabled, torch.get_default_dtype, torch.compiler.is_compiling
     layer = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True).eval()
