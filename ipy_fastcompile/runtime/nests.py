@@ -83,7 +83,8 @@ def _flatten(
     value: Any, path: str, found: Flattened, within: tuple[int, ...], in_object: bool = False
 ) -> Any:
     kind = type(value)
-    if kind in _PLAIN or isinstance(value, _LEAVES):
+    is_nan = kind is float and value != value  # export looks for it, and finds no equal
+    if (kind in _PLAIN and not is_nan) or isinstance(value, _LEAVES):
         found.leaves.append(value)
         found.paths.append(path)
         return None
