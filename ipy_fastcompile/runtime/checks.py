@@ -229,6 +229,11 @@ def _out_of_range(
 ) -> InputError:
     upper = "inf" if high is None else high
     hint = "Compile again with a wider range in `dynamic`."
+    if found < low and found <= 1:  # torch may have found that the model does something else there
+        hint = (
+            "Compile again with a wider range in `dynamic`; where the range had this size, the "
+            "model computes something else for it, so compile a call of this size for itself."
+        )
     return _unfit(*_placed(path, dim, name), f"[{low}, {upper}]", found, hint)
 
 

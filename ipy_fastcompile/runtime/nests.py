@@ -6,6 +6,7 @@ without a tensor in it is written into the nest itself (`Fixed`), and its leaf i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FunctionType
@@ -83,7 +84,7 @@ def _flatten(
     value: Any, path: str, found: Flattened, within: tuple[int, ...], in_object: bool = False
 ) -> Any:
     kind = type(value)
-    is_nan = kind is float and value != value  # export looks for it, and finds no equal
+    is_nan = kind is float and math.isnan(value)  # export looks for an equal one
     if (kind in _PLAIN and not is_nan) or isinstance(value, _LEAVES):
         found.leaves.append(value)
         found.paths.append(path)

@@ -1,4 +1,4 @@
-"""A NaN equals nothing, itself included; as an argument and in a result it is still the same one."""
+"""A NaN equals nothing, itself included, and is the same value at every call."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def test_another_value_than_nan_and_nan_for_another_are_refused() -> None:
         of_nan(X, 1.0)
     of_zero = fc.compile(Returned(), (X, 0.0), split_at=everything)
     for other in (math.nan, -0.0, 0, False):
-        with pytest.raises(InputError, match="the compiled function takes 0.0"):
+        with pytest.raises(InputError, match=r"the compiled function takes 0\.0"):
             of_zero(X, other)
