@@ -285,7 +285,7 @@ class ArtifactRecord:
     signed: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """Everything a compile has to tell, as plain data.
 
@@ -342,6 +342,18 @@ class Report:
             if reload.path == "native" and not reload.shipped and not reload.error:
                 return reload.load
         return None
+
+    def __repr__(self) -> str:
+        line: str = view_of("Report.__repr__")(self)
+        return f"<Report: {line}>"
+
+    def __str__(self) -> str:
+        text: str = view_of("Report.__str__")(self)
+        return text
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        bundle: dict[str, str] = view_of("Report._repr_mimebundle_")(self)
+        return bundle
 
     def to_json(self) -> str:
         """The report as JSON text; `Report.from_json` gives an equal report back."""

@@ -12,6 +12,9 @@ from typing import Any
 
 # The method -> its function in this package; the object is the first argument.
 VIEWS = {
+    "Report.__repr__": "show.facts.summary_line",
+    "Report.__str__": "show.text.render_text",
+    "Report._repr_mimebundle_": "show.html.mime_bundle",
     "Report.to_html": "show.page.write_page",
     "ForeignArtifact.__str__": "foreign.text.render_text",
     "ForeignArtifact.to_folder": "foreign.export.export",

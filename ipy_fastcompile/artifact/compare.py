@@ -74,6 +74,12 @@ class ArtifactComparison:
     def __str__(self) -> str:
         return "\n".join(_lines(self))
 
+    def __repr__(self) -> str:
+        return f"<{inert(self.a.path)} beside {inert(self.b.path)}>"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"text/plain": str(self)}
+
 
 def compare(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> ArtifactComparison:
     """Compare two artifact files, trusted or not, without loading either.
@@ -165,7 +171,7 @@ def _lines(comparison: ArtifactComparison) -> Iterator[str]:
     )
     yield from _section(
         "manifest",
-        [f"{inert(c.path, limit=200)}: {plain(c.a)} -> {plain(c.b)}" for c in comparison.manifest],
+        [f"{inert(c.path, limit=200)}: {_said(c.a)} -> {_said(c.b)}" for c in comparison.manifest],
     )
     yield from _section(
         "kernels",
@@ -188,6 +194,10 @@ def _lines(comparison: ArtifactComparison) -> Iterator[str]:
             yield f"{plain(text.name)}: only in {'a' if text.in_a else 'b'}"
         else:
             yield from _section(plain(text.name), inert_lines(text.diff).splitlines())
+
+
+def _said(value: Any) -> str:
+    return "(nothing)" if value is None else plain(value)
 
 
 def _section(title: str, lines: list[str]) -> Iterator[str]:

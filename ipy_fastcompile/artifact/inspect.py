@@ -120,6 +120,9 @@ class ArtifactInfo:
     def __str__(self) -> str:
         return "\n".join(summary_lines(self))
 
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"text/plain": str(self)}
+
     def __repr__(self) -> str:
         return f"ArtifactInfo({self.path!r}, {self.digest})"
 

@@ -37,7 +37,7 @@ from .key.components import Key
 from .store import Hit, Miss, Store
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CachedResult:
     """A compile, from the cache or not. ``why_miss`` says why not, a fact a line."""
 
@@ -45,6 +45,9 @@ class CachedResult:
     key: str  # 64 hexadecimal digits
     hit: bool
     why_miss: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<cache {'hit' if self.hit else 'miss'} {self.key[:12]}: {self.model!r}>"
 
     def __str__(self) -> str:
         if self.hit:

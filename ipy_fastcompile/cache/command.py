@@ -65,8 +65,11 @@ class _Quiet(argparse.ArgumentParser):
         said = re.search("'([^']*)'", message)  # of a choice that is none, the word comes first
         close = difflib.get_close_matches(said[1], _COMMANDS, n=1) if said else []
         near = f"Did you mean {close[0]}? " if close else ""
+        is_choice = said is not None and "invalid choice" in message
         raise CacheError(
-            f"The cache has no such command: {message}.",
+            f"The cache has no command {said[1]!r}."
+            if said and is_choice
+            else f"The cache does not understand this: {message}.",
             near
             + "It knows ls, show KEY, why [KEY], diff A B, prune [--cap SIZE], clear and path.",
         )

@@ -41,7 +41,7 @@ from .specs import (
 _EXECUTION = "execution.py"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Packed:
     """An artifact in memory; `ipy_fastcompile.runtime.load.load_parts` reads it like a file."""
 
@@ -50,6 +50,9 @@ class Packed:
     timings: dict[str, float]
     path: str = "this compile"
     types: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<artifact of {self.path}, {len(self.members)} members>"
 
     def read(self, name: str) -> bytes:
         """The content of a member."""

@@ -11,7 +11,7 @@ from .graph.split import SplitGraph
 from .kernels.lowered import Lowered
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CompiledProgram:
     """One program; each of its parts prints as text.
 
@@ -22,6 +22,9 @@ class CompiledProgram:
     lowered: Lowered
     code: ExecutionCode
     stages: tuple[StageRecord, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<program {self.name!r}: {self.lowered!r}, {self.code!r}>"
 
     @property
     def captured(self) -> Captured:

@@ -126,9 +126,7 @@ class ReloadableModel(ABC):
         return f"<{type(self).__name__}: {describe_programs(programs)}>"
 
     def __str__(self) -> str:
-        from ..show.text import render_text
-
-        return render_text(self.report)
+        return str(self.report)
 
 
 surroundings.hide_from_dynamo(ReloadableModel.__call__, "it runs kernels that are compiled already")

@@ -30,7 +30,7 @@ from .completion import option_matcher
 from .intercept import run_noted
 from .mistakes import BAD_INPUT, forget_frames
 from .options import COMPILE_OPTIONS, OPTIONS, takes
-from .outputs import cell_key, give, has_frontend, report_bundle, show_explorer, show_text
+from .outputs import cell_key, give, has_frontend, show_explorer, show_text
 from .progress import Bar, make_bar
 from .saving import check_right, check_save_path
 from .scope import nothing_of
@@ -159,7 +159,7 @@ class FastCompileMagics(Magics):
             if options.quiet and compiled.report.difference:
                 sys.stderr.write(f"{compiled.report.difference}\n")
             if not options.quiet:
-                bundle = report_bundle(compiled.report)
+                bundle = compiled.report._repr_mimebundle_()
         except BAD_INPUT as error:
             raise UsageError(name_cells(self.shell, str(error))) from error
         finally:

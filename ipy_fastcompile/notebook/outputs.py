@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from ..records import Report
-
 
 def has_frontend(shell: InteractiveShell) -> bool:
     """Whether a kernel runs the shell, so that somebody can show HTML and widgets."""
@@ -31,14 +29,6 @@ def give(shell: InteractiveShell, result: Any, name: str | None) -> Any:
         return result
     shell.push({name: result})
     return None
-
-
-def report_bundle(report: Report) -> dict[str, str]:
-    """The static report: it stands on its own, on a page and in a terminal."""
-    from ..show.html import render_html
-    from ..show.text import render_text
-
-    return {"text/plain": render_text(report), "text/html": render_html(report)}
 
 
 def show_explorer(widget: Any, cell: str, shown: MutableMapping[str, Any]) -> None:

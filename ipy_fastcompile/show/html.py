@@ -36,13 +36,19 @@ from .tables import (
     stage_table,
     submodule_table,
 )
-from .text import margin_text
+from .text import margin_text, render_text
 from .units import format_count, format_seconds
 from .view import (
     View,
     code_lines,
     peak_bytes,
 )
+
+
+def mime_bundle(report: Report) -> dict[str, str]:
+    """The static report on a page and in a terminal, by media type."""
+    return {"text/plain": render_text(report), "text/html": render_html(report)}
+
 
 # The drawing of a split graph with more boxes than this says no more than the table.
 _MOST_BOXES = 40

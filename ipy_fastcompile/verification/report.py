@@ -51,7 +51,7 @@ class SizeVerdict:
         return next((sub for sub in self.submodules if not sub.passed), None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VerifyReport:
     """What became of an artifact in a clean process, without compiler and with an empty cache.
 
@@ -72,6 +72,13 @@ class VerifyReport:
     def passed(self) -> bool:
         """Whether it loads natively and computes what eager does, at every size."""
         return not self.problems and bool(self.sizes) and all(s.passed for s in self.sizes)
+
+    def __repr__(self) -> str:
+        calls = f"{len(self.sizes)} call{'' if len(self.sizes) == 1 else 's'}"
+        return f"<{inert(self.path)} verified by {calls}: {'pass' if self.passed else 'FAIL'}>"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"text/plain": str(self)}
 
     def __str__(self) -> str:
         return inert_lines("\n".join(_lines(self)))

@@ -138,7 +138,6 @@ def violations(page: Any, context: str = ".fc-root") -> list[str]:
 CELL = """
 import dataclasses, time
 from tests.unit.show.sample import sample_report
-from ipy_fastcompile.notebook.outputs import report_bundle
 from ipy_fastcompile.show.explorer import Explorer
 
 report = sample_report(80, near_twin=True)
@@ -150,7 +149,7 @@ def rerun(shipped):
     return tuple(dataclasses.replace(r, load=r.load / 2) for r in report.reloads if not r.shipped)
 
 explorer = Explorer(report, rerun)
-display(report_bundle(report), raw=True)
+display(report)
 display(explorer)
 """
 

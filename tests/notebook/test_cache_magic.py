@@ -103,9 +103,9 @@ def test_pruning_and_clearing(store: Store, run: Any) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("nonsense", "no such command"),
+        ("nonsense", "The cache has no command 'nonsense'. It knows ls, "),
         ("lss", "Did you mean ls? It knows ls, "),
-        ("show", "no such command"),
+        ("show", "does not understand this: the following arguments are required: key. It"),
         ("show zz", "No entry starts with 'zz'"),
         ("prune --cap many", "is no size"),
         ("--nonsense", "has no option --nonsense"),

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ...errors import CallError, SplitError
+from .calls import Calls
 
 
 def asked_call(args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -20,7 +21,9 @@ def asked_call(args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]
     if not isinstance(args, (tuple, list)) or isinstance(args, torch.Size):
         one = "the tensor" if isinstance(args, torch.Tensor) else f"the {type(args).__name__}"
         hint = f"Write ({one},) for a single argument, with the comma."
-        if isinstance(args, Mapping):
+        if isinstance(args, Calls):
+            hint = "Pass what record gives by name: calls=calls."
+        elif isinstance(args, Mapping):
             hint = "Arguments by name belong into kwargs: compile(model, (), {...})."
         elif isinstance(args, Iterator):
             hint = "Make a tuple of what it yields: a call could use it only once."

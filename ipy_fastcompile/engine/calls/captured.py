@@ -39,7 +39,7 @@ class InputSpec:
     fixed: str = ""  # what is checked with the containers, and None here
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Captured:
     """A model as one graph.
 
@@ -84,3 +84,9 @@ class Captured:
     limits: Mapping[Any, tuple[int, int | None]] = field(default_factory=dict)
     layouts: Mapping[str, LayoutRead] = field(default_factory=dict)
     questions: tuple[Question, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<{self.model_name} as one graph, {len(self.graph_module.graph.nodes)} nodes>"
+
+    def __str__(self) -> str:
+        return str(self.graph_module.print_readable(print_output=False))

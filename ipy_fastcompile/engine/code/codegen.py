@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ExecutionCode:
     """The generated text, what its lines stand for, and the tensors of its constants table.
 
@@ -48,6 +48,12 @@ class ExecutionCode:
     inlined: Mapping[int, str]
     names: Mapping[str, str]
     ops: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<execution code, {len(self.lines)} lines>"
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def generate_execution_code(lowered: Lowered) -> ExecutionCode:

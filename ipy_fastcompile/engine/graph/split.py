@@ -51,13 +51,16 @@ class Submodule:
     outputs: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SplitGraph:
     """The stitching graph, as a GraphModule whose children are the submodules, in call order."""
 
     graph_module: GraphModule
     submodules: tuple[Submodule, ...]
     captured: Captured
+
+    def __repr__(self) -> str:
+        return f"<{self.captured.model_name} split, {len(self.submodules)} submodules>"
 
     def __str__(self) -> str:
         lines = [f"{self.captured.model_name}: {len(self.submodules)} submodules"]

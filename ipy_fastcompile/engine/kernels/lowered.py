@@ -51,7 +51,7 @@ class Reusable:
     guards: tuple[Any, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Lowered:
     """Kernels, and which of them each submodule runs; None for inlined submodules."""
 
@@ -64,3 +64,14 @@ class Lowered:
     conditions: tuple[Condition, ...]  # on sizes: of the graph, and what the kernels add to them
     of_data: tuple[Condition, ...] = ()  # on sizes that depend on values; kernels check them
     reusable: Mapping[Key, Reusable] = field(default_factory=dict)  # by other programs
+
+    def __repr__(self) -> str:
+        return f"<{self.split.captured.model_name} lowered, {len(self.kernels)} kernels>"
+
+    def __str__(self) -> str:
+        lines = [f"{self.split.captured.model_name}: {len(self.kernels)} kernels"]
+        for kernel in self.kernels:
+            names = ", ".join(self.split.submodules[n].name for n in kernel.submodules)
+            way = "native" if kernel.native is not None else f"not native ({kernel.why})"
+            lines.append(f"  kernel {kernel.index}  {way}  {names}")
+        return "\n".join(lines)
