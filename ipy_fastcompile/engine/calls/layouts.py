@@ -76,11 +76,11 @@ class LayoutBook(TorchFunctionMode):
         """Note what is read, and of which arguments the result has its layout."""
         named = kwargs or {}
         paths = self._paths((*args, *named.values()))
+        result = func(*args, **named)  # first: what torch itself refuses, it explains
         if paths and func in _READS:
             source = user_line(tuple(askers.users_frames()))
             for path in sorted(paths):
                 self._note(path, func, source, args, named)
-        result = func(*args, **named)
         words = question_of(func)
         if words:
             self._note_question(f"{words} of a tensor", result, asking_frame())
