@@ -172,6 +172,10 @@ class ChildTimeout(ChildError, TimeoutError):
     """A process that was asked something was not done in time, and was ended."""
 
 
+class ChildStopped(FastCompileError, InterruptedError):
+    """A process that was asked something was ended, since its answer is not wanted any more."""
+
+
 # --- bench ---------------------------------------------------------------------------------------
 
 

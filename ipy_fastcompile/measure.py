@@ -14,8 +14,6 @@ from typing import Any
 
 from .records import Progress, Report
 
-PATHS = ("native", "torch", "fx")
-
 
 def is_compared(report: Report) -> bool:
     """Whether a report says how far the model is from eager with the weights of now."""
@@ -54,29 +52,55 @@ def measure(
     -------
     The report of ``compiled`` with ``max_error``, ``tolerance``, ``difference`` and ``reloads``.
     """
-    from .runtime.fresh import measure_reloads
-    from .verification.compared import compared
+    from .runtime.fresh import PATHS, measure_reloads
 
-    def tell(stage: str, done: int, total: int, detail: str) -> None:
-        if progress is not None:
-            progress(Progress(stage, done, total, detail))
-
+    compiled.report = check(compiled, model, args, kwargs, calls=calls, progress=progress)
+    if progress is not None:
+        progress(Progress("reload", 0, 1, f"{runs * len(PATHS)} fresh processes"))
     with tempfile.TemporaryDirectory(prefix="fastcompile-") as folder:
         measured = path
         if measured is None:
             measured = Path(folder) / "measured.fastcompile"
-            compiled.save(measured)
-        tell("check", 0, 1, "against eager")
-        if not is_compared(compiled.report):
-            compiled.report = compared(
-                compiled, model, tuple(args), dict(kwargs or {}), calls=calls
-            )
+            compiled.report = _weighed(compiled, measured)
         # One call, not one a path: it alternates the paths, so that a machine that gets slower or
         # faster meanwhile does it to all of them.
-        tell("reload", 0, 1, f"{runs * len(PATHS)} fresh processes")
         reloads = measure_reloads(measured, paths=PATHS, runs=runs)
     report: Report = compiled.report
-    artifact = report.artifact
-    if path is None and artifact is not None:
-        artifact = dataclasses.replace(artifact, path="(not saved)")
-    return dataclasses.replace(report, reloads=reloads, artifact=artifact)
+    return report.with_reloads(reloads)
+
+
+def weigh(compiled: Any) -> Report:
+    """The report of a compiled model that nobody saves, with the size of its artifact."""
+    with tempfile.TemporaryDirectory(prefix="fastcompile-") as folder:
+        return _weighed(compiled, Path(folder) / "weighed.fastcompile")
+
+
+def _weighed(compiled: Any, path: Path) -> Report:
+    compiled.save(path)
+    report: Report = compiled.report
+    artifact = report.artifact and dataclasses.replace(report.artifact, path="(not saved)")
+    return dataclasses.replace(report, artifact=artifact)
+
+
+def check(
+    compiled: Any,
+    model: Any,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    calls: Any = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Report:
+    """The report of a compiled model with ``max_error``, ``tolerance`` and ``difference``.
+
+    The arguments are those of `measure`. A report that tells them of the weights of now is
+    returned as it is.
+    """
+    from .verification.compared import compared
+
+    if progress is not None:
+        progress(Progress("check", 0, 1, "against eager"))
+    if is_compared(compiled.report):
+        report: Report = compiled.report
+        return report
+    return compared(compiled, model, tuple(args), dict(kwargs or {}), calls=calls)

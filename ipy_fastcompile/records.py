@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .data import from_data, to_data
 from .views import view_of
@@ -216,6 +216,25 @@ class ReloadRecord:
     shipped: bool = False  # no compiler on PATH, empty Inductor cache directory
     error: str = ""  # what the process said, when it failed
     note: str = ""
+    measured: str = ""  # when, ISO 8601
+    machine: str = ""  # where, as in `Report.machine`
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a race of the reload paths has come: ``done`` of about ``total`` processes.
+
+    ``reloads`` are those of the paths that a process has loaded along so far.
+    """
+
+    state: str  # "running" | "done" | "stopped" | "failed"
+    reloads: tuple[ReloadRecord, ...] = ()
+    done: int = 0
+    total: int = 0
+    now: str = ""  # the path that runs
+    shipped: bool = False
+    problem: str = ""  # why it ended before its time
+    detail: str = ""  # a traceback
 
 
 @dataclass(frozen=True)
@@ -354,6 +373,12 @@ class Report:
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         bundle: dict[str, str] = view_of("Report._repr_mimebundle_")(self)
         return bundle
+
+    def with_reloads(self, records: tuple[ReloadRecord, ...]) -> Report:
+        """The report with these records for those of their kind, as shipped or not."""
+        kinds = {record.shipped for record in records}
+        kept = tuple(record for record in self.reloads if record.shipped not in kinds)
+        return replace(self, reloads=(*kept, *records))
 
     def to_json(self) -> str:
         """The report as JSON text; `Report.from_json` gives an equal report back."""

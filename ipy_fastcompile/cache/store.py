@@ -180,13 +180,16 @@ class Store:
             warn_user(f"The cache is not pruned: {error}")
         return entry
 
-    def lock(self, key: Key, seconds: float = limits.LOCK_SECONDS) -> AbstractContextManager[bool]:
+    def lock(
+        self, key: Key, seconds: float = limits.LOCK_SECONDS, *, warn: bool = True
+    ) -> AbstractContextManager[bool]:
         """Hold the key while compiling it, so that no other process does; yields whether it is.
 
         Not holding it is no obstacle: two compiles of one key give one of two whole entries.
         """
         self._try_make_directory()
-        return hold(self.directory / f"{key.digest}{sweep.LOCK_SUFFIX}", seconds)
+        path = self.directory / f"{key.digest}{sweep.LOCK_SUFFIX}"
+        return hold(path, seconds, warn=warn)
 
     def entries(self) -> tuple[Entry, ...]:
         """Every entry, the most recently used first. Raises `CacheError`."""

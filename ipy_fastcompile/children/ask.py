@@ -2,7 +2,8 @@
 
 Nothing that it started outlives the call: the child leads a session and a process group of its
 own, which is killed in the end, whatever the end is. The child's pipes are read as it prints and
-left when it ends, since a process that it left behind may hold them open for ever.
+left when it ends, since a process that it left behind may hold them open for ever. A child that
+answers by `answer` ends itself where this process is killed before it can do that.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any
 
-from ..errors import ChildError, ChildTimeout
+from ..errors import ChildError, ChildStopped, ChildTimeout
 from ..interrupts import interrupts_deferred
 from .output import Output
 
@@ -35,6 +37,7 @@ def ask(
     *,
     environment: Mapping[str, str],
     timeout: float,
+    stop: threading.Event | None = None,
 ) -> dict[str, Any]:
     """Run ``python PROGRAM REQUEST``, and return what it answers.
 
@@ -44,14 +47,18 @@ def ask(
         ``["-m", module]`` or ``["-c", script]``. It prints its answer as a line of its own that
         is a JSON object; the last one counts.
     request:
-        Handed over as JSON, in ``sys.argv[1]``.
+        Handed over as JSON, in ``sys.argv[1]``. ``sys.argv[2]`` is a pipe for `end_with_asker`.
     environment:
         All of the child's environment; see `child_environment`.
     timeout:
         Seconds after which the child, and whatever it started, is killed.
+    stop:
+        Set from another thread, it has the same done at once.
 
     Raises
     ------
+    ChildStopped
+        ``stop`` was set.
     ChildTimeout
         It was not done in time.
     ChildError
@@ -60,14 +67,20 @@ def ask(
     """
     deadline = monotonic() + timeout
     said, complained = Output(), Output()
+    stop = stop or threading.Event()
     child: subprocess.Popen[bytes] | None = None
+    theirs, ours = os.pipe()
     try:
         with interrupts_deferred():  # else a child could be started that nobody knows of
-            child = _start(program, request, environment)
-        in_time = _listen(child, said, complained, deadline)
+            child = _start(program, request, environment, theirs)
+        in_time = _listen(child, said, complained, deadline, stop)
     finally:
         if child is not None:
             _end(child)
+        os.close(theirs)
+        os.close(ours)
+    if stop.is_set():
+        raise ChildStopped("The process was stopped, as it was asked to be.", "Ask again.")
     lines = tuple(complained.last_lines or said.last_lines)
     if not in_time:
         raise ChildTimeout(
@@ -90,15 +103,19 @@ def ask(
 
 
 def _start(
-    program: Sequence[str], request: Mapping[str, Any], environment: Mapping[str, str]
+    program: Sequence[str],
+    request: Mapping[str, Any],
+    environment: Mapping[str, str],
+    lifeline: int,
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            [sys.executable, *program, json.dumps(request)],
+            [sys.executable, *program, json.dumps(request), str(lifeline)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,
+            pass_fds=(lifeline,),
             start_new_session=True,
         )
     except OSError as error:
@@ -112,15 +129,22 @@ def _start(
 
 
 def _listen(
-    child: subprocess.Popen[bytes], said: Output, complained: Output, deadline: float
+    child: subprocess.Popen[bytes],
+    said: Output,
+    complained: Output,
+    deadline: float,
+    stop: threading.Event,
 ) -> bool:
-    """Read until the child has ended, and with it what is in its pipes; False past the deadline."""
+    """Read until the child has ended, and with it what is in its pipes; False past the deadline.
+
+    It is left as it is once ``stop`` is set.
+    """
     with selectors.DefaultSelector() as selector:
         for stream, output in ((child.stdout, said), (child.stderr, complained)):
             assert stream is not None
             os.set_blocking(stream.fileno(), False)
             selector.register(stream, selectors.EVENT_READ, output)
-        while not _has_ended(child):
+        while not _has_ended(child) and not stop.is_set():
             left = deadline - monotonic()
             if left <= 0:
                 return False

@@ -20,13 +20,14 @@ from ..artifact.described import describe_programs
 from ..artifact.schema import read_programs
 from ..errors import NotPicklable, warn_user
 from ..records import ArtifactRecord, ReloadRecord, Report
+from ..runtime import beside
 from ..runtime.again import SAVE_FIRST
 from ..runtime.fresh import measure_reloads
 from ..runtime.load import load_parts
 from ..runtime.loaded import LoadedFunction
 from ..runtime.parts import Parts
 from ..torch_compat import surroundings
-from .again import time_again
+from .again import race_again
 
 
 class ReloadableModel(ABC):
@@ -98,28 +99,27 @@ class ReloadableModel(ABC):
         """What `save` does, without noting in the report where."""
 
     def time_reloads(self, *, shipped: bool = False, runs: int = 3) -> tuple[ReloadRecord, ...]:
-        """Time a warm reload in fresh processes, along each path.
+        """Time a warm reload in fresh processes, along each path, and wait for it.
 
         ``shipped`` times it as on a machine without a compiler and with an empty Inductor cache.
-        The records become part of `report`.
+        The records become part of `report`. A race that runs beside this process is stopped.
         """
+        beside.stop(beside.NEXT_RACE)
         with tempfile.TemporaryDirectory(prefix="ipy_fastcompile_") as folder:
             path = Path(folder) / "timed.fastcompile"
             self.write(path)
             records = measure_reloads(path, runs=runs, shipped=shipped)
-        kept = tuple(r for r in self.report.reloads if r.shipped is not shipped)
-        self.report = replace(self.report, reloads=(*kept, *records))
+        self.report = self.report.with_reloads(records)
         return records
 
     def explore(self) -> Any:
-        """The explorer widget, for a notebook; its "run again" button is `time_reloads`.
+        """The explorer widget, for a notebook; its "run again" button races the reload paths.
 
         The widget does not keep the model or this object alive; see `engine.again`.
         """
         from ..show.explorer import Explorer
 
-        own = weakref.WeakMethod(self.time_reloads)
-        return Explorer(self.report, functools.partial(time_again, own, self.report))
+        return Explorer(self.report, functools.partial(race_again, weakref.ref(self), self.report))
 
     def __repr__(self) -> str:
         programs = read_programs(self.parts.manifest, self.parts.path)

@@ -32,6 +32,8 @@ class Options:
     assert_warm: bool = False
     runs: int | None = None
     warm: bool = True
+    race: bool = False
+    wait: bool = False
     keep_anyway: bool = False
     explorer: bool = True
     quiet: bool = False
@@ -156,6 +158,8 @@ def read_options(parser: argparse.ArgumentParser, line: str, *, is_cell: bool) -
         raise UsageError(f"--runs is {found.runs}, and at least 1 process is needed.")
     if found.force and found.assert_warm:
         raise UsageError("--force asks for a compile, and --assert-warm forbids one.")
+    if found.race and found.no_warm:
+        raise UsageError("--race asks for the warm reload to be timed, and --no-warm forbids it.")
     return Options(
         code=code,
         output=check_name(found.output),
@@ -168,6 +172,8 @@ def read_options(parser: argparse.ArgumentParser, line: str, *, is_cell: bool) -
         assert_warm=found.assert_warm,
         runs=found.runs,
         warm=not found.no_warm,
+        race=found.race,
+        wait=found.wait,
         keep_anyway=found.keep_anyway,
         explorer=not found.no_explorer,
         quiet=found.quiet,

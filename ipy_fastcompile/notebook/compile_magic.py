@@ -20,7 +20,7 @@ from IPython.core.magic import (
 from traitlets import Bool, Int
 
 from ..interrupts import check_whole, interrupts_deferred
-from ..measure import is_compared, measure
+from ..measure import check, weigh
 from ..records import Progress
 from .arguments import Options, expand_options, read_options
 from .asked import AskedCall, asked_of, runs_again
@@ -32,6 +32,8 @@ from .mistakes import BAD_INPUT, forget_frames
 from .options import COMPILE_OPTIONS, OPTIONS, takes
 from .outputs import cell_key, give, has_frontend, show_explorer, show_text
 from .progress import Bar, make_bar
+from .races import Races
+from .racing import is_attended, race_note, race_outputs, wants_race
 from .saving import check_right, check_save_path
 from .scope import nothing_of
 
@@ -46,13 +48,19 @@ class FastCompileMagics(Magics):
     shell: InteractiveShell
     explorer = Bool(True, help="Show the explorer below the report.").tag(config=True)
     warm = Bool(True, help="Time the warm reload in fresh processes.").tag(config=True)
-    runs = Int(3, min=1, help="Fresh processes for each reload path.").tag(config=True)
+    runs = Int(
+        None,
+        allow_none=True,
+        min=1,
+        help="Fresh processes for each reload path; None: as many as the noise asks for.",
+    ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self.matcher = option_matcher(OPTIONS, self._names)
         self.await_magics = await_magics(shell)
         self.explorers: dict[str, Any] = {}  # cell -> the widget it shows
+        self.races = Races()
 
     @no_var_expand
     @needs_local_scope
@@ -67,7 +75,8 @@ class FastCompileMagics(Magics):
         the model is captured with these arguments, split, lowered, written as execution code and
         packed as an artifact. A call that was compiled before comes from the cache; the report
         says so, or what differs. The value of the call is that of the compiled model. Shown are
-        a report, and in a notebook the explorer.
+        a report, and in a notebook the explorer. How long a warm reload takes is found out beside
+        the session, and shown when it is known; with ``--wait`` the cell waits for it.
 
         With ``-m`` it is all calls of a model in the cell, each kind of call as a program of one
         artifact. Where there is more than one call, the cell is then run once more with what was
@@ -132,40 +141,58 @@ class FastCompileMagics(Magics):
     ) -> Any:
         """Compile what is asked and show it; returns what was compiled, or gives when it is run."""
         __tracebackhide__ = True
+        self.races.vacate(key, callee)
         # Nobody would see how long the reloads of a quiet compile take; a difference is told.
         is_seen = not options.quiet or options.output is not None
-        warm = options.warm and self.warm and is_seen
+        checks = options.race or (options.warm and self.warm and is_seen)
+        waits = options.wait or not is_attended(self.shell)
         in_notebook = has_frontend(self.shell)
-        bar = make_bar(in_notebook=in_notebook, quiet=options.quiet, warm=warm)
-        bundle = None
+        bar = make_bar(
+            in_notebook=in_notebook, quiet=options.quiet, checks=checks, races=checks and waits
+        )
+        bundle = standing = None
         try:
             compiled = _compile(options, bar, callee, asked)
             if options.output is not None:
                 give(self.shell, compiled, options.output)  # kept, whatever happens from here on
-            if options.save is not None:
-                _save(options, compiled, callee, asked)
-            if warm:
-                compiled.report = measure(
+            if checks or options.save is not None:
+                compiled.report = check(
                     compiled,
                     callee,
                     asked.args,
                     asked.kwargs,
                     **asked.several,
-                    path=options.save,
-                    runs=options.runs or self.runs,
-                    progress=bar.update,
+                    progress=bar.update if checks else None,
                 )
+            if options.save is not None:
+                check_right(compiled.report, options)
+                compiled.save(options.save)
+            elif checks:
+                compiled.report = weigh(compiled)
             value = compiled(*asked.args, **asked.kwargs) if run else compiled
+            races = checks and wants_race(options, compiled.report)
+            runs = options.runs or self.runs
+            if races and waits:
+                standing = self.races.run(key, compiled, callee, bar, runs=runs)
+                races = False
             if options.quiet and compiled.report.difference:
                 sys.stderr.write(f"{compiled.report.difference}\n")
             if not options.quiet:
-                bundle = compiled.report._repr_mimebundle_()
+                note = race_note(compiled.report, standing, is_begun=races, in_notebook=in_notebook)
+                from ..show.html import mime_bundle
+
+                bundle = mime_bundle(compiled.report, note)
         except BAD_INPUT as error:
             raise UsageError(name_cells(self.shell, str(error))) from error
         finally:
             bar.finish(bundle)
+        shown = race_outputs(self.shell, compiled.report) if races and not options.quiet else []
         if in_notebook and options.explorer and self.explorer and not options.quiet:
-            show_explorer(compiled.explore(), key, self.explorers)
+            explorer = compiled.explore()
+            show_explorer(explorer, key, self.explorers)
+            shown.append(explorer.show_race)
+        if races:
+            self.races.begin(key, compiled, callee, shown, runs=runs)
         return value
 
     def _names(self) -> list[str]:
@@ -200,13 +227,3 @@ def _compile(options: Options, bar: Bar, callee: Any, asked: AskedCall) -> Any:
         force=options.force,
         assert_warm=options.assert_warm,
     ).model
-
-
-def _save(options: Options, compiled: Any, callee: Any, asked: AskedCall) -> None:
-    """Save what was compiled, if it is what eager computes with the weights of now."""
-    from ..verification.compared import compared
-
-    if not is_compared(compiled.report):
-        compiled.report = compared(compiled, callee, asked.args, asked.kwargs, **asked.several)
-    check_right(compiled.report, options)
-    compiled.save(options.save)

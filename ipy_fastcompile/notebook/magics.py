@@ -30,7 +30,7 @@ def register(ipython: InteractiveShell) -> FastCompileMagics:
 
 
 def unregister(ipython: InteractiveShell) -> None:
-    """Take away what `register` added: magics, completion, settings, and explorers still open."""
+    """Take away what `register` added, with explorers that are open and a race that runs."""
     magics = ipython.magics_manager.registry.pop(FastCompileMagics.__name__, None)
     if magics is None:
         return
@@ -42,5 +42,6 @@ def unregister(ipython: InteractiveShell) -> None:
     ipython.configurables.remove(magics)
     for other in OTHER_MAGICS:
         ipython.configurables.remove(ipython.magics_manager.registry.pop(other.__name__))
+    magics.races.close()
     for widget in magics.explorers.values():
         widget.close()

@@ -94,7 +94,21 @@ COMPILE_OPTIONS = (
     ),
     _option("--assert-warm", action="store_true", help="fail, and say why, instead of compiling"),
     _option(
-        "--runs", type=int, metavar="N", help="fresh processes for each reload path (default: 3)"
+        "--runs",
+        type=int,
+        metavar="N",
+        help="fresh processes for each reload path (default: as many as the noise asks for)",
+    ),
+    _option(
+        "--race",
+        action="store_true",
+        help="time the warm reload even if the cache knows how long it takes",
+    ),
+    _option(
+        "--wait",
+        action="store_true",
+        help="let the cell wait for the warm reload, so that its report holds the times; without "
+        "it they are shown when they are there, unless nobody looks (nbconvert, papermill)",
     ),
     _option("--no-warm", action="store_true", help="do not time the warm reload"),
     _option(

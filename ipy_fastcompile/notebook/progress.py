@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # The stages in their order: those of the cold compile, then what proves its result.
 STAGES = ("capture", "split", "lower", "codegen", "pack", "check", "reload")
-WARM_STAGES = ("check", "reload")
 _OF_A_PROGRAM = 4  # so many stages, the first ones, are gone through for each program
 _WIDTH = 24  # of the terminal's bar, in characters
 _PAUSE = 0.1  # seconds between two updates of the same stage
@@ -34,11 +33,12 @@ class Bar(Protocol):
         """Take the bar away, and show ``bundle`` (media type -> text) in its place."""
 
 
-def make_bar(*, in_notebook: bool, quiet: bool, warm: bool = True) -> Bar:
-    """The bar that fits the frontend."""
+def make_bar(*, in_notebook: bool, quiet: bool, checks: bool = True, races: bool = True) -> Bar:
+    """The bar that fits the frontend, for a compile that may also be checked, and raced."""
     if quiet:
         return SilentBar()
-    stages = STAGES if warm else STAGES[: -len(WARM_STAGES)]
+    left_out = {name for name, asked in (("check", checks), ("reload", races)) if not asked}
+    stages = tuple(stage for stage in STAGES if stage not in left_out)
     return NotebookBar(stages) if in_notebook else TerminalBar(stages, sys.stderr)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import platform
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -71,7 +72,20 @@ def gpu_architecture() -> str:
 
 
 def describe_machine() -> str:
-    """One line for reports: processor, cores, and the GPU where there is one."""
+    """One line for reports: processor, threads, and the GPU where there is one."""
+    return _described(f"{torch.get_num_threads()} threads")
+
+
+def describe_track() -> str:
+    """The same of what fresh processes run on: threads that were set here are not theirs."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        cores = os.cpu_count() or 1
+    return _described(f"{cores} core{'' if cores == 1 else 's'}")
+
+
+def _described(width: str) -> str:
     name = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
@@ -80,7 +94,7 @@ def describe_machine() -> str:
             )
     except OSError:
         pass
-    text = f"{name}, {torch.get_num_threads()} threads"
+    text = f"{name}, {width}"
     if torch.cuda.is_available():
         text += f", {torch.cuda.get_device_name()}"
     return text

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import anywidget
@@ -13,11 +12,11 @@ import traitlets
 
 from ..artifact.inert import inert, inert_lines
 from ..errors import ModelGone
-from ..records import ReloadRecord, Report
+from ..records import Report, Standing
 from .content import UnknownKey
 from .facts import alarms, summary_line
 from .frontend import module_source, style_source
-from .overview import overview, reloads_data
+from .overview import overview, race_data, reloads_data
 from .program_contents import ProgramContents
 from .programs import program_views
 
@@ -25,7 +24,8 @@ from .programs import program_views
 # travel in pieces. A piece of text grows by its escapes when it is sent.
 PIECE = 200_000
 
-Rerun = Callable[[bool], Sequence[ReloadRecord]]
+# Begins a race, as shipped or not, whose standings are told; it goes on in another thread.
+Rerun = Callable[[bool, Callable[[Standing], None]], object]
 
 
 class Explorer(anywidget.AnyWidget):
@@ -36,15 +36,16 @@ class Explorer(anywidget.AnyWidget):
     report:
         What a compile had to tell.
     rerun:
-        Measures the reload paths again in fresh processes and returns the records; its argument
-        says whether to do it as shipped, without compiler and Inductor cache. Without it, the
-        explorer shows the report's own measurements only.
+        Begins to measure the reload paths again, in fresh processes; its first argument says
+        whether to do it as shipped, without compiler and Inductor cache, and the second is to be
+        told of each `Standing`. Without it, the explorer shows the report's own measurements only.
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
     data = traitlets.Dict().tag(sync=True)
     reloads: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    race = traitlets.Dict().tag(sync=True)
     problem = traitlets.Dict().tag(sync=True)
 
     def __init__(self, report: Report, rerun: Rerun | None = None) -> None:
@@ -56,6 +57,7 @@ class Explorer(anywidget.AnyWidget):
             _css=style_source(),
             data=overview(report, self._contents, can_rerun=rerun is not None),
             reloads=reloads_data(report.reloads),
+            race=race_data(None, report.reloads),
         )
         self.on_msg(self._on_message)
 
@@ -87,31 +89,49 @@ class Explorer(anywidget.AnyWidget):
             answer = {"type": "answer", "id": request, "part": number, "parts": len(pieces)}
             self.send({**answer, "body": piece})
 
+    def show_race(self, standing: Standing) -> None:
+        """Show how far a race of the report's reload paths is, from whatever thread it tells.
+
+        One that ends before its time leaves what was measured before, where there is something.
+        """
+        raced = self._report.with_reloads(standing.reloads)
+        if standing.state == "done":
+            self._report = raced
+        is_over = standing.state in ("stopped", "failed")
+        known = any(record.shipped == standing.shipped for record in self._report.reloads)
+        records = self._report.reloads if is_over and known else raced.reloads
+        before = self.race["state"]
+        self.race = race_data(standing, records)
+        self.reloads = reloads_data(records)
+        if standing.state == "stopped":
+            text = f"It was stopped after {standing.done} processes: {standing.problem}."
+            self.problem = _problem("The warm reload is not complete", text)
+        elif standing.state == "failed":
+            self.problem = _problem("The warm reload failed", standing.problem, standing.detail)
+        elif before != "running":
+            self.problem = {}
+        if standing.state != before:
+            self.send({"type": "reload", "state": standing.state})
+
     def _reload(self, *, shipped: bool) -> None:
         if self._rerun is None:
             self.problem = _problem(
                 "This explorer cannot measure", "It was made without a compile."
             )
             return
-        self.problem = {}
-        self.send({"type": "reload", "state": "running"})
-        state = "failed"
         try:
-            records = tuple(self._rerun(shipped))
-            kept = [r for r in self._report.reloads if r.shipped != shipped]
-            reloads = (*kept, *records)
-            self._report = dataclasses.replace(self._report, reloads=reloads)
-            self.reloads = reloads_data(reloads)
-            state = "done"
+            self._rerun(shipped, self.show_race)
         except ModelGone as error:
-            self.problem = _problem("The model is gone", str(error))
+            self._refuse("The model is gone", str(error))
         except Exception as error:
             # Shown where the reader looks, and raised where the kernel logs it.
             said = "".join(traceback.format_exception(error))
-            self.problem = _problem("The warm reload failed", str(error), said)
+            self._refuse("The warm reload failed", str(error), said)
             raise
-        finally:
-            self.send({"type": "reload", "state": state})
+
+    def _refuse(self, title: str, text: str, detail: str = "") -> None:
+        self.problem = _problem(title, text, detail)
+        self.send({"type": "reload", "state": "failed"})
 
 
 def _problem(title: str, text: str, detail: str = "") -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePath
 
 from ..artifact.inert import inert
 from ..artifact.units import format_bytes
-from ..records import ConditionRecord, FixedSize, KernelRecord, ProfileRecord, Report
+from ..records import ConditionRecord, FixedSize, KernelRecord, ProfileRecord, ReloadRecord, Report
 from .units import format_count, format_ratio, format_seconds
 
 WEIGHTS_NOTE = (
@@ -132,6 +133,24 @@ def reload_note(report: Report) -> str:
         return WEIGHTS_NOTE
     count, first = format_count(len(report.programs)), inert(report.programs[0].name)
     return f"{WEIGHTS_NOTE} All {count} programs are loaded, and {first} is called."
+
+
+def medians_note(records: Sequence[ReloadRecord]) -> str:
+    """Of how many runs the medians are, when they ran, and where."""
+    ran = [record for record in records if record.runs]
+    counts = {record.runs for record in ran}
+    if len(counts) < 2:
+        said = f"Medians of {format_count(max(counts, default=0), 'run')}."
+    else:
+        each = [
+            f"{format_count(r.runs, 'run')} of {inert(r.path)}{' as shipped' if r.shipped else ''}"
+            for r in ran
+        ]
+        said = f"Medians of {', '.join(each[:-1])} and {each[-1]}."
+    told = dict.fromkeys((r.measured, r.machine) for r in records if r.measured)
+    places = [f"{inert(day[:16].replace('T', ' '))} on {inert(machine)}" for day, machine in told]
+    # Runs of one race differ by minutes; the first tells its day.
+    return f"{said} Measured {places[0]}." if places else said
 
 
 def program_facts(program: Report) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..records import ReloadRecord, Report
 from .draw import draw_split
-from .facts import alarms, program_facts, reload_note, report_facts, summary
+from .facts import alarms, medians_note, program_facts, reload_note, report_facts, summary
 from .layout import has_graphviz
 from .markup import (
     CELL,
@@ -45,17 +45,21 @@ from .view import (
 )
 
 
-def mime_bundle(report: Report) -> dict[str, str]:
-    """The static report on a page and in a terminal, by media type."""
-    return {"text/plain": render_text(report), "text/html": render_html(report)}
+def mime_bundle(report: Report, race_note: str = "") -> dict[str, str]:
+    """The static report on a page and in a terminal, by media type; see `render_html`."""
+    text, html = render_text(report, race_note), render_html(report, race_note)
+    return {"text/plain": text, "text/html": html}
 
 
 # The drawing of a split graph with more boxes than this says no more than the table.
 _MOST_BOXES = 40
 
 
-def render_html(report: Report) -> str:
-    """The static report; every string that comes from a model is inert and escaped."""
+def render_html(report: Report, race_note: str = "") -> str:
+    """The static report; every string that comes from a model is inert and escaped.
+
+    ``race_note`` is told of the warm reload, in the place of its table where there is none.
+    """
     views = program_views(report)
     parts = [_heading(report)]
     if report.programs:
@@ -67,7 +71,7 @@ def render_html(report: Report) -> str:
     if report.stages:
         title = f"Stages of the cold compile, {format_seconds(report.cold_seconds)}"
         parts.append(html_details(title, html_table(stage_table(report)), is_open=False))
-    parts += _reloads(report)
+    parts += reloads_html(report, race_note)
     return html_frame(parts, 1_100)
 
 
@@ -160,10 +164,11 @@ def _code_line(line: CodeLine, peak: int, *, profiled: bool) -> str:
 # --- warm reload ---------------------------------------------------------------------------------
 
 
-def _reloads(report: Report) -> list[str]:
+def reloads_html(report: Report, note: str = "") -> list[str]:
+    """The reload paths as fragments, with ``note``, or ``note`` in their place."""
     reloads = report.reloads
     if not reloads:
-        return ["<p>Warm reload: not measured.</p>"]
+        return [f"<p>Warm reload: {html_text(note or 'not measured.')}</p>"]
     titles = {
         False: "Warm reload",
         True: "Warm reload as shipped: no compiler, empty Inductor cache",
@@ -173,9 +178,9 @@ def _reloads(report: Report) -> list[str]:
         if any(record.shipped == shipped for record in reloads):
             body = _legend(reloads) + html_table(reload_table(reloads, shipped=shipped))
             parts.append(html_details(title, body, is_open=True))
-    runs = max(record.runs for record in reloads)
-    note = f"{reload_note(report)} Medians of {format_count(runs, 'run')}."
-    return [*parts, f'<p style="{FINE};margin:2px 0">{html_text(note)}</p>']
+    about = f"{reload_note(report)} {medians_note(reloads)}"
+    parts.append(f'<p style="{FINE};margin:2px 0">{html_text(about)}</p>')
+    return [*parts, f"<p>{html_text(note)}</p>"] if note else parts
 
 
 def _legend(reloads: Sequence[ReloadRecord]) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 
 from ..artifact.inert import inert
 from ..artifact.units import format_bytes
-from ..records import NOT_COMPILED, KernelRecord, ReloadRecord, Report
+from ..records import NOT_COMPILED, KernelRecord, ReloadRecord, Report, Standing
 from .documents import WINDOW
-from .facts import alarms, notes, program_facts, reload_note, report_facts, summary
+from .facts import alarms, medians_note, notes, program_facts, reload_note, report_facts, summary
 from .palette import kernel_badge
 from .program_contents import ProgramContents, program_key
 from .programs import program_label, program_title
@@ -45,7 +45,6 @@ def overview(report: Report, contents: ProgramContents, *, can_rerun: bool) -> d
         "canRerun": can_rerun,
         "weightsNote": reload_note(report),
         "cold": _cold(report),
-        "colors": stage_colors(report.reloads),
         "artifact": _artifact(report),
         "start": start_contents(contents, [data["firstCall"] for data in own]),
     }
@@ -114,7 +113,23 @@ def start_contents(contents: ProgramContents, first_calls: Sequence[int]) -> dic
 
 def reloads_data(records: Sequence[ReloadRecord]) -> list[dict[str, Any]]:
     """The reload paths as the front end wants them."""
-    return [_reload(record, own_note(record, records)) for record in records]
+    of_kind = {s: [r for r in records if r.shipped is s] for s in (False, True)}
+    medians = {shipped: medians_note(found) for shipped, found in of_kind.items()}
+    return [
+        {**_reload(record, own_note(record, records)), "medians": medians[record.shipped]}
+        for record in records
+    ]
+
+
+def race_data(standing: Standing | None, records: Sequence[ReloadRecord]) -> dict[str, Any]:
+    """Where a race is, and the colours of all stages that are known by now."""
+    return {
+        "state": "" if standing is None else standing.state,
+        "done": 0 if standing is None else standing.done,
+        "total": 0 if standing is None else standing.total,
+        "now": "" if standing is None else inert(standing.now),
+        "colors": stage_colors(records),
+    }
 
 
 def _reload(record: ReloadRecord, note: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ..records import Report
 from .document import html_document
 from .frontend import script_source, style_source
 from .html import render_html
-from .overview import overview, reloads_data
+from .overview import overview, race_data, reloads_data
 from .program_contents import ProgramContents
 from .programs import program_views
 
@@ -61,6 +61,7 @@ def render_page(report: Report) -> str:
     state = {
         "data": data,
         "reloads": reloads_data(report.reloads),
+        "race": race_data(None, report.reloads),
         "problem": {},
     }
     missing = "This part was too large for the page; the explorer in the notebook has it."

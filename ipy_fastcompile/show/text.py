@@ -7,7 +7,7 @@ import unicodedata
 from ..artifact.inert import inert
 from ..artifact.units import format_bytes
 from ..records import Report
-from .facts import alarms, program_facts, reload_note, report_facts, summary_line
+from .facts import alarms, medians_note, program_facts, reload_note, report_facts, summary_line
 from .programs import program_table, program_title, program_views
 from .tables import (
     Cell,
@@ -34,8 +34,11 @@ _LONGEST_LAST_CELL = 200  # nothing is to its right, and a reason should keep it
 _LONGEST_CODE = 150
 
 
-def render_text(report: Report) -> str:
-    """The report as text: plain characters, no escape sequences, nothing that steers a terminal."""
+def render_text(report: Report, race_note: str = "") -> str:
+    """The report as text: plain characters, no escape sequences, nothing that steers a terminal.
+
+    ``race_note`` is told of the warm reload, in the place of its table where there is none.
+    """
     views = program_views(report)
     parts = [*alarms(report), summary_line(report), *report_facts(report), ""]
     if report.programs:
@@ -45,7 +48,7 @@ def render_text(report: Report) -> str:
         if report.programs:
             parts += [f"Program {program_title(view)}", *program_facts(view.report), ""]
         parts += _program(view)
-    parts += _reloads(report)
+    parts += reloads_text(report, race_note)
     return "\n".join(line.rstrip() for line in parts).rstrip() + "\n"
 
 
@@ -142,10 +145,11 @@ def margin_text(line: CodeLine, peak: int, *, profiled: bool) -> str:
     return text
 
 
-def _reloads(report: Report) -> list[str]:
+def reloads_text(report: Report, note: str = "") -> list[str]:
+    """The reload paths as lines, with ``note``, or ``note`` in their place."""
     reloads = report.reloads
     if not reloads:
-        return ["Warm reload: not measured."]
+        return [f"Warm reload: {inert(note) or 'not measured.'}"]
     lines = []
     for shipped, title in (
         (False, "Warm reload, on the machine that compiled"),
@@ -153,8 +157,8 @@ def _reloads(report: Report) -> list[str]:
     ):
         if any(record.shipped == shipped for record in reloads):
             lines += [title, *_reload_lines(reload_table(reloads, shipped=shipped)), ""]
-    runs = max(record.runs for record in reloads)
-    return [*lines, f"{reload_note(report)} Medians of {format_count(runs, 'run')}."]
+    lines.append(f"{reload_note(report)} {medians_note(reloads)}")
+    return [*lines, inert(note)] if note else lines
 
 
 def _reload_lines(table: Table) -> list[str]:

@@ -136,17 +136,23 @@ def violations(page: Any, context: str = ".fc-root") -> list[str]:
 
 # A made-up report, so that nothing has to be compiled; `rerun` stands for the measurement.
 CELL = """
-import dataclasses, time
+import dataclasses, threading, time
+from ipy_fastcompile.records import Standing
 from tests.unit.show.sample import sample_report
 from ipy_fastcompile.show.explorer import Explorer
 
 report = sample_report(80, near_twin=True)
 
-def rerun(shipped):
+def race(tell):
+    tell(Standing("running", total=3, now="native"))
+    time.sleep(0.5)
+    again = tuple(dataclasses.replace(r, load=r.load / 2) for r in report.reloads if not r.shipped)
+    tell(Standing("done", again, 3, 3))
+
+def rerun(shipped, tell):
     if shipped:
         raise OSError("no process could be started")
-    time.sleep(0.5)
-    return tuple(dataclasses.replace(r, load=r.load / 2) for r in report.reloads if not r.shipped)
+    threading.Thread(target=race, args=[tell]).start()
 
 explorer = Explorer(report, rerun)
 display(report)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import ipy_fastcompile.show
-from ipy_fastcompile.records import NOT_COMPILED, Report
+from ipy_fastcompile.records import NOT_COMPILED, Report, Standing
 from ipy_fastcompile.show.frontend import module_source, style_source
-from ipy_fastcompile.show.overview import overview
+from ipy_fastcompile.show.overview import overview, race_data
 from ipy_fastcompile.show.program_contents import ProgramContents
 from ipy_fastcompile.show.programs import program_views
 from tests.browser.conftest import OpenPage, list_of
@@ -26,7 +26,7 @@ NODE = "\u203a"  # between a submodule and its node in the status line
 # Keeps every question until the test answers it.
 MODEL = """
 const listeners = new Map(), asked = [];
-const state = {data: DATA, reloads: [], problem: {}};
+const state = {data: DATA, reloads: [], race: RACE, problem: {}};
 const tell = (name, message) => [...listeners.get(name) ?? []].forEach((act) => act(message));
 const model = {
   get: (name) => state[name],
@@ -46,15 +46,18 @@ def module(text: str) -> str:
 class Kernel:
     """The other side: what was asked, and the answers, when the test gives them."""
 
-    def __init__(self, open_page: OpenPage, report: Report) -> None:
+    def __init__(
+        self, open_page: OpenPage, report: Report, standing: Standing | None = None
+    ) -> None:
+        race = race_data(standing, report.reloads)
         self.page = open_page().page
         self.contents = ProgramContents(program_views(report))
         data = {**overview(report, self.contents, can_rerun=True), "start": {}}
         self.page.set_content(f"<style>{style_source()}</style><div id=here></div>")
         self.page.evaluate(
             f"""async () => {{
-            {MODEL.replace("DATA", json.dumps(data))}
-            Object.assign(window, {{asked, answer, tell}});
+            {MODEL.replace("RACE", json.dumps(race)).replace("DATA", json.dumps(data))}
+            Object.assign(window, {{asked, answer, state, tell}});
             const {{default: front}} = await import({module(module_source())!r});
             front.render({{model, el: document.getElementById("here")}});
             }}"""
@@ -166,7 +169,7 @@ def host(open_page: OpenPage) -> Any:
     page.evaluate(
         f"""async () => {{
         const {{makeHost}} = await import({source!r});
-        {MODEL.replace("DATA", "{}")}
+        {MODEL.replace("RACE", "{}").replace("DATA", "{}")}
         const start = Object.fromEntries([...Array(200).keys()].map((n) => [`start:${{n}}`, n]));
         const host = makeHost(model, start);
         const get = async (key) => {{
@@ -254,3 +257,26 @@ def test_a_kernel_that_ends_ends_the_clock(open_page: OpenPage) -> None:
     assert not page.get_by_text("Reloading in fresh processes").is_visible()
     assert page.get_by_role("button", name="Run again").is_enabled()
     page.locator(".fc-banner").wait_for()  # it is asked, and silent
+
+
+def test_a_race_that_nobody_pressed_a_button_for_is_followed(open_page: OpenPage) -> None:
+    kernel = Kernel(open_page, sample_report(2), Standing("running", (), 2, 9, "torch"))
+    page = kernel.page
+    page.get_by_role("button", name="Warm reload", exact=True).click()
+    page.get_by_text("Reloading in fresh processes … 2 of about 9, torch").wait_for()
+    bar = page.get_by_role("progressbar", name="Fresh processes")
+    assert (bar.get_attribute("value"), bar.get_attribute("max")) == ("2", "9")
+    assert page.get_by_role("button", name="Running …").is_disabled()
+    page.evaluate("Object.assign(state.race, {done: 3, now: 'fx'}); tell('change:race')")
+    page.get_by_text("Reloading in fresh processes … 3 of about 9, fx").wait_for()
+    page.evaluate("state.race.state = 'done'; tell('change:race')")
+    assert not bar.is_visible()
+    assert page.get_by_role("button", name="Run again").is_enabled()
+
+
+def test_a_notebook_saved_during_a_race_runs_none_when_it_is_opened(open_page: OpenPage) -> None:
+    kernel = Kernel(open_page, sample_report(2), Standing("running", (), 2, 9, "torch"))
+    page = kernel.page
+    page.get_by_role("button", name="Warm reload", exact=True).click()
+    page.get_by_role("progressbar", name="Fresh processes").wait_for(state="hidden")
+    assert page.get_by_role("button", name="Run again").is_enabled()

@@ -290,7 +290,7 @@ def test_the_warm_reload_is_there_and_cannot_run_here(open_page: OpenPage, page_
     page.goto(page_80)
     page.get_by_role("button", name="Warm reload").click()
     drawer = page.get_by_role("region", name="Warm reload")
-    assert "186\u00d7 less than fx" in drawer.inner_text()
+    assert "166\u00d7 less than fx" in drawer.inner_text()
     assert drawer.get_by_role("button", name="Run again").is_disabled()
     switch = drawer.get_by_role("switch", name="As shipped")
     assert switch.get_attribute("aria-checked") == "false"

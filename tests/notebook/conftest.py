@@ -15,11 +15,11 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO, capture_output
 
 from ipy_fastcompile.cache import cached
+from ipy_fastcompile.engine import again
 from ipy_fastcompile.foreign import compare, inspect
-from ipy_fastcompile.notebook import compile_magic
 from ipy_fastcompile.notebook.compile_magic import FastCompileMagics
 from ipy_fastcompile.notebook.magics import register, unregister
-from ipy_fastcompile.records import Progress
+from ipy_fastcompile.records import Progress, Standing
 from ipy_fastcompile.runtime import load
 from ipy_fastcompile.verification import compared
 from tests.shells import own_shell
@@ -35,9 +35,13 @@ def shell(own_home: Path) -> Iterator[InteractiveShell]:
 @dataclass
 class FakeWidget:
     closed: bool = False
+    standings: list[Standing] = field(default_factory=list)
 
     def close(self) -> None:
         self.closed = True
+
+    def show_race(self, standing: Standing) -> None:
+        self.standings.append(standing)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         return {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "the explorer"}
@@ -77,6 +81,30 @@ class FakeLoaded:
 
 
 @dataclass
+class FakeRace:
+    """A race that goes on when a test says so."""
+
+    compiled: FakeCompiled
+    tell: Any
+    ends: str
+    stopped: list[str] = field(default_factory=list)
+
+    def go(self, done: int, state: str = "running") -> Standing:
+        records = sample_report(1).reloads[:done]
+        problem = "" if state in ("running", "done") else "the disk is full"
+        standing = Standing(state, records, done, 3, "fx", problem=problem)
+        self.tell(standing)
+        return standing
+
+    def wait(self) -> Standing:
+        self.go(1)
+        return self.go(3, self.ends)
+
+    def stop(self, why: str) -> None:
+        self.stopped.append(why)
+
+
+@dataclass
 class Recorder:
     """Stands for the functions that the magics call: records what is asked, compiles nothing."""
 
@@ -85,13 +113,16 @@ class Recorder:
     )
     results: list[FakeCompiled] = field(default_factory=list)
     cache: list[tuple[bool, bool]] = field(default_factory=list)  # (force, assert_warm)
-    measured: list[dict[str, Any]] = field(default_factory=list)
+    raced: list[dict[str, Any]] = field(default_factory=list)
+    races: list[FakeRace] = field(default_factory=list)
+    race_ends: str = "done"
     loaded: list[tuple[Path, Any, dict[str, Any]]] = field(default_factory=list)
     error: Exception | None = None
     save_error: Exception | None = None
     difference: str = ""  # what a comparison with eager finds
     hit: bool = False
     programs: tuple[str, ...] = ("",)  # of what is loaded
+    unraced: bool = False  # the report of a compile holds no race yet
     asked: int = 0  # comparisons beside that of the compile
 
     def compile(self, model: Any, args: Any, kwargs: Any, **options: Any) -> SimpleNamespace:
@@ -103,18 +134,20 @@ class Recorder:
             raise self.error
         self.compiled.append((model, args, kwargs, options))
         self.results.append(FakeCompiled(model, save_error=self.save_error))
-        told = {"cache": "hit"} if self.hit else {"difference": self.difference}
+        told: dict[str, Any] = {"cache": "hit"} if self.hit else {"difference": self.difference}
+        if self.unraced:
+            told["reloads"] = ()
         self.results[-1].report = replace(self.results[-1].report, **told)
         return SimpleNamespace(model=self.results[-1])
 
-    def compared(self, compiled: FakeCompiled, *_: Any) -> Any:
+    def compared(self, compiled: FakeCompiled, *_: Any, **__: Any) -> Any:
         self.asked += 1
         return replace(compiled.report, difference=self.difference)
 
-    def measure(self, compiled: FakeCompiled, model: Any, *call: Any, **options: Any) -> Any:
-        del options["progress"]
-        self.measured.append(options)
-        return compiled.report
+    def begin_race(self, compiled: FakeCompiled, tell: Any, **options: Any) -> FakeRace:
+        self.raced.append(options)
+        self.races.append(FakeRace(compiled, tell, self.race_ends))
+        return self.races[-1]
 
     def load(self, path: Path, model: Any, **options: Any) -> Any:
         if self.error is not None:
@@ -144,7 +177,7 @@ def api(magics: FastCompileMagics, monkeypatch: pytest.MonkeyPatch) -> Recorder:
     for module, name, stand_in in (
         (cached, "compile_cached", recorder.compile),
         (compared, "compared", recorder.compared),
-        (compile_magic, "measure", recorder.measure),
+        (again, "begin_race", recorder.begin_race),
         (load, "load", recorder.load),
         (inspect, "inspect", recorder.inspect),
         (compare, "compare", recorder.compare),

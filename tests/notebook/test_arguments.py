@@ -58,6 +58,7 @@ def test_every_option_is_read() -> None:
         quiet=True,
     )
     assert read("--assert-warm f(x)") == Options(code="f(x)", assert_warm=True)
+    assert read("--race --wait f(x)") == Options(code="f(x)", race=True, wait=True)
 
 
 def test_no_option_is_missing_above() -> None:
@@ -74,7 +75,7 @@ def test_no_option_is_missing_above() -> None:
             "--no-warm",
             "--keep-anyway",
         ),
-        *("--no-explorer", "-q", "-h", "call", "-f", "--assert-warm"),
+        *("--no-explorer", "-q", "-h", "call", "-f", "--assert-warm", "--race", "--wait"),
     }
 
 

@@ -109,19 +109,18 @@ def test_every_kind_of_call_of_a_name_is_compiled_and_the_cell_runs_once_more(
 # --- save and measure ----------------------------------------------------------------------------
 
 
-def test_the_artifact_is_saved_and_measured_where_it_is(
-    api: Any, model: Any, run: Any, tmp_path: Path
-) -> None:
+def test_the_artifact_is_saved_and_raced(api: Any, model: Any, run: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.fastcompile"
     run(f"%%fastcompile --save {path} --runs 5\nmodel(4)")
     assert api.results[0].saved == [path]
-    assert api.measured == [{"path": path, "runs": 5}]
+    assert api.raced == [{"runs": 5}]
+    assert api.races[0].compiled is api.results[0]
 
 
 def test_without_warm_nothing_is_measured(api: Any, model: Any, run: Any) -> None:
     run("%%fastcompile --no-warm\nmodel(4)")
     assert len(api.compiled) == 1
-    assert api.measured == []
+    assert api.raced == []
 
 
 def test_settings_hold_where_no_option_speaks(
@@ -132,7 +131,7 @@ def test_settings_hold_where_no_option_speaks(
     run("%fastcompile --runs 2 model(4)")
     run("%config FastCompileMagics.warm = False")
     run("%fastcompile model(4)")
-    assert [measured["runs"] for measured in api.measured] == [7, 2]
+    assert [raced["runs"] for raced in api.raced] == [7, 2]
 
 
 def test_a_path_that_cannot_be_written_is_found_before_the_compile(
@@ -168,9 +167,9 @@ def test_what_was_compiled_is_kept_when_saving_fails(
 
 def test_nothing_is_measured_that_nobody_sees(api: Any, model: Any, run: Any) -> None:
     run("%fastcompile -q model(4)")
-    assert api.measured == []
+    assert api.raced == []
     run("%fastcompile -q -o compiled model(4)")
-    assert len(api.measured) == 1
+    assert len(api.raced) == 1
 
 
 # --- what is shown -------------------------------------------------------------------------------
@@ -190,7 +189,9 @@ def test_a_page_shows_progress_then_report_then_explorer(
     first, *updates, explorer = cell.io.outputs
     assert "capture" in first.data["text/plain"]
     assert [first.update, {output.update for output in updates}] == [False, {True}]
-    assert "lower 1/3: submod_4" in updates[-2].data["text/plain"]
+    shown = [output.data["text/plain"] for output in updates[:-1]]
+    for words in ("lower 1/3: submod_4", "check: against eager", "reload 1/3: fx"):
+        assert any(words in text for text in shown)
     # The report stands on its own in the place of the bar; the explorer is an output beside it.
     assert "submod_0" in updates[-1].data["text/plain"]
     assert "<table" in updates[-1].data["text/html"]
@@ -336,6 +337,10 @@ def test_an_interrupt_leaves_no_half_full_bar(
         (
             "%fastcompile_load a model -o",
             "argument -o/--output: expected one argument. %fastcompile_load? shows",
+        ),
+        (
+            "%%fastcompile --race --no-warm\nmodel(4)",
+            "--race asks for the warm reload to be timed, and --no-warm forbids it.",
         ),
         (
             "%%fastcompile --runs many\nmodel(4)",

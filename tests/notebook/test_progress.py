@@ -195,7 +195,7 @@ def test_hostile_details_are_escaped() -> None:
 def test_the_bar_fits_the_frontend(shell: InteractiveShell) -> None:
     assert isinstance(make_bar(in_notebook=True, quiet=True), SilentBar)
     assert isinstance(make_bar(in_notebook=False, quiet=False), TerminalBar)
-    bar: Any = make_bar(in_notebook=True, quiet=False, warm=False)
+    bar: Any = make_bar(in_notebook=True, quiet=False, checks=False, races=False)
     with capture_output() as captured:
         bar.update(Progress("pack", 1, 1))
         bar.finish({"text/plain": "done"})

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from ipy_fastcompile.measure import PATHS, measure
+from ipy_fastcompile.measure import measure
 from ipy_fastcompile.records import ArtifactRecord, Progress, ReloadRecord, Report
 from ipy_fastcompile.runtime import fresh
+from ipy_fastcompile.runtime.fresh import PATHS
 from ipy_fastcompile.verification import compared
 from tests.unit.show.sample import sample_report
 
@@ -17,7 +18,7 @@ class Compiled:
     """Stands for a compiled model: saves a file, and notes it in its report."""
 
     def __init__(self) -> None:
-        self.report: Report = replace(sample_report(1), tolerance="", max_error=None)
+        self.report: Report = replace(sample_report(1), tolerance="", max_error=None, reloads=())
 
     def save(self, path: Path) -> None:
         path.write_bytes(b"artifact")

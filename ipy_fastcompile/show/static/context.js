@@ -19,7 +19,7 @@ import { makeStore } from "./store.js";
  *   model: string, facts: string[], summary: [string, string][], key: string, cache: string,
  *   why: string[], notes: string[], window: number, canRerun: boolean, weightsNote: string,
  *   cold: {seconds: number, stages: {name: string, seconds: number, detail: string, fill: string}[]},
- *   colors: Record<string, string>, artifact: [string, string][], start: Record<string, any>,
+ *   artifact: [string, string][], start: Record<string, any>,
  *   programs: {label: string, title: string, facts: string[], own: Partial<Own>}[],
  * }} Data
  * @typedef {{files: string[], file: number[], line: number[], function: string[], text: string[],

@@ -40,7 +40,6 @@ export function makeHost(model, start) {
   const view = Math.random().toString(36).slice(2, 8);
   let next = 1;
   let connected = true;
-  let patient = false;
 
   /** @param {boolean} now */
   function setConnected(now) {
@@ -98,10 +97,6 @@ export function makeHost(model, start) {
    */
   function watch(id, request) {
     request.timer = setTimeout(() => {
-      if (patient) {
-        watch(id, request);
-        return;
-      }
       setConnected(false);
       request.reject(new NoKernel("Kernel not connected, or busy."));
     }, PATIENCE);
@@ -143,10 +138,6 @@ export function makeHost(model, start) {
     /** @param {(connected: boolean) => void} act */
     watchConnection(act) {
       watchers.add(act);
-    },
-    /** A long run in the kernel is expected: silence is no sign of its end. @param {boolean} on */
-    setPatient(on) {
-      patient = on;
     },
     close() {
       model.off("msg:custom", receive);

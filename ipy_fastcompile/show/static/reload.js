@@ -2,10 +2,14 @@
 // The warm reload: three paths side by side, stage by stage, in fresh processes; and once more.
 
 import { button, count, face, fill, h, seconds } from "./dom.js";
+import { NoKernel } from "./host.js";
 
 /**
  * @typedef {{path: string, runs: number, stages: [string, number][], load: number,
- *   first_call: number, call: number, shipped: boolean, error: string, note: string}} Reload
+ *   first_call: number, call: number, shipped: boolean, error: string, note: string,
+ *   medians: string}} Reload
+ * @typedef {{state: string, done: number, total: number, now: string,
+ *   colors: Record<string, string>}} Race
  */
 
 /** @param {import("./context.js").Context} ctx */
@@ -13,9 +17,11 @@ export function makeReload(ctx) {
   const { data, model, store, host } = ctx;
   const body = h("div", { class: "fc-races" });
   const status = h("p", { class: "fc-fine", role: "status" });
+  const bar = /** @type {HTMLProgressElement} */ (h("progress", { class: "fc-raced", "aria-label": "Fresh processes", hidden: true }));
   let running = false;
   let own = false;
   let clock = 0;
+  let began = 0;
 
   const shipped = button("As shipped", () => store.change({ shipped: !store.get().shipped }), {
     role: "switch",
@@ -33,7 +39,7 @@ export function makeReload(ctx) {
     "section",
     { class: "fc-drawer", "aria-label": "Warm reload" },
     h("div", { class: "fc-tools" }, h("strong", {}, "Warm reload"), again, shipped, scale),
-    status,
+    h("div", { class: "fc-racestatus" }, bar, status),
     body,
   );
 
@@ -50,22 +56,34 @@ export function makeReload(ctx) {
 
   /** @param {boolean} on */
   function setRunning(on) {
+    if (on && !running) began = performance.now();
     running = on;
-    host.setPatient(on);
     clearInterval(clock);
     again.toggleAttribute("disabled", on || !data.canRerun);
     fill(again, on ? "Running …" : "Run again");
-    if (!on) {
+    tell();
+    if (on) clock = window.setInterval(tell, 1000);
+  }
+
+  /** A race that began without the button, too. */
+  function follow() {
+    setRunning(model.get("race").state === "running");
+  }
+
+  /** How far the race is. */
+  function tell() {
+    bar.hidden = !running;
+    if (!running) {
       fill(status);
       return;
     }
-    const began = performance.now();
-    const tick = () => {
-      const passed = Math.round((performance.now() - began) / 1000);
-      fill(status, `Reloading in fresh processes … ${passed} s`);
-    };
-    tick();
-    clock = window.setInterval(tick, 1000);
+    /** @type {Race} */
+    const race = model.get("race");
+    bar.max = Math.max(race.total, 1);
+    bar.value = race.done;
+    const passed = Math.round((performance.now() - began) / 1000);
+    const far = race.total ? `${race.done} of about ${race.total}, ${race.now}, ` : "";
+    fill(status, `Reloading in fresh processes … ${far}${passed} s`);
   }
 
   /** A kernel that ends says nothing; the host says it of the connection, and only then. */
@@ -98,7 +116,7 @@ export function makeReload(ctx) {
         ? h("div", { class: "fc-problem", role: "alert" }, face(problem.title, problem.text, details(problem.detail), button("Copy", () => copy(problem))))
         : null,
       reloads.length ? race(reloads) : face("Not measured yet", data.canRerun ? "Press “Run again” to reload the artifact in fresh processes." : "The report was made without a warm reload."),
-      reloads.length ? h("p", { class: "fc-fine" }, `${data.weightsNote} Medians of ${count(Math.max(...reloads.map((r) => r.runs)), "run")}.`) : null,
+      reloads.length ? h("p", { class: "fc-fine" }, `${data.weightsNote} ${reloads[0].medians}`) : null,
     );
   }
 
@@ -120,8 +138,10 @@ export function makeReload(ctx) {
 
   /** @param {Reload[]} reloads */
   function race(reloads) {
+    /** @type {Race} */
+    const { colors } = model.get("race");
     const parts = (/** @type {Reload} */ r) =>
-      /** @type {[string, number][]} */ ([...r.stages.filter(([name]) => name in data.colors), ["first call", r.first_call]]);
+      /** @type {[string, number][]} */ ([...r.stages.filter(([name]) => name in colors), ["first call", r.first_call]]);
     const total = (/** @type {Reload} */ r) => r.load + r.first_call;
     const longest = Math.max(...reloads.filter((r) => !r.error).map(total), 1e-9);
     const names = [...new Set(reloads.filter((r) => !r.error).flatMap((r) => [...r.stages.map(([name]) => name), "first call"]))];
@@ -135,13 +155,13 @@ export function makeReload(ctx) {
       const full = own ? Math.max(total(reload), 1e-9) : longest;
       const strip = h("div", { class: "fc-strip fc-tall" });
       for (const [name, s] of parts(reload)) {
-        strip.append(h("span", { title: `${name} ${seconds(s)}`, style: { width: `${(100 * s) / full}%`, background: data.colors[name] ?? "var(--fc-stroke)" } }));
+        strip.append(h("span", { title: `${name} ${seconds(s)}`, style: { width: `${(100 * s) / full}%`, background: colors[name] ?? "var(--fc-stroke)" } }));
       }
       const gain = slowest && slowest !== reload ? ` (${ratio(total(slowest), total(reload))} less than fx)` : "";
       grid.append(h("b", {}, reload.path), strip, h("span", {}, `${seconds(total(reload))}${gain}`));
     }
     const legend = (/** @type {string} */ name) =>
-      h("span", { class: "fc-key" }, h("i", { style: { background: data.colors[name] ?? "transparent" } }), name);
+      h("span", { class: "fc-key" }, h("i", { style: { background: colors[name] ?? "transparent" } }), name);
     const table = h(
       "table",
       { class: "fc-table fc-numbers" },
@@ -163,9 +183,13 @@ export function makeReload(ctx) {
   model.on("comm_live_update", lose);
   model.on("change:reloads", draw);
   model.on("change:problem", draw);
+  model.on("change:race", follow);
   store.listen((_, changed) => {
     if (changed.has("shipped")) draw();
   });
+  follow();
+  // A notebook that was saved during a race has none when it is opened again.
+  if (running) host.ask(`hello:${Math.random()}`).catch((error) => error instanceof NoKernel && setRunning(false));
   draw();
   return {
     element,
@@ -175,6 +199,7 @@ export function makeReload(ctx) {
       model.off("comm_live_update", lose);
       model.off("change:reloads", draw);
       model.off("change:problem", draw);
+      model.off("change:race", follow);
     },
   };
 }

@@ -17,7 +17,7 @@ import pytest
 
 from ipy_fastcompile.children import ask as asking
 from ipy_fastcompile.children.ask import ask
-from ipy_fastcompile.errors import ChildError, ChildTimeout
+from ipy_fastcompile.errors import ChildError, ChildStopped, ChildTimeout
 
 ROOT = Path(__file__).parents[3]
 # Starts a process that has the child's output as its own, and notes its number in a file.
@@ -128,6 +128,22 @@ def test_a_child_that_hangs_is_stopped_with_what_it_started(tmp_path: Path) -> N
         run(script, timeout=10.0)
     started.join()
     assert caught.value.brief == "was stopped after 10 s; its last words: waiting"
+    assert not is_running(pid)
+
+
+def test_a_child_that_is_not_wanted_any_more_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    pid, stop = tmp_path / "pid", threading.Event()
+    script = f"{GRANDCHILD}\nspawn({str(pid)!r}); time.sleep(600)"
+
+    def stop_it() -> None:
+        wait_for(pid)
+        stop.set()
+
+    stopper = threading.Thread(target=stop_it)
+    stopper.start()
+    with pytest.raises(ChildStopped, match="was stopped, as it was asked to be"):
+        ask(["-c", script], {}, environment=dict(os.environ), timeout=300, stop=stop)
+    stopper.join()
     assert not is_running(pid)
 
 

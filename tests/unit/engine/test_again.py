@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,21 +15,40 @@ import pytest
 from ipy_fastcompile import errors
 from ipy_fastcompile.cache.store import Store
 from ipy_fastcompile.engine import again
-from ipy_fastcompile.engine.again import time_again
+from ipy_fastcompile.engine.again import race_again
+from ipy_fastcompile.records import ReloadRecord, Standing
+from ipy_fastcompile.runtime import beside
 from tests.tiny import another
+
+RECORD = ReloadRecord("native", 3, (("kernels", 0.001),), 0.007, 0.03, 0.009)
 
 
 @pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
-    """The files that were measured, and whether as shipped; no process is started."""
+def raced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """The files that were raced, and whether as shipped; no process is started."""
     found: list[tuple[str, bool]] = []
 
-    def measure(path: str, *, shipped: bool) -> tuple[()]:
+    def race(path: Path, *, shipped: bool, **options: Any) -> Iterator[Standing]:
+        assert path.exists()
         found.append((str(path), shipped))
-        return ()
+        yield Standing("done", (replace(RECORD, shipped=shipped),), 1, 1, "", shipped)
 
-    monkeypatch.setattr(again, "measure_reloads", measure)
+    monkeypatch.setattr(again, "race", race)
     return found
+
+
+def ended(begin: Callable[[beside.Tell], object]) -> list[Standing]:
+    """What a race tells until it is over."""
+    told: list[Standing] = []
+    over = threading.Event()
+
+    def tell(standing: Standing) -> None:
+        told.append(standing)
+        over.set()
+
+    begin(tell)
+    assert over.wait(60)
+    return told
 
 
 @pytest.fixture
@@ -58,31 +79,33 @@ def test_an_explorer_keeps_neither_the_compiled_model_nor_its_function(
         explorer.close()
 
 
-def test_a_model_that_is_there_times_itself(mortal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bool] = []
-    monkeypatch.setattr(
-        type(mortal), "time_reloads", lambda self, *, shipped: asked.append(shipped) or ("timed",)
-    )
+def test_a_model_that_is_there_is_raced_from_a_copy(
+    mortal: Any, raced: list[tuple[str, bool]]
+) -> None:
     explorer = mortal.explore()
     try:
-        assert explorer._rerun(True) == ("timed",)
+        (standing,) = ended(lambda tell: explorer._rerun(True, tell))
     finally:
         explorer.close()
-    assert asked == [True]
+    beside.stop("the test is over")  # what it wrote is gone with its thread
+    ((file, shipped),) = raced
+    assert (shipped, standing.state) == (True, "done")
+    assert [(r.path, r.shipped) for r in mortal.report.reloads] == [("native", True)]
+    assert not Path(file).exists()
 
 
 def test_the_file_it_was_saved_to_is_measured_instead(
-    mortal: Any, tmp_path: Path, measured: list[tuple[str, bool]]
+    mortal: Any, tmp_path: Path, raced: list[tuple[str, bool]]
 ) -> None:
     path = tmp_path / "a.fastcompile"
     mortal.save(path)
-    assert time_again(gone(), mortal.report, True) == ()
-    assert measured == [(str(path), True)]
+    ended(lambda tell: race_again(gone(), mortal.report, True, tell))
+    assert raced == [(str(path), True)]
 
 
 @pytest.mark.parametrize("change", ["replaced", "removed"])
 def test_a_file_that_is_another_one_now_is_not(
-    mortal: Any, tmp_path: Path, measured: list[tuple[str, bool]], change: str
+    mortal: Any, tmp_path: Path, raced: list[tuple[str, bool]], change: str
 ) -> None:
     path = tmp_path / "a.fastcompile"
     mortal.save(path)
@@ -95,19 +118,19 @@ def test_a_file_that_is_another_one_now_is_not(
     else:
         path.unlink()
     with pytest.raises(errors.ModelGone, match=r"is gone.* -o NAME"):
-        time_again(gone(), replace(mortal.report, key=""), False)
-    assert measured == []
+        race_again(gone(), replace(mortal.report, key=""), False, print)
+    assert raced == []
 
 
 def test_the_entry_of_the_cache_is_measured_instead(
-    mortal: Any, measured: list[tuple[str, bool]], monkeypatch: Any, tmp_path: Path
+    mortal: Any, raced: list[tuple[str, bool]], monkeypatch: Any, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     report = replace(mortal.report, key="0" * 64, artifact=None)
     with pytest.raises(errors.ModelGone):
-        time_again(gone(), report, False)
+        race_again(gone(), report, False, print)
     entry = Store().path_of(report.key)
     entry.parent.mkdir(parents=True, exist_ok=True)
     entry.write_bytes(b"")
-    assert time_again(gone(), report, False) == ()
-    assert measured == [(str(entry), False)]
+    ended(lambda tell: race_again(gone(), report, False, tell))
+    assert raced == [(str(entry), False)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ipy_fastcompile.errors import ModelGone
-from ipy_fastcompile.records import ReloadRecord, Report
+from ipy_fastcompile.records import Report, Standing
 from ipy_fastcompile.show.explorer import PIECE, Explorer
 from tests.unit.show.sample import sample_report
 
@@ -84,9 +85,14 @@ def test_run_again_replaces_that_half_of_the_measurements(
 ) -> None:
     asked: list[bool] = []
 
-    def rerun(shipped: bool) -> tuple[ReloadRecord, ...]:
+    def rerun(shipped: bool, tell: Callable[[Standing], None]) -> None:
         asked.append(shipped)
-        return (replace(report.reloads[0], load=0.001, shipped=shipped),)
+        record = replace(report.reloads[0], load=0.001, shipped=shipped)
+        tell(Standing("running", (), 0, 3, "native", shipped))
+        tell(Standing("running", (record,), 1, 3, "torch", shipped))
+        assert explorer.race["done"] == 1
+        assert len(explorer.report.reloads) == 6  # a race that runs is no measurement yet
+        tell(Standing("done", (record,), 1, 1, "", shipped))
 
     explorer = Explorer(report, rerun)
     recorder = Recorder(explorer, monkeypatch)
@@ -100,7 +106,7 @@ def test_run_again_replaces_that_half_of_the_measurements(
 
 
 def test_a_failed_run_is_shown_and_raised(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    def rerun(shipped: bool) -> tuple[ReloadRecord, ...]:
+    def rerun(shipped: bool, tell: Callable[[Standing], None]) -> None:
         raise OSError("no process for\x1b[31m you")
 
     explorer = Explorer(report, rerun)
@@ -108,7 +114,7 @@ def test_a_failed_run_is_shown_and_raised(report: Report, monkeypatch: pytest.Mo
     recorder.sent.clear()
     with pytest.raises(OSError, match="no process"):
         explorer._on_message(explorer, {"type": "reload", "shipped": False}, [])
-    assert [m["state"] for m in recorder.sent] == ["running", "failed"]
+    assert [m["state"] for m in recorder.sent] == ["failed"]
     assert explorer.problem["text"] == "no process for\\x1b[31m you"
     assert "Traceback" in explorer.problem["detail"]
     assert len(explorer.reloads) == len(report.reloads)
@@ -117,12 +123,12 @@ def test_a_failed_run_is_shown_and_raised(report: Report, monkeypatch: pytest.Mo
 def test_a_model_that_is_gone_is_no_failure(
     report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def rerun(shipped: bool) -> tuple[ReloadRecord, ...]:
+    def rerun(shipped: bool, tell: Callable[[Standing], None]) -> None:
         raise ModelGone("Llama is gone.", "Run the cell again.")
 
     explorer = Explorer(report, rerun)
     sent = Recorder(explorer, monkeypatch).say(type="reload", shipped=False)
-    assert [message["state"] for message in sent] == ["running", "failed"]
+    assert [message["state"] for message in sent] == ["failed"]
     assert explorer.problem == {
         "title": "The model is gone",
         "text": "Llama is gone. Run the cell again.",
@@ -147,3 +153,32 @@ def test_an_empty_report_has_a_face(empty_report: Report) -> None:
     data = Explorer(empty_report).data
     assert data["submodules"]["name"] == []
     assert data["peakLine"] == 0
+
+
+@pytest.mark.parametrize("state", ["stopped", "failed"])
+def test_a_race_that_ends_early_leaves_what_was_measured(
+    report: Report, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    explorer = Explorer(report)
+    sent = Recorder(explorer, monkeypatch).sent
+    before = explorer.reloads
+    record = replace(report.reloads[0], load=9.0)
+    explorer.show_race(Standing("running", (record,), 1, 3, "torch"))
+    assert [r["load"] for r in explorer.reloads if not r["shipped"]] == [9.0]
+    explorer.show_race(Standing(state, (record,), 1, 3, problem="another race began"))
+    assert explorer.reloads == before
+    assert explorer.report == report
+    assert "another race began" in explorer.problem["text"]
+    assert [m["state"] for m in sent] == ["running", state]
+    explorer.show_race(Standing("running", (), 0, 3, "native"))
+    assert explorer.problem == {}
+
+
+def test_a_first_race_fills_the_table_with_its_colours(report: Report) -> None:
+    explorer = Explorer(replace(report, reloads=()))
+    assert (explorer.reloads, explorer.race["colors"]) == ([], {})
+    explorer.show_race(Standing("running", report.reloads[:1], 1, 9, "torch"))
+    assert [r["path"] for r in explorer.reloads] == ["native"]
+    assert explorer.race["now"] == "torch"
+    stages = {name for name, _ in explorer.reloads[0]["stages"]}
+    assert explorer.race["colors"].keys() & stages
