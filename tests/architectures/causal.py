@@ -8,20 +8,17 @@ with eager's at two lengths, and so is a step of eager that is given that cache.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.architectures.each import measure_each
+from tests.architectures.each import heading, measured
 from tests.architectures.families import NAMES
 from tests.architectures.shrink import causal_models
 
-CHILD = "tests.architectures.causal_child"
-# Models that one process compiles.
-_AT_ONCE = 8
+COMMAND = "tests.architectures.causal"
+CHILD = f"{COMMAND}_child"
 
 
 def row(kind: str, found: Mapping[str, Any]) -> str:
@@ -47,38 +44,30 @@ def summary(results: Mapping[str, Mapping[str, Any]]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line for each model, and the share; 1 where one is not right."""
     options = _parser().parse_args(arguments)
-    names: Sequence[str] = options.only.split(",") if options.only else NAMES
+    names: Sequence[str] = options.names or NAMES
     if unknown := [name for name in names if name not in causal_models()]:
         print(f"transformers has no causal model {', '.join(unknown)}.", file=sys.stderr)
         return 2
+    print(heading(COMMAND), flush=True)
     results: dict[str, Any] = {}
-    if options.json and options.json.exists():
-        results = json.loads(options.json.read_text())
-    for chunk in _chunks([name for name in names if name not in results]):
-        with tempfile.TemporaryDirectory(prefix="fastcompile-causal-") as folder:
-            results |= measure_each(CHILD, chunk, Path(folder))
-        for name in chunk:
-            print(row(name, results[name]), flush=True)
-        if options.json:
-            options.json.write_text(json.dumps(results, indent=1))
-    results = {name: results[name] for name in names}
+    for name, found in measured(CHILD, names, options.keep):
+        results[name] = found
+        print(row(name, found), flush=True)
     print(summary(results))
     return 0 if all(found["verdict"] == "right" for found in results.values()) else 1
 
 
-def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(names), _AT_ONCE):
-        yield names[start : start + _AT_ONCE]
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.architectures.causal",
+        prog=f"python -m {COMMAND}",
         description="Compile causal models of transformers, and compare them with eager.",
     )
-    parser.add_argument("--only", metavar="NAMES", help="these types, parted by commas")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="these types; default: all")
     parser.add_argument(
-        "--json", type=Path, help="keep results there as they come; what is there is not run again"
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="keep answers there as they come; what was right there is not run again",
     )
     return parser
 

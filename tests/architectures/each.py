@@ -1,13 +1,16 @@
 """Names -> an answer for each, from one process for many; one that ends it keeps none from theirs.
 
-What became of a name is written to a folder as soon as it is known.
+What became of a name is written to a folder as soon as it is known, and a run that was stopped goes
+on from there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,32 @@ from ipy_fastcompile.children.environment import child_environment
 from ipy_fastcompile.errors import ChildError
 
 _TIMEOUT = 1800.0
+# Names that one process compiles.
+_AT_ONCE = 4
+
+
+def measured(
+    module: str, names: Sequence[str], keep: Path | None, judge: Callable[[Any], str] | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each name and what `measure_each` says of it, as it comes.
+
+    In ``keep``, a folder, answers stay; what was right there is not asked again.
+    """
+    with tempfile.TemporaryDirectory(prefix="fastcompile-each-") as folder:
+        for start in range(0, len(names), _AT_ONCE):
+            chunk = names[start : start + _AT_ONCE]
+            yield from measure_each(module, chunk, keep or Path(folder), judge).items()
+
+
+def heading(module: str) -> str:
+    """What a table begins with: the command, the day, and the versions."""
+    import torch
+    import transformers
+
+    return (
+        f"python -m {module}, {time.strftime('%Y-%m-%d')}, "
+        f"torch {torch.__version__}, transformers {transformers.__version__}"
+    )
 
 
 def ask_each(
@@ -27,7 +56,7 @@ def ask_each(
     With ``empty``, a directory, its process has no compiler and no Inductor cache. Where a name
     ends the process, another one is asked for those that are left.
     """
-    found: dict[str, dict[str, Any]] = {}
+    found = {name: read_answer(folder, name, do) for name in names if _has(folder, name, do)}
     while left := [name for name in names if name not in found]:
         said = "it has no answer"
         try:
@@ -40,24 +69,31 @@ def ask_each(
         except ChildError as error:
             said = error.brief
         for name in left:
-            if not _path(folder, name, do).exists():
+            if not _has(folder, name, do):
                 found[name] = {"error": said}
                 break
             found[name] = read_answer(folder, name, do)
     return found
 
 
-def measure_each(module: str, names: Sequence[str], folder: Path) -> dict[str, dict[str, Any]]:
+def measure_each(
+    module: str, names: Sequence[str], folder: Path, judge: Callable[[Any], str] | None = None
+) -> dict[str, dict[str, Any]]:
     """What ``module`` says of compiling each name, and of reloading it without a compiler.
 
-    ``verdict`` is "right", or says why it is not.
+    ``verdict`` is what ``judge`` makes of it, by default `verdict_of`. What the folder has a good
+    answer to is not asked again.
     """
+    judge = judge or verdict_of
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        _forget_failed(folder, name, judge)
     found = ask_each(module, "compile", names, folder)
     compiled = [name for name in names if "error" not in found[name]]
     with tempfile.TemporaryDirectory() as empty:
         again = ask_each(module, "reload", compiled, folder, empty)
     both = {name: found[name] | again.get(name, {}) for name in names}
-    return {name: {**result, "verdict": verdict_of(result)} for name, result in both.items()}
+    return {name: {**result, "verdict": judge(result)} for name, result in both.items()}
 
 
 def verdict_of(found: Mapping[str, Any]) -> str:
@@ -87,6 +123,24 @@ def read_answer(folder: Path, name: str, do: str) -> dict[str, Any]:
     """What became of a name."""
     answer: dict[str, Any] = json.loads(_path(folder, name, do).read_text())
     return answer
+
+
+def _forget_failed(folder: Path, name: str, judge: Callable[[Any], str]) -> None:
+    """Leave no answers of a name but good ones, and those of a run that was stopped half way."""
+    both = [read_answer(folder, name, do) for do in _BOTH if _has(folder, name, do)]
+    is_half = len(both) == 1 and "error" not in both[0]
+    if is_half or (len(both) == 2 and judge(both[0] | both[1]) == "right"):
+        return
+    for do in _BOTH:
+        with contextlib.suppress(FileNotFoundError):
+            _path(folder, name, do).unlink()
+
+
+_BOTH = ("compile", "reload")
+
+
+def _has(folder: Path, name: str, do: str) -> bool:
+    return _path(folder, name, do).exists()
 
 
 def _path(folder: Path, name: str, do: str) -> Path:

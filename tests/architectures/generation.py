@@ -2,50 +2,71 @@
 
 A `generate` is recorded, every kind of its calls compiled into one artifact, and that reloaded in
 another process without a compiler. With it installed, greedy tokens are compared with eager's, for
-prompts of other lengths and batches.
+prompts of other lengths and batches, and the calls that each program served are counted.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from tests.architectures.each import measure_each
+from tests.architectures.each import heading, measured, verdict_of
 from tests.architectures.generation_models import NAMES, STATIC
 
-CHILD = "tests.architectures.generation_child"
+COMMAND = "tests.architectures.generation"
+CHILD = f"{COMMAND}_child"
 ALL = (*NAMES, *(f"{name}-static" for name in STATIC))
 
 
+def row(name: str, found: Mapping[str, Any]) -> str:
+    """A model in one line: what became of it, and the calls that each program served."""
+    served = ", ".join(f"{program}: {count}" for program, count in found.get("served", {}).items())
+    return f"{name:20} {found['verdict']}" + (f"  [{served}]" if served else "")
+
+
+def judge(found: Mapping[str, Any]) -> str:
+    """What a table says of a model: "right", or why it is not, or not by its artifact alone."""
+    verdict = verdict_of(found)
+    if verdict == "right" and (own := found["own"]):
+        calls = own + sum(found["served"].values())
+        return f"right, {own} of {calls} calls by the model itself: {found['why']}"
+    return verdict
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a line for each model, and the share; 1 where one is not right."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.architectures.generation",
-        description="Generate with compiled models, and compare the tokens with eager's.",
-    )
-    parser.add_argument(
-        "--only",
-        metavar="NAMES",
-        default=",".join(ALL),
-        help="these models, parted by commas; default: %(default)s",
-    )
-    names = parser.parse_args(arguments).only.split(",")
+    """Print a line for each model, and the share; 1 where one is not right by its artifact."""
+    options = _parser().parse_args(arguments)
+    names: Sequence[str] = options.names or ALL
     if unknown := [name for name in names if name not in ALL]:
         print(f"There is no {', '.join(unknown)}; there are {', '.join(ALL)}.", file=sys.stderr)
         return 2
+    print(heading(COMMAND), flush=True)
     right = 0
-    for name in names:
-        with tempfile.TemporaryDirectory(prefix="fastcompile-generation-") as folder:
-            found = measure_each(CHILD, [name], Path(folder))[name]
+    for name, found in measured(CHILD, names, options.keep, judge):
         right += found["verdict"] == "right"
-        print(
-            f"{name:20} {len(found.get('programs', ()))} programs  {found['verdict']}", flush=True
-        )
+        print(row(name, found), flush=True)
     print(f"{right} of {len(names)} generations give eager's tokens after a native reload")
     return 0 if right == len(names) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {COMMAND}",
+        description="Generate with compiled models, and compare the tokens with eager's.",
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"these models; default: all of {', '.join(ALL)}"
+    )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="keep answers there as they come; what was right there is not run again",
+    )
+    return parser
 
 
 if __name__ == "__main__":

@@ -65,14 +65,15 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
 def test_a_model_that_ends_its_process_is_told_and_the_others_go_on(
     children: list[tuple[str, list[str]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "results.json"
-    assert causal.main(["--only", "llama,mistral,gpt2,opt", "--json", str(file)]) == 1
+    names = ["llama", "mistral", "gpt2", "opt"]
+    assert causal.main([*names, "--keep", str(tmp_path)]) == 1
     assert children == [
         ("compile", ["llama", "mistral", "gpt2", "opt"]),
         ("compile", ["gpt2", "opt"]),
         ("reload", ["llama", "opt"]),
     ]
-    lines = capsys.readouterr().out.splitlines()
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.startswith("python -m tests.architectures.causal, 20")
     assert [" ".join(line.split()) for line in lines] == [
         "llama DynamicCache right",
         "mistral was killed by SIGSEGV",
@@ -82,14 +83,24 @@ def test_a_model_that_ends_its_process_is_told_and_the_others_go_on(
         "opt at one length: a loop",
         "2 of 4 models are right after a native reload, 0 of them at other lengths, too",
     ]
-    # What is known is not asked again.
+    # What was right is not asked again, and all else is.
     children.clear()
-    assert causal.main(["--only", "llama", "--json", str(file)]) == 0
-    assert children == []
+    assert causal.main([*names, "--keep", str(tmp_path)]) == 1
+    assert children == [("compile", ["mistral", "gpt2"]), ("compile", ["gpt2"])]
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(
+    children: list[tuple[str, list[str]]], tmp_path: Path
+) -> None:
+    assert causal.main(["llama", "opt", "--keep", str(tmp_path)]) == 0
+    (tmp_path / "opt.reload.json").unlink()
+    children.clear()
+    assert causal.main(["llama", "opt", "--keep", str(tmp_path)]) == 0
+    assert children == [("reload", ["opt"])]
 
 
 def test_a_model_that_there_is_not_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert causal.main(["--only", "llama,lama"]) == 2
+    assert causal.main(["llama", "lama"]) == 2
     assert "no causal model lama" in capsys.readouterr().err
 
 

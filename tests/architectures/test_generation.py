@@ -16,7 +16,9 @@ FEW = ("llama", "gpt2")
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All of them, by two processes: one compiles, one has no compiler."""
-    return each.measure_each(generation.CHILD, FEW, tmp_path_factory.mktemp("generation"))
+    return each.measure_each(
+        generation.CHILD, FEW, tmp_path_factory.mktemp("generation"), generation.judge
+    )
 
 
 @pytest.mark.slow
@@ -45,5 +47,16 @@ def test_static_caches_are_of_models_that_there_are() -> None:
 
 
 def test_a_model_that_there_is_not_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert generation.main(["--only", "lama"]) == 2
+    assert generation.main(["lama"]) == 2
     assert "There is no lama; there are llama, mistral" in capsys.readouterr().err
+
+
+def test_calls_that_the_model_itself_had_to_make_are_counted_and_told() -> None:
+    found = {"ways": ["native"], "wrong": "", "own": 0, "why": "", "served": {"call_0": 2}}
+    assert generation.judge(found) == "right"
+    assert generation.row("t5", {**found, "verdict": "right"}).split() == [
+        *("t5", "right"), "[call_0:", "2]"
+    ]  # fmt: skip
+    partly = {**found, "own": 3, "why": "It fits none."}
+    assert generation.judge(partly) == "right, 3 of 5 calls by the model itself: It fits none."
+    assert generation.judge({**partly, "wrong": "batch 1"}) == "batch 1"
