@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from tests.architectures import each, generation
-from tests.architectures.generation_models import NAMES, STATIC, make
+from tests.architectures.generation_child import TRIED
+from tests.architectures.generation_models import NAMES, NEW, STATIC, make
 
-# The fast ones; the command asks all.
-FEW = ("llama", "gpt2")
+# The fast ones, with encoders and with images among them; the command asks all.
+FEW = ("llama", "gpt2", "mixtral", "t5", "whisper", "llava")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,9 @@ def test_the_tokens_are_those_of_eager(name: str, generated: dict[str, Any]) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FEW)
 def test_a_generation_is_a_prefill_and_a_step(name: str, generated: dict[str, Any]) -> None:
-    assert 2 <= len(generated[name]["programs"]) <= 4  # one row may need graphs of its own
+    prefills = 2 if name == "llava" else 1  # with one image, and with three
+    assert len(generated[name]["served"]) == prefills + 1
+    assert sum(generated[name]["served"].values()) == NEW * len(TRIED)
 
 
 @pytest.mark.parametrize("name", NAMES)
