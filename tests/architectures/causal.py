@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [name for name in names if name not in causal_models()]:
         print(f"transformers has no causal model {', '.join(unknown)}.", file=sys.stderr)
         return 2
-    print(heading(COMMAND), flush=True)
+    print(heading(COMMAND, options.names), flush=True)
     results: dict[str, Any] = {}
     for name, found in measured(CHILD, names, options.keep):
         results[name] = found

@@ -37,13 +37,13 @@ def measured(
             yield from measure_each(module, chunk, keep or Path(folder), judge).items()
 
 
-def heading(module: str) -> str:
-    """What a table begins with: the command, the day, and the versions."""
+def heading(module: str, names: Sequence[str]) -> str:
+    """What a table begins with: the command and what it was given, the day, and the versions."""
     import torch
     import transformers
 
     return (
-        f"python -m {module}, {time.strftime('%Y-%m-%d')}, "
+        f"{' '.join(['python -m', module, *names])}, {time.strftime('%Y-%m-%d')}, "
         f"torch {torch.__version__}, transformers {transformers.__version__}"
     )
 

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [name for name in names if name not in ALL]:
         print(f"There is no {', '.join(unknown)}; there are {', '.join(ALL)}.", file=sys.stderr)
         return 2
-    print(heading(COMMAND), flush=True)
+    print(heading(COMMAND, options.names), flush=True)
     right = 0
     for name, found in measured(CHILD, names, options.keep, judge):
         right += found["verdict"] == "right"

@@ -73,7 +73,7 @@ def test_a_model_that_ends_its_process_is_told_and_the_others_go_on(
         ("reload", ["llama", "opt"]),
     ]
     head, *lines = capsys.readouterr().out.splitlines()
-    assert head.startswith("python -m tests.architectures.causal, 20")
+    assert head.startswith("python -m tests.architectures.causal llama mistral gpt2 opt, 20")
     assert [" ".join(line.split()) for line in lines] == [
         "llama DynamicCache right",
         "mistral was killed by SIGSEGV",
