@@ -63,7 +63,7 @@ def open_regular(path: str) -> Iterator[tuple[int, os.stat_result]]:
         raise  # OSErrors themselves
     except OSError as error:
         raise ArtifactUnreadable(
-            f"{path} cannot be read: {error.strerror or error}.",
+            f"{_named(path)} cannot be read: {error.strerror or error}.",
             "Check the disk, or copy the file again.",
             path=path,
         ) from error
@@ -86,7 +86,7 @@ def read_exactly(descriptor: int, size: int, path: str) -> bytes:
         missing -= len(piece)
     if missing != 1:
         raise ContainerCorrupt(
-            f"{path} changed while it was being read.",
+            f"{_named(path)} changed while it was being read.",
             "Something writes into it in place; save the artifact again.",
             path=path,
         )
@@ -96,7 +96,7 @@ def read_exactly(descriptor: int, size: int, path: str) -> bytes:
 def _not_opened(path: str, error: OSError | ValueError) -> ArtifactNotFound | ArtifactUnreadable:
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return ArtifactNotFound(
-            f"There is no artifact at {path}.", "Check the path.", path=path, absent=True
+            f"There is no artifact at {_named(path)}.", "Check the path.", path=path, absent=True
         )
     if isinstance(error, ValueError):
         return ArtifactNotFound(
@@ -104,12 +104,12 @@ def _not_opened(path: str, error: OSError | ValueError) -> ArtifactNotFound | Ar
         )
     if error.errno in (errno.ELOOP, errno.EMLINK):
         return ArtifactNotFound(
-            f"{path} is a symbolic link.", "Give the path of the file itself.", path=path
+            f"{_named(path)} is a symbolic link.", "Give the path of the file itself.", path=path
         )
     if error.errno in (errno.ENXIO, errno.ENODEV):
         return _not_regular(path)
     return ArtifactUnreadable(
-        f"{path} cannot be opened: {error.strerror or error}.",
+        f"{_named(path)} cannot be opened: {error.strerror or error}.",
         "Check who owns it and its mode.",
         path=path,
     )
@@ -117,5 +117,12 @@ def _not_opened(path: str, error: OSError | ValueError) -> ArtifactNotFound | Ar
 
 def _not_regular(path: str) -> ArtifactNotFound:
     return ArtifactNotFound(
-        f"{path} is not a regular file.", "Name a file that save wrote.", path=path
+        f"{_named(path)} is not a regular file.", "Name a file that save wrote.", path=path
     )
+
+
+def _named(path: str) -> str:
+    """The path as a message has it: on one line, nothing in it active."""
+    from .inert import inert  # not on the way of a load that succeeds
+
+    return inert(path, limit=1_000)

@@ -25,14 +25,25 @@ class Budget:
 
     opcodes: int = limits.MAX_OPCODES
     values: int = limits.MAX_VALUES
-    ends: float = field(default_factory=lambda: time.monotonic() + limits.SECONDS)
+    # By the thread's own time, so that a busy machine reads no less; and by the clock, for disks.
+    ends: float = field(default_factory=lambda: time.thread_time() + limits.SECONDS)
+    until: float = field(default_factory=lambda: time.monotonic() + limits.WAITING)
     uses: dict[str, Use] = field(default_factory=dict)
-    notes: list[tuple[str, str]] = field(default_factory=list)  # (where, what was not read)
+    notes: dict[tuple[str, str], None] = field(default_factory=dict)  # (where, what was not read)
     inside: dict[int, tuple[Any, Unpickled]] = field(default_factory=dict)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time is over."""
+        return time.thread_time() > self.ends or time.monotonic() > self.until
+
+    def within(self) -> Budget:
+        """A budget for what may turn out to be no pickle; `take` gives back what it found."""
+        return Budget(self.opcodes, self.values, self.ends, self.until, inside=self.inside)
 
     def is_over(self, where: str) -> bool:
         """Whether the time is over; then it is said."""
-        if time.monotonic() <= self.ends:
+        if not self.is_late:
             return False
         self.note(where, f"reading took more than {limits.SECONDS:.0f} s")
         return True
@@ -44,8 +55,18 @@ class Budget:
 
     def note(self, where: str, what: str) -> None:
         """Remember what was not read; the same once."""
-        if (where, what) not in self.notes and len(self.notes) < 500:
-            self.notes.append((where, what))
+        if len(self.notes) < 500:
+            self.notes[where, what] = None
+
+    def take(self, inner: Budget) -> None:
+        """What a pickle with a budget of its own named belongs to this one, too."""
+        for name, use in inner.uses.items():
+            if use.count:
+                self.use(name, use.where, computed=use.is_computed)
+            if use.calls:
+                self.use(name, use.where, called=True)
+        for note in inner.notes:
+            self.note(*note)
 
     def use(self, name: str, where: str, *, called: bool = False, computed: bool = False) -> None:
         """A global was pushed or called."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 from ..artifact.compare import ArtifactComparison, compare as compare_own
@@ -19,6 +20,10 @@ from .records import ForeignArtifact, ForeignKernel
 
 _MOST_NEAR = 30  # kernels of each side that are compared line by line
 _MOST_NEAR_LINES = 1_000
+# Pairs of equal lines: of two kernels, and of all that are compared; a kernel that repeats one line
+# a thousand times would take seconds with each.
+_MOST_COST = 20_000
+_MOST_WORK = 1_000_000
 _ALIKE = 0.5
 
 
@@ -65,21 +70,32 @@ def _by_digest(artifact: ForeignArtifact) -> dict[str, ForeignKernel]:
 
 
 def _near(left: list[ForeignKernel], right: list[ForeignKernel]) -> Iterator[Near]:
-    free = {kernel.digest: kernel for kernel in right[:_MOST_NEAR]}
+    free = {kernel.digest: (kernel, _code(kernel)) for kernel in right[:_MOST_NEAR]}
+    work = 0
     for kernel in left[:_MOST_NEAR]:
         lines = _code(kernel)
         best, share = None, _ALIKE
-        for other in free.values():
+        for other, other_lines in free.values():
             if other.language != kernel.language:
                 continue
-            matcher = difflib.SequenceMatcher(None, lines, _code(other), autojunk=False)
+            matcher = difflib.SequenceMatcher(None, lines, other_lines, autojunk=False)
             if matcher.real_quick_ratio() > share and matcher.quick_ratio() > share:
+                cost = _cost(lines, other_lines)
+                if cost > _MOST_COST or work + cost > _MOST_WORK:
+                    continue
+                work += cost
                 ratio = matcher.ratio()
                 best, share = (other, ratio) if ratio > share else (best, share)
         if best is not None:
-            del free[best.digest]
-            diff = difflib.unified_diff(lines, _code(best), "a", "b", n=1, lineterm="")
+            _, other_lines = free.pop(best.digest)
+            diff = difflib.unified_diff(lines, other_lines, "a", "b", n=1, lineterm="")
             yield Near(kernel.name, best.name, share, "\n".join(diff))
+
+
+def _cost(a: list[str], b: list[str]) -> int:
+    """How many pairs of equal lines there are, which is what a comparison takes, at least."""
+    of_b = Counter(b)
+    return sum(count * of_b[line] for line, count in Counter(a).items())
 
 
 def _code(kernel: ForeignKernel) -> list[str]:

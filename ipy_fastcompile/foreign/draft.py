@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from itertools import islice
 
 from . import limits
 from .budget import Budget
@@ -25,6 +26,8 @@ from .records import (
     Value,
 )
 
+_MOST_UNREAD = 1_000
+_MOST_FACTS = 2_000
 _NATIVE = (
     (b"\x7fELF", "machine code (ELF)"),
     (b"\xcf\xfa\xed\xfe", "machine code (Mach-O)"),
@@ -49,16 +52,15 @@ class Draft:
     texts: list[ForeignText] = field(default_factory=list)
     kernels: list[ForeignKernel] = field(default_factory=list)
     binaries: list[Binary] = field(default_factory=list)
-    guards: list[str] = field(default_factory=list)
-    unread: list[Unread] = field(default_factory=list)
+    guards: dict[str, None] = field(default_factory=dict)  # in order, each once
+    unread: dict[Unread, None] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
     characters: int = 0
 
     def miss(self, where: str, why: str) -> None:
         """Say that something was not read."""
-        note = Unread(where, why)
-        if note not in self.unread and len(self.unread) < 1_000:
-            self.unread.append(note)
+        if len(self.unread) < _MOST_UNREAD:
+            self.unread[Unread(where[:500], why)] = None
 
     def value(self, kind: str, name: str, detail: str = "") -> None:
         """Add an input, output, parameter, buffer or constant."""
@@ -107,12 +109,16 @@ class Draft:
             if len(self.guards) >= limits.MAX_ROWS:
                 self.miss("guards", f"only the first {limits.MAX_ROWS} are listed")
             else:
-                self.guards.append(text)
+                self.guards[text] = None
 
     def finish(self) -> ForeignArtifact:
         """The record of all that was found."""
         for where, why in self.budget.notes:
             self.miss(where, why)
+        facts = self._rows("facts", self.facts)
+        stamps = tuple(row for row in self._rows("stamps", self.stamps) if row[1])
+        if len(self.binaries) > limits.MAX_ROWS:
+            self.miss("binaries", f"only the first {limits.MAX_ROWS} are listed")
         order = {role: number for number, role in enumerate(ROLES)}
         return ForeignArtifact(
             path=self.path,
@@ -121,8 +127,8 @@ class Draft:
             size=self.size,
             sha256=self.sha256,
             loads_by=self.loads_by,
-            facts=tuple(self.facts.items()),
-            stamps=tuple((name, text) for name, text in self.stamps.items() if text),
+            facts=facts,
+            stamps=stamps,
             values=tuple(dict.fromkeys(self.values)),
             texts=tuple(sorted(self.texts, key=lambda text: order[text.role])),
             kernels=with_twins(self.kernels),
@@ -131,6 +137,11 @@ class Draft:
             globals=self._globals(),
             unread=tuple(self.unread),
         )
+
+    def _rows(self, title: str, pairs: dict[str, str]) -> tuple[tuple[str, str], ...]:
+        if len(pairs) > _MOST_FACTS:
+            self.miss(title, f"only the first {_MOST_FACTS} of {len(pairs)} are listed")
+        return tuple(islice(pairs.items(), _MOST_FACTS))
 
     def _globals(self) -> tuple[Global, ...]:
         found = []

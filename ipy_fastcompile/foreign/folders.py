@@ -10,7 +10,7 @@ import re
 from hashlib import sha256
 from pathlib import Path
 
-from ..errors import ForeignUnreadable
+from ..errors import FastCompileError, ForeignUnreadable
 from . import limits
 from .aot_state import is_aot_state, read_aot_state
 from .appended import header_of, is_mega_cache, read_entries, read_standalone
@@ -24,42 +24,35 @@ from .pickle_heads import looks_like_pickle, marked_start
 from .precompiled import is_precompiled_source, read_source
 from .records import EXECUTION, GRAPH, KERNEL, METADATA, OUTPUT, SOURCE, Binary
 from .saved import is_torch_save, read_torch_save
-from .source import files_of, from_bytes
+from .source import files_of, from_bytes, open_source
 from .stubs import Pairs, brief, field, name_of
+from .unmarked import read_unmarked
 from .unpickle import unpickle
 
-_SKIPPED = (".gch", ".pch", ".lock", ".o")
+_HEADERS = (b"gpch", b"CPCH")  # what precompiled headers of GCC and Clang begin with
 _OUTPUT_MARKS = ("async_compile = AsyncCompile()", "from torch._inductor.async_compile import")
 # The ends of labels of facts, by which sources and caches of pairs find each other.
 _DIGEST = " has digest"
 _BELONGS = " belongs to the source with digest"
-_GRAPH_MARK = re.compile(r"^\s*class \w+\(torch\.nn\.Module\):", re.MULTILINE)
-_SHAPE = re.compile(r"^\s*def forward\(", re.MULTILINE)
+_GRAPH_MARK = re.compile(r"^[ \t]*class \w+\(torch\.nn\.Module\):", re.MULTILINE)
+_SHAPE = re.compile(r"^[ \t]*def forward\(", re.MULTILINE)
 
 
 def read_folder(draft: Draft, folder: str) -> bool:
     """Read all files below ``folder``; whether it is a cache or artifact of a known kind."""
     files, passed = files_of(folder)
-    for line in passed:
-        where, _, why = line.partition(": ")
-        draft.miss(where, why or "it is not read")
+    for where, why in passed:
+        draft.miss(where, why)
     seen: set[str] = set()
-    total = 0
+    left = limits.MAX_DIGESTED_BYTES
     for name, path in files.items():
-        try:
-            size = path.stat().st_size
-        except OSError as error:
-            draft.miss(name, str(error.strerror))
-            continue
-        total += size
-        if total > limits.MAX_DIGESTED_BYTES:
-            draft.binaries.append(Binary(name, "not read", size))
-            draft.miss(draft.path, f"what is past its first {limits.MAX_DIGESTED_BYTES} bytes")
-        elif size:
-            kind = _file(draft, name, path, size)
-            if kind:
-                seen.add(kind)
-    draft.size = total
+        if draft.budget.is_over(draft.path):
+            draft.miss(name, "it and the files behind it are not read: the time is over")
+            break
+        data = _content(draft, name, path, left)
+        left -= len(data)
+        if data and (kind := _file(draft, name, data)):
+            seen.add(kind)
     draft.facts["files"] = str(len(files))
     return _name(draft, seen)
 
@@ -96,21 +89,33 @@ def _count(draft: Draft, title: str) -> None:
     draft.facts[title] = str(int(draft.facts.get(title, "0")) + 1)
 
 
-def _file(draft: Draft, name: str, path: Path, size: int) -> str:
-    """Read one file; a word for what it is, empty where that says nothing about the folder."""
-    if name.endswith(_SKIPPED):
-        draft.binaries.append(Binary(name, "intermediate file", size))
-        return ""
-    if size > limits.MAX_TEXT_BYTES * 4:
-        draft.binaries.append(Binary(name, "large file", size))
-        draft.miss(name, f"{size} bytes are past what is read of one file of a folder")
-        return ""
+def _content(draft: Draft, name: str, path: Path, left: int) -> bytes:
+    """The bytes of one file; none where it is only listed."""
     try:
-        with path.open("rb") as file:
-            data = file.read(size)
+        source = open_source(str(path))
+        with source.file:
+            draft.size += source.size
+            if source.head(4) in _HEADERS:
+                draft.binaries.append(Binary(name, "precompiled header", source.size))
+            elif source.size > limits.MAX_TEXT_BYTES * 4:
+                draft.binaries.append(Binary(name, "large file", source.size))
+                why = f"{source.size} bytes are past what is read of one file of a folder"
+                draft.miss(name, why)
+            elif source.size > left:
+                draft.binaries.append(Binary(name, "not read", source.size))
+                draft.miss(draft.path, f"what is past its first {limits.MAX_DIGESTED_BYTES} bytes")
+            else:
+                return source.everything()
+    except FastCompileError as error:
+        draft.miss(name, error.what)
     except OSError as error:
-        draft.miss(name, str(error.strerror))
-        return ""
+        draft.miss(name, str(error.strerror or error))
+    return b""
+
+
+def _file(draft: Draft, name: str, data: bytes) -> str:
+    """Read one file; a word for what it is, empty where that says nothing about the folder."""
+    size = len(data)
     kind = native_kind(data)
     if kind:
         draft.binaries.append(Binary(name, kind, size, sha256(data).hexdigest()))
@@ -127,6 +132,11 @@ def _file(draft: Draft, name: str, path: Path, size: int) -> str:
         return "mega cache"
     if data.startswith(b"PK\x03\x04"):
         return _zip(draft, name, data)
+    result = read_unmarked(data, draft.budget, name)
+    if result is not None:
+        draft.binaries.append(Binary(name, "pickle", size, sha256(data).hexdigest()))
+        read_everything(draft, result.value, "")
+        return ""
     if b"\0" in data[:4096]:
         draft.binaries.append(Binary(name, "bytes", size, sha256(data).hexdigest()))
         return ""

@@ -14,9 +14,10 @@ from typing import Any
 from ..artifact.files import path_text
 from ..artifact.inspect import ArtifactInfo, inspect as inspect_own
 from ..artifact.limits import MANIFEST
+from ..errors import ArtifactError
 from .open import open_foreign
 from .records import ForeignArtifact
-from .source import open_source
+from .source import is_folder, open_source
 
 _NAME_AT = 30  # where the first member's name begins in a ZIP
 _HEAD = b"PK\x03\x04"
@@ -52,7 +53,7 @@ def inspect(file: str | os.PathLike[str] | bytes) -> ArtifactInfo | ForeignArtif
         data = bytes(file)
         return _own_bytes(data) if is_own(data[:100]) else open_foreign(data)
     path = path_text(file)
-    if not Path(path).is_dir():
+    if not is_folder(path):
         source = open_source(path)
         with source.file:
             head = source.head(100)
@@ -72,6 +73,10 @@ def _own_bytes(data: bytes) -> ArtifactInfo:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bytes.fastcompile"
         path.write_bytes(data)
-        info = inspect_own(path)
+        try:
+            info = inspect_own(path)
+        except ArtifactError as error:
+            what = error.what.replace(str(path), "<bytes>")
+            raise type(error)(what, error.hint, **error.facts | {"path": "<bytes>"}) from error
     info.path = "<bytes>"
     return info

@@ -22,6 +22,8 @@ _TRITON_HEAD = re.compile(r"^def (\w{1,300})\(", re.MULTILINE)
 # How far behind `async_compile.cpp_pybinding([types], ` the source may begin.
 _REACH = 20_000
 
+_QUOTES = re.compile(r"'''|\"\"\"")
+_BODY_START = re.compile(r"[{;]")
 _BRACES = re.compile(r"[{}]")
 _COMMENT_STARTS = re.compile(r"//|/\*")
 _HASHES = re.compile(r"#[^\n]*")
@@ -42,22 +44,24 @@ def kernels_in(text: str, language: str, where: str) -> Iterator[ForeignKernel]:
 
 
 def _in_output_code(text: str, where: str) -> Iterator[ForeignKernel]:
-    # Where the next quotes are is remembered, so that a long text is searched once.
-    ahead = dict.fromkeys(("'''", '"""'), -1)
-    for match in _IN_PYTHON.finditer(text):
-        name, maker = match.groups()
-        for quotes, at in ahead.items():
-            if at < match.end() and at != len(text):
-                found = text.find(quotes, match.end())
-                ahead[quotes] = len(text) if found < 0 else found
-        start, quotes = min((at, quotes) for quotes, at in ahead.items())
-        end = text.find(quotes, start + 3)
-        if start == len(text) or end < 0:
-            return
-        if start - match.end() < _REACH:
-            source = text[start + 3 : end]
+    # A source belongs to the last head before it, so that a long text is searched once.
+    last = 0
+    heads = _IN_PYTHON.finditer(text)
+    head = next(heads, None)
+    while head is not None:
+        following = next(heads, None)
+        reach = min(head.end() + _REACH, following.start() if following else len(text))
+        opening = _QUOTES.search(text, head.end(), reach) if head.start() >= last else None
+        if opening is not None:
+            end = text.find(opening[0], opening.end())
+            if end < 0:
+                return
+            last = end
+            name, maker = head.groups()
+            source = text[opening.end() : end]
             language = "python" if "triton" in maker or "@triton" in source else "cpp"
             yield make_kernel(name, language, source, where)
+        head = following
 
 
 def _in_cpp(text: str, where: str) -> Iterator[ForeignKernel]:
@@ -65,10 +69,12 @@ def _in_cpp(text: str, where: str) -> Iterator[ForeignKernel]:
     for match in _CPP_HEAD.finditer(text):
         if match.start() < last:
             continue
-        brace, semicolon = text.find("{", match.end()), text.find(";", match.end())
-        if brace < 0 or 0 <= semicolon < brace:
+        start = _BODY_START.search(text, match.end())
+        if start is None:
+            return
+        if start[0] == ";":
             continue  # a declaration
-        last = _body_end(text, brace)
+        last = _body_end(text, start.start())
         if not last:
             return
         yield make_kernel(match[1], "cpp", text[match.start() : last], where)

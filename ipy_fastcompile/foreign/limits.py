@@ -9,10 +9,11 @@ from __future__ import annotations
 MAX_READ_BYTES = 256 * 2**20
 # A text that is shown, compared or searched.
 MAX_TEXT_BYTES = 16 * 2**20
-# All that is inflated from one ZIP, and the factor by which one member may grow.
-MAX_INFLATED_BYTES = 256 * 2**20
+# All that is read into memory from one ZIP, and the factor by which one member may grow.
+MAX_UNPACKED_BYTES = 256 * 2**20
 MAX_INFLATION = 200
 MAX_MEMBERS = 20_000
+MAX_DIRECTORY_BYTES = 8 * 2**20
 # The binaries of one folder or ZIP that are digested; the others are listed by size.
 MAX_DIGESTED_BYTES = 2**30
 
@@ -26,7 +27,9 @@ MAX_INTEGER_BYTES = 1_024
 MAX_NAME_CHARACTERS = 1_000
 MAX_NESTED_PICKLES = 6
 MAX_GLOBALS = 5_000
+# Of work, and of waiting for a disk or a busy machine.
 SECONDS = 10.0
+WAITING = 60.0
 
 # JSON: counted before it is parsed, so that no list of lists eats the memory.
 MAX_JSON_VALUES = 2_000_000

@@ -7,7 +7,7 @@ error of ours, or in a record that says what it could not read.
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import zipfile
 
 from ..artifact.files import path_text
 from ..artifact.inert import inert
@@ -25,6 +25,7 @@ from .precompiled import is_precompiled_source, read_source
 from .records import OUTPUT, ForeignArtifact
 from .saved import (
     LEGACY_MAGIC,
+    behind,
     is_torch_save,
     is_torchscript,
     read_legacy,
@@ -33,8 +34,9 @@ from .saved import (
     read_torch_save,
     read_torchscript,
 )
-from .source import Source, from_bytes, open_source
+from .source import Source, from_bytes, is_folder, open_source
 from .stubs import Made, field, name_of
+from .unmarked import read_unmarked
 from .unpickle import unpickle
 
 _HEAD = 65_536
@@ -63,7 +65,7 @@ def open_foreign(file: str | os.PathLike[str] | bytes) -> ForeignArtifact:
     if isinstance(file, (bytes, bytearray, memoryview)):
         return _read(from_bytes(bytes(file)))
     path = path_text(file)
-    if Path(path).is_dir():
+    if is_folder(path):
         return _folder(path)
     source = open_source(path)
     with source.file:
@@ -73,7 +75,7 @@ def open_foreign(file: str | os.PathLike[str] | bytes) -> ForeignArtifact:
             raise
         except OSError as error:
             raise ArtifactUnreadable(
-                f"{path} cannot be read: {error.strerror or error}.",
+                f"{source.shown} cannot be read: {error.strerror or error}.",
                 "Check the disk, or copy the file again.",
                 path=path,
             ) from error
@@ -83,7 +85,8 @@ def _folder(path: str) -> ForeignArtifact:
     draft = Draft(path, 0)
     if not read_folder(draft, path):
         raise ForeignUnreadable(
-            f"{path} is a folder in which no file is of a compiler's cache that is known.",
+            f"{inert(path, limit=300)} is a folder in which no file is of a compiler's cache that "
+            "is known.",
             "Name the folder that TORCHINDUCTOR_CACHE_DIR or VLLM_CACHE_ROOT leads to, or a file.",
             path=path,
         )
@@ -115,7 +118,7 @@ def _read(source: Source) -> ForeignArtifact:
 
 def _unknown(source: Source, looks: str) -> ForeignUnreadable:
     return ForeignUnreadable(
-        f"{source.path} is no artifact of a kind that is known: it looks like {looks}.",
+        f"{source.shown} is no artifact of a kind that is known: it looks like {looks}.",
         "Known are our own artifacts, those of torch.compile, AOTInductor and torch.export, their "
         "caches, vLLM's, and what torch.save, TorchScript and safetensors write.",
         path=source.path,
@@ -176,7 +179,7 @@ def _pickle(draft: Draft, data: bytes, start: int) -> None:
         read_pickle_of_others(draft, result, data)
         return
     if result.end < len(data) and not result.problem and value != LEGACY_MAGIC:
-        draft.miss("end", f"{len(data) - result.end} bytes behind the pickle")
+        draft.miss("end", behind(data, result.end))
 
 
 def _is_result(value: object) -> bool:
@@ -203,7 +206,7 @@ def _is_safetensors(head: bytes, size: int) -> bool:
 
 
 def _other(draft: Draft, source: Source, head: bytes) -> bool:
-    """Text, a bare library, or a pickle of protocol 0 or 1, which have no mark of their own."""
+    """Text, a bare library, a pickle or ZIP that does not begin as one: none has a mark at 0."""
     if native_kind(head):
         data = source.everything() if source.size <= limits.MAX_READ_BYTES else b""
         if _AOTI_SYMBOL not in data:
@@ -224,10 +227,21 @@ def _other(draft: Draft, source: Source, head: bytes) -> bool:
             draft.loads_by = "Importing it compiles its kernels."
             draft.text("output code", OUTPUT, "python", text)
             return True
-    if head[:1] in (b"c", b"(", b"]", b"}", b"i") and source.tail(3)[-3:].rstrip()[-1:] == b".":
+    if source.size <= limits.MAX_READ_BYTES:
         data = source.everything()
-        result = unpickle(data, draft.budget, "the pickle")
-        if not result.problem or draft.budget.uses:
+        result = read_unmarked(data, draft.budget, "the pickle")
+        if result is not None:
             read_pickle_of_others(draft, result, data)
             return True
-    return False
+    return _prefixed(draft, source)
+
+
+def _prefixed(draft: Draft, source: Source) -> bool:
+    """A ZIP with something before it, as its readers allow."""
+    if not zipfile.is_zipfile(source.file):
+        return False
+    try:
+        archive = open_archive(source)
+    except ForeignUnreadable:
+        return False  # only some bytes near its end are a ZIP's
+    return _zip(draft, archive)

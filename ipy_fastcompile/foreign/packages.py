@@ -26,12 +26,13 @@ _AOTI_STAMPS = {
     "AOTI_COMPUTE_CAPABILITY": "compute capability",
 }
 _INFO = re.compile(
-    r"^\s{0,40}(inputs|outputs|constants)_info_\[(\d{1,7})\]\.(\w{1,40}) = ([^\n]{0,2000});$",
+    r"^[ \t]{0,40}(inputs|outputs|constants)_info_\[(\d{1,7})\]\.(\w{1,40}) = ([^\n]{0,2000});$",
     re.MULTILINE,
 )
-_SPEC = re.compile(r'^\s{0,40}(in_spec|out_spec)_ = R"\(([^\n]{0,20000})\)";$', re.MULTILINE)
+_SPEC = re.compile(r'^[ \t]{0,40}(in_spec|out_spec)_ = R"\(([^\n]{0,20000})\)";$', re.MULTILINE)
 _CHECKED = re.compile(
-    r"^\s{0,40}if \(([^\n{]{1,300})\) \{\n[^\n]{0,100}\n\s{0,40}ss << \"input_handles", re.MULTILINE
+    r"^[ \t]{0,40}if \(([^\n{]{1,300})\) \{\n[^\n]{0,100}\n[ \t]{0,40}ss << \"input_handles",
+    re.MULTILINE,
 )
 
 
@@ -205,11 +206,11 @@ def _json(draft: Draft, archive: Archive, name: str) -> None:
         for key, text in items(value):
             draft.stamps.setdefault(_AOTI_STAMPS.get(key, key[:60]), said(text))
     if name.endswith(("weights_config.json", "constants_config.json")):
+        told = {known.name for known in draft.values if known.detail}
         for key, about in items(part(value, "config")):
             if part(about, "use_pickle"):
                 draft.miss(key[:200], "this tensor is a pickle; loading it unpickles")
-            is_known = any(known.name == key and known.detail for known in draft.values)
-            if not is_known:
+            if key not in told:
                 kind = "parameter" if part(about, "is_param") else "buffer"
                 draft.value(kind, key, tensor_text(part(about, "tensor_meta")))
     draft.text(_short(name), METADATA, "text", data.decode("utf-8", "replace"))

@@ -167,7 +167,14 @@ def read_pickle_of_others(draft: Draft, result: Unpickled, data: bytes) -> None:
     if count:
         draft.facts["refers to things outside"] = str(count)
     if result.end < len(data) and not result.problem:
-        draft.miss("end", f"{len(data) - result.end} bytes behind the pickle")
+        draft.miss("end", behind(data, result.end))
+
+
+def behind(data: bytes, end: int) -> str:
+    """What to say of the bytes behind a pickle; other tools may open another thing in them."""
+    is_zip = data.rfind(b"PK\5\6", end) >= 0
+    also = ", with a ZIP that other tools may open instead" if is_zip else ""
+    return f"{len(data) - end} bytes behind the pickle{also}"
 
 
 def read_safetensors(draft: Draft, data: bytes, size: int) -> None:

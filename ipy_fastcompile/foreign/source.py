@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
 from ..artifact.files import open_regular
-from ..errors import ForeignUnreadable
+from ..artifact.inert import inert
+from ..errors import ArtifactUnreadable, ForeignUnreadable
 from . import limits
+
+_MOST_PATH = 300
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,11 @@ class Source:
     path: str
     size: int
     file: BinaryIO
+
+    @property
+    def shown(self) -> str:
+        """The path as a message has it: on one line, nothing in it active."""
+        return inert(self.path, limit=_MOST_PATH)
 
     def head(self, count: int) -> bytes:
         """The first ``count`` bytes, fewer where there are fewer."""
@@ -36,7 +45,7 @@ class Source:
         """All of it. Raises `ForeignUnreadable` past `limits.MAX_READ_BYTES`."""
         if self.size > limits.MAX_READ_BYTES:
             raise ForeignUnreadable(
-                f"{self.path} has {self.size} bytes; of its kind at most {limits.MAX_READ_BYTES} "
+                f"{self.shown} has {self.size} bytes; of its kind at most {limits.MAX_READ_BYTES} "
                 "are read.",
                 "Split it, or inspect what it was made from.",
                 path=self.path,
@@ -45,7 +54,7 @@ class Source:
         data = self.file.read(self.size + 1)
         if len(data) != self.size:
             raise ForeignUnreadable(
-                f"{self.path} changed while it was being read.",
+                f"{self.shown} changed while it was being read.",
                 "Wait for its writer, then try again.",
                 path=self.path,
             )
@@ -77,13 +86,21 @@ def open_source(path: str) -> Source:
         return Source(path, status.st_size, os.fdopen(os.dup(descriptor), "rb"))
 
 
-def files_of(folder: str) -> tuple[dict[str, Path], list[str]]:
-    """(relative name -> path of every regular file below, what was passed over), in order.
+def is_folder(path: str) -> bool:
+    """Whether a folder is there; for what cannot be asked, opening it says why."""
+    try:
+        return stat.S_ISDIR(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return False
 
-    Symbolic links are not followed.
+
+def files_of(folder: str) -> tuple[dict[str, Path], list[tuple[str, str]]]:
+    """(relative name -> path of every regular file below, name and reason of the others), in order.
+
+    Symbolic links are not followed. Raises `ArtifactUnreadable` where the folder cannot be listed.
     """
     found: dict[str, Path] = {}
-    passed: list[str] = []
+    passed: list[tuple[str, str]] = []
     root = Path(folder)
     waiting = [(root, 0)]
     while waiting:
@@ -91,22 +108,31 @@ def files_of(folder: str) -> tuple[dict[str, Path], list[str]]:
         try:
             entries = sorted(os.scandir(here), key=lambda entry: entry.name)
         except OSError as error:
-            passed.append(f"{_relative(here, root)}: {error.strerror or error}")
+            if here == root:
+                raise ArtifactUnreadable(
+                    f"The folder {inert(folder, limit=_MOST_PATH)} cannot be listed: "
+                    f"{error.strerror or error}.",
+                    "Check who owns it and its mode.",
+                    path=folder,
+                ) from error
+            passed.append((_relative(here, root), str(error.strerror or error)))
             continue
         for entry in entries:
             path = Path(entry.path)
             if entry.is_symlink():
-                passed.append(f"{_relative(path, root)}: a symbolic link is not followed")
+                passed.append((_relative(path, root), "a symbolic link is not followed"))
             elif entry.is_dir(follow_symlinks=False):
                 if depth >= limits.MAX_FOLDER_DEPTH:
-                    passed.append(f"{_relative(path, root)}: folders this deep are not read")
+                    passed.append((_relative(path, root), "folders this deep are not read"))
                 else:
                     waiting.append((path, depth + 1))
             elif entry.is_file(follow_symlinks=False):
                 if len(found) >= limits.MAX_FILES:
-                    passed.append(f"only the first {limits.MAX_FILES} files are read")
+                    passed.append((folder, f"only the first {limits.MAX_FILES} files are read"))
                     return dict(sorted(found.items())), passed
                 found[_relative(path, root)] = path
+            else:
+                passed.append((_relative(path, root), "it is no regular file, and is not opened"))
     return dict(sorted(found.items())), passed
 
 

@@ -6,7 +6,6 @@ inside of a pickle's bytes are followed. What stops the reading is a note; what 
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from . import limits
@@ -54,7 +53,7 @@ class _Machine(Stack):
                     return Unpickled(self.pop(), at)
                 if budget.opcodes <= 0 or budget.values <= 0:
                     raise Unparsable("it has more opcodes or values than are read")
-                if not count % _EVERY and time.monotonic() > budget.ends:
+                if not count % _EVERY and budget.is_late:
                     raise Unparsable(f"reading took more than {limits.SECONDS:.0f} s")
                 self.step(name, argument)
         except Unparsable as error:
@@ -237,8 +236,7 @@ class _Machine(Stack):
             self.budget.note(self.where, f"pickles nested deeper than {deepest} are not read")
             return
         where = self.where if self.where.endswith(", inside") else f"{self.where}, inside"
-        inner = Budget(self.budget.opcodes, self.budget.values, self.budget.ends)
-        inner.inside = self.budget.inside
+        inner = self.budget.within()
         result = _Machine(data, inner, where, self.level + 1).run(start)
         self.budget.opcodes, self.budget.values = inner.opcodes, inner.values
         # Bytes that only begin like a pickle are none; one that is cut may still run what it has.
@@ -248,13 +246,7 @@ class _Machine(Stack):
             return
         if result.problem:
             self.budget.note(where, result.problem)
-        for name, use in inner.uses.items():
-            if use.count:
-                self.budget.use(name, use.where, computed=use.is_computed)
-            if use.calls:
-                self.budget.use(name, use.where, called=True)
-        for note in inner.notes:
-            self.budget.note(*note)
+        self.budget.take(inner)
         self.budget.inside[id(data)] = (data, result)
 
 

@@ -14,6 +14,8 @@ import pytest
 import ipy_fastcompile as fc
 from ipy_fastcompile.errors import FastCompileError, ForeignUnreadable
 from ipy_fastcompile.foreign import kernels, limits
+from ipy_fastcompile.foreign.compare import compare
+from ipy_fastcompile.foreign.comparison import ForeignComparison
 from ipy_fastcompile.foreign.jsons import BadJson, parse
 from ipy_fastcompile.foreign.literals import NoLiteral, parse_literal
 from ipy_fastcompile.foreign.records import ForeignArtifact
@@ -81,7 +83,7 @@ def test_more_members_than_are_read_is_a_sentence() -> None:
     )
     said = inspected(many)
     assert isinstance(said, str)
-    assert f"at most {limits.MAX_MEMBERS} are read" in said
+    assert f"more members than the {limits.MAX_MEMBERS} that are read" in said
 
 
 @pytest.mark.parametrize(
@@ -156,6 +158,96 @@ def test_hostile_json_is_said_to_be_unread(kind: str) -> None:
 def test_a_program_of_another_shape_is_shown_as_far_as_it_goes(program: object) -> None:
     found = inspected(made_zip(HEAD | {"models/m.json": json.dumps(program).encode()}))
     assert isinstance(found, ForeignArtifact)
+
+
+def _directory(count: int) -> bytes:
+    """A ZIP that is only a directory, of members that are all one."""
+    one = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", *(20, 0, 20), *[0] * 8, 1, *[0] * 6) + b"a"
+    listed = one * count
+    wide = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(listed), 4)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, 4 + len(listed), 1)
+    most = 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0
+    return b"PK\3\4" + listed + wide + locator + struct.pack("<4s2H2H2LH", b"PK\5\6", 0, 0, *most)
+
+
+@pytest.mark.parametrize("count", [limits.MAX_MEMBERS + 1, 1_000_000])
+def test_a_directory_of_a_million_members_is_not_made_into_objects(count: int) -> None:
+    data = _directory(count)
+    begun = time.process_time()
+    said = inspected(data)
+    assert isinstance(said, str)
+    assert "more members than the 20000 that are read" in said
+    assert time.process_time() - begun < 1
+
+
+_WRAPPER = "data/aotinductor/model/x.wrapper.cpp"
+_WEIGHTS = {"config": {f"w{number}": {} for number in range(60_000)}}
+_RANGES = {
+    "graph_module": {"graph": {}},
+    "range_constraints": {f"s{number}": {"min_val": number} for number in range(60_000)},
+}
+_METADATA = json.dumps({"__metadata__": {f"k{n}": "v" for n in range(100_000)}}).encode()
+# Few bytes for their maker, and once quadratic for their reader.
+LONG = {
+    "blank lines": HEAD | {_WRAPPER: b"\n" * 5_000_000},
+    "heads without a body": HEAD | {_WRAPPER: b'extern "C" void k(\n' * 100_000},
+    "bodies without a statement": HEAD | {_WRAPPER: b'extern "C" void k(){}\n' * 100_000},
+    "more weights than are listed": HEAD | {"data/weights_config.json": json.dumps(_WEIGHTS)},
+    "more ranges than are listed": HEAD | {"models/m.json": json.dumps(_RANGES)},
+    "many heads of one source": (
+        "async_compile = AsyncCompile()\n"
+        + "k = async_compile.cpp(\n" * 100_000
+        + f"'''{'x' * 2_000_000}'''\n"
+    ),
+    "a long source in reach of many heads": (
+        "async_compile = AsyncCompile()\n"
+        + "k = async_compile.cpp(\n" * 800
+        + f"'''{'x ' * 2_000_000}'''\n"
+    ),
+    "more facts than are listed": struct.pack("<Q", len(_METADATA)) + _METADATA,
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+def test_what_is_long_is_looked_at_once(kind: str) -> None:
+    given = LONG[kind]
+    if isinstance(given, dict):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, content in given.items():
+                archive.writestr(name, content)
+        given = file.getvalue()
+    data = given.encode() if isinstance(given, str) else given
+    begun = time.process_time()
+    found = inspected(data)
+    assert isinstance(found, ForeignArtifact)
+    assert time.process_time() - begun < 2.5
+    assert len(found.kernels) <= (limits.MAX_KERNELS if "bodies" in kind else 1)
+    assert len(found.facts) <= 2_000
+    if kind.startswith("more"):
+        assert any("only the first" in missed.why for missed in found.unread)
+
+
+def test_blank_lines_in_a_folder_are_looked_at_once(tmp_path: Path) -> None:
+    (tmp_path / "code").write_text("async_compile = AsyncCompile()\n")
+    (tmp_path / "blank").write_bytes(b"\n" * 1_000_000 + b"x")
+    begun = time.process_time()
+    assert len(fc.inspect(tmp_path).texts) == 2
+    assert time.process_time() - begun < 2
+
+
+def test_kernels_of_one_line_a_thousand_times_are_compared_in_time() -> None:
+    def side(name: str) -> bytes:
+        lines = ["x = 1;" if (number * 7) % 13 else f"{name}{number % 5};" for number in range(999)]
+        body = "\n".join(lines)
+        heads = [f"k{n} = async_compile.cpp('''\n{body}\nint {name}{n};\n''')\n" for n in range(30)]
+        return ("async_compile = AsyncCompile()\n" + "".join(heads)).encode()
+
+    begun = time.process_time()
+    found = compare(side("a"), side("b"))
+    assert time.process_time() - begun < 5
+    assert isinstance(found, ForeignComparison)
+    assert len(found.only_a) == 30
 
 
 def test_literals_are_read_without_pythons_parser() -> None:

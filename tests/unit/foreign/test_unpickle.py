@@ -176,7 +176,7 @@ def test_bytes_that_only_begin_like_a_pickle_are_bytes() -> None:
     value = b"\x80\x04 is how a pickle begins"
     result, budget = read(pickle.dumps([value]))
     assert result.value == [value]
-    assert budget.notes == []
+    assert not budget.notes
     assert budget.nested(result.value[0]) is None
 
 
