@@ -1,6 +1,7 @@
 """A shell in which nothing can be loaded -> what ``%fastcompile_inspect`` shows of each path.
 
-torch cannot be imported, unpickling and executing raise and leave the canary file.
+One cell opens all of them. torch cannot be imported, unpickling and executing raise and leave the
+canary file.
 """
 
 from __future__ import annotations
@@ -23,10 +24,9 @@ def main(canary: Path, paths: list[str]) -> None:
     with capture_output():
         shell.run_line_magic("fastcompile_inspect", paths[0])
     forbid(canary)
-    for path in paths:
-        with capture_output() as shown:
-            shell.run_line_magic("fastcompile_inspect", path)
-        (output,) = shown.outputs
+    with capture_output() as shown:
+        shell.run_cell("\n".join(f"%fastcompile_inspect {path}" for path in paths)).raise_error()
+    for path, output in zip(paths, shown.outputs, strict=True):
         kinds = sorted(output.data)
         print(json.dumps([path, kinds, output.data["text/plain"]]), flush=True)
 

@@ -6,6 +6,7 @@ or open a library: whoever tries leaves the canary file.
 
 from __future__ import annotations
 
+import _pickle
 import builtins
 import ctypes
 import io
@@ -34,11 +35,14 @@ def forbid(canary: Path) -> None:
 
     for name in ("torch", "numpy", "dill", "cloudpickle", "joblib", "vllm", "triton"):
         sys.modules[name] = None  # type: ignore[assignment]
-    pickle.loads = pickle.load = pickle.Unpickler = pickle._Unpickler = alarm  # type: ignore[assignment]
+    for module in (pickle, _pickle):
+        module.loads = module.load = module.Unpickler = alarm  # type: ignore[assignment]
+    pickle._Unpickler = alarm  # type: ignore[assignment]
     subprocess.Popen = os.system = os.popen = os.execv = alarm  # type: ignore[assignment]
     ctypes.CDLL = alarm  # type: ignore[assignment]
     builtins.eval = alarm  # type: ignore[assignment]
-    # Python imports its own modules by these two, and only the library's files are let through.
+    # Python imports its own modules by these two, and only the library's files are let through;
+    # a shell runs the user's own cell by the second.
     real, unmarshal = builtins.exec, marshal.loads
 
     def guarded_loads(*args: object) -> object:
@@ -49,7 +53,9 @@ def forbid(canary: Path) -> None:
     marshal.load = alarm  # type: ignore[assignment]
 
     def guarded(code: object, *args: object) -> object:
-        if getattr(code, "co_filename", "").startswith((sys.prefix, sys.base_prefix)):
+        is_library = getattr(code, "co_filename", "").startswith((sys.prefix, sys.base_prefix))
+        is_cell = sys._getframe(1).f_code.co_filename.endswith("IPython/core/interactiveshell.py")
+        if is_library or is_cell:
             return real(code, *args)  # type: ignore[arg-type]
         return alarm(code)
 
@@ -125,9 +131,10 @@ def main(samples: list[str], count: int, canary: Path, folder: Path) -> None:
         str(inspect(sample))
     forbid(canary)
     read: Callable[..., object] = inspect
+    # The peak of the whole process can only grow: it is that of all samples until now.
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for sample in samples:
         slowest, outcomes = 0.0, Counter[str]()
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         worst = ""
         for copy in copies(Path(sample), count, folder):
             begun = time.process_time()
