@@ -7,7 +7,6 @@ error of ours, or in a record that says what it could not read.
 from __future__ import annotations
 
 import os
-import zipfile
 
 from ..artifact.files import path_text
 from ..artifact.inert import inert
@@ -41,6 +40,9 @@ from .unpickle import unpickle
 
 _HEAD = 65_536
 _MOST_CALLS = 1_000
+# What ends the directory of a ZIP, and how far from the end of the file it may be.
+_ZIP_END = b"PK\5\6"
+_ZIP_TAIL = 65_536 + 22
 _MOST_HEADER = 64 * 2**20
 _AOTI_SYMBOL = b"AOTInductorModelContainerCreate"
 _OUTPUT_MARK = "async_compile = AsyncCompile()"
@@ -238,7 +240,7 @@ def _other(draft: Draft, source: Source, head: bytes) -> bool:
 
 def _prefixed(draft: Draft, source: Source) -> bool:
     """A ZIP with something before it, as its readers allow."""
-    if not zipfile.is_zipfile(source.file):
+    if _ZIP_END not in source.tail(_ZIP_TAIL):
         return False
     try:
         archive = open_archive(source)

@@ -87,6 +87,13 @@ def test_a_zip_with_something_before_it_is_read_and_said() -> None:
     ]
 
 
+@pytest.mark.parametrize("before", [b"", b"\0"])
+def test_a_zip_of_many_disks_is_a_sentence(before: bytes) -> None:
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, 0, 2)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, 46, 0, 0)
+    refused(before + made_zip(PROGRAM) + locator + end)
+
+
 # --- paths ----------------------------------------------------------------------------------------
 
 
