@@ -52,9 +52,13 @@ def change_of_track(report: Report) -> str:
 
 
 def wants_race(options: Options, report: Report) -> bool:
-    """Whether there is something to find out: no race is known, or none on this machine."""
+    """Whether there is something to find out: no race is known, or none of those on this machine.
+
+    Who says how many runs there are to be asks for them.
+    """
     is_known = report.cache == "hit" and any(not r.shipped for r in report.reloads)
-    return options.race or not is_known or change_of_track(report) != ""
+    is_asked = options.race or options.runs is not None
+    return is_asked or not is_known or change_of_track(report) != ""
 
 
 def race_note(

@@ -62,6 +62,7 @@ def test_a_hit_runs_no_race_that_is_known(
 ) -> None:
     report = replace(RACED, cache=cache, reloads=reloads)
     assert wants_race(Options(race=race), report) is wanted
+    assert wants_race(Options(race=race, runs=1), report), "who says how many asks for them"
 
 
 def test_another_machine_is_named() -> None:
