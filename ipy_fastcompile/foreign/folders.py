@@ -108,8 +108,6 @@ def _content(draft: Draft, name: str, path: Path, left: int) -> bytes:
                 return source.everything()
     except FastCompileError as error:
         draft.miss(name, error.what)
-    except OSError as error:
-        draft.miss(name, str(error.strerror or error))
     return b""
 
 

@@ -10,7 +10,7 @@ import os
 
 from ..artifact.files import path_text
 from ..artifact.inert import inert
-from ..errors import ArtifactUnreadable, ForeignUnreadable
+from ..errors import ForeignUnreadable
 from . import limits
 from .aot_state import is_aot_state, read_aot_state
 from .appended import header_of, is_mega_cache, read_mega_cache, read_pickle, read_standalone
@@ -71,16 +71,7 @@ def open_foreign(file: str | os.PathLike[str] | bytes) -> ForeignArtifact:
         return _folder(path)
     source = open_source(path)
     with source.file:
-        try:
-            return _read(source)
-        except (ForeignUnreadable, ArtifactUnreadable):
-            raise
-        except OSError as error:
-            raise ArtifactUnreadable(
-                f"{source.shown} cannot be read: {error.strerror or error}.",
-                "Check the disk, or copy the file again.",
-                path=path,
-            ) from error
+        return _read(source)
 
 
 def _folder(path: str) -> ForeignArtifact:

@@ -33,13 +33,11 @@ class Source:
 
     def head(self, count: int) -> bytes:
         """The first ``count`` bytes, fewer where there are fewer."""
-        self.file.seek(0)
-        return self.file.read(count)
+        return self._take(0, count)
 
     def tail(self, count: int) -> bytes:
         """The last ``count`` bytes."""
-        self.file.seek(max(0, self.size - count))
-        return self.file.read(count)
+        return self._take(max(0, self.size - count), count)
 
     def everything(self) -> bytes:
         """All of it. Raises `ForeignUnreadable` past `limits.MAX_READ_BYTES`."""
@@ -50,8 +48,7 @@ class Source:
                 "Split it, or inspect what it was made from.",
                 path=self.path,
             )
-        self.file.seek(0)
-        data = self.file.read(self.size + 1)
+        data = self._take(0, self.size + 1)
         if len(data) != self.size:
             raise ForeignUnreadable(
                 f"{self.shown} changed while it was being read.",
@@ -64,12 +61,22 @@ class Source:
         """SHA-256 of all of it; empty where it is too large to be read for that."""
         if self.size > limits.MAX_DIGESTED_BYTES:
             return ""
-        self.file.seek(0)
-        digest, left = sha256(), self.size
-        while left > 0 and (piece := self.file.read(min(left, 2**20))):
+        digest, at = sha256(), 0
+        while at < self.size and (piece := self._take(at, min(self.size - at, 2**20))):
             digest.update(piece)
-            left -= len(piece)
+            at += len(piece)
         return digest.hexdigest()
+
+    def _take(self, at: int, count: int) -> bytes:
+        try:
+            self.file.seek(at)
+            return self.file.read(count)
+        except OSError as error:
+            raise ArtifactUnreadable(
+                f"{self.shown} cannot be read: {error.strerror or error}.",
+                "Check the disk, or copy the file again.",
+                path=self.path,
+            ) from error
 
 
 def from_bytes(data: bytes, path: str = "<bytes>") -> Source:

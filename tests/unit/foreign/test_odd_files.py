@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 
@@ -105,6 +108,42 @@ def test_a_path_that_cannot_be_asked_is_a_sentence(tmp_path: Path) -> None:
     assert "symbolic link" in str(refused(tmp_path / "loop"))
     os.mkfifo(tmp_path / "pipe")
     assert "is not a regular file" in str(refused(tmp_path / "pipe"))
+
+
+@dataclass
+class _Broken:
+    """A file on a disk that gives its first bytes, and fails where more are asked for."""
+
+    data: bytes
+    most: int
+
+    def seek(self, at: int) -> None:
+        assert at == 0
+
+    def read(self, size: int) -> bytes:
+        if size > self.most:
+            raise OSError(errno.EIO, "Input/output error")
+        return self.data[:size]
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize("most", [4, 100])
+@pytest.mark.parametrize("data", [CODE * 9, SYSTEM * 9, made_zip(PROGRAM), bytes(200)])
+def test_a_disk_that_fails_is_a_sentence(
+    data: bytes, most: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_broken(path: str) -> sources.Source:
+        return sources.Source(path, len(data), cast("BinaryIO", _Broken(data, most)))
+
+    (folder / "other").write_bytes(data)
+    assert fc.inspect(folder).format == "Inductor's cache folder"
+    for module in ("open", "folders", "inspect"):
+        monkeypatch.setattr(f"ipy_fastcompile.foreign.{module}.open_source", open_broken)
+    assert "Input/output error" in str(refused(folder / "other"))
+    assert "in which no file is of a compiler's cache" in str(refused(folder))
 
 
 def test_a_path_is_inert_in_a_message(tmp_path: Path) -> None:
