@@ -407,7 +407,7 @@ def _inputs(b: _Builder) -> tuple[list[Node], list[Maker]]:
     for _ in range(b.choose.randrange(4)):
         name = b.choose.choice(NAMES)
         if b.one_in(6):
-            value = b.choose.choice((3, 0.5, True, None, "text", math.nan))
+            value = b.choose.choice((3, 0.5, True, None, "text", math.inf))
             nodes.append(b.placeholder(name, value, value))
             makers.append(lambda _, v=value: v)
             continue
