@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ..errors import CaptureError, warn_user
 from ..interrupts import import_whole
+from ..records import StageRecord
 from ..runtime.modes import set_aside
 from ..torch_compat import inductor
 from ..verification.compared import check_difference, compared
 from .calls.asked import asked_sizes, check_asked
-from .calls.asked_kinds import Asked, Kind, asked_kinds, parts_by_numbers, parts_not_served
+from .calls.asked_kinds import Asked, Kind, asked_kinds, graphs_of_kinds
 from .calls.capture import capture
-from .code.codegen import generate_execution_code
+from .calls.captured import Captured
+from .code.codegen import ExecutionCode, generate_execution_code
 from .compiled import CompiledModel
-from .graph.boundaries import SplitFunction
+from .graph.boundaries import SplitFunction, split_at_each
 from .graph.split import split
 from .heap import settled_heap
 from .kernels.lower import lower
-from .kernels.lowered import Key, Reusable
+from .kernels.lowered import Key, Lowered, Reusable
 from .kernels.set_apart import set_refused_apart
 from .kernels.variants import check_names
 from .pack import pack
@@ -131,45 +132,42 @@ def _compile_kinds(
 
     What each program was compiled of comes first.
     """
-    waiting = list(asked)
-    kinds: list[Asked] = []
-    programs: list[CompiledProgram] = []
+    stages: dict[int, tuple[StageRecord, ...]] = {}
+
+    def captured_of(kind: Asked) -> Captured:
+        clock.about(kind.name, len(stages), max(len(asked), len(stages) + 1))
+        with kind.surroundings(), clock.stage("capture"):
+            import_whole(*inductor.COMPILER_MODULES)
+            captured = capture(
+                model, kind.args, kind.kwargs, dynamic=kind.dynamic, loose=kind.loose
+            )
+        stages[id(captured.graph_module)] = clock.taken()
+        return captured
+
+    graphs = graphs_of_kinds(asked, captured_of)
+    check_names(sizes, [symbol.name for _, graph in graphs for symbol in graph.symbols])
+    cuts = split_at_each([graph.graph_module for _, graph in graphs], split_at)
     known: dict[Key, Reusable] = {}
-    while waiting:
-        kind = waiting.pop(0)
-        clock.about(kind.name, len(programs), len(programs) + 1 + len(waiting))
-        try:
-            program = _compile_program(model, kind, split_at, sizes, clock, known)
-        except CaptureError:
-            parts = parts_by_numbers(kind)
-            if not parts:
-                raise
-            waiting[:0] = parts
-            continue
-        waiting[:0] = parts_not_served(kind, program.captured)
-        known = {**program.lowered.reusable, **known}
-        kinds.append(kind)
-        programs.append(program)
-    clock.about("", len(programs), len(programs))
-    if len(programs) > 1 and kinds[0].recorded is not None:  # it is not the only one any more
-        programs[0] = replace(programs[0], name=kinds[0].recorded.name)
-        kinds[0] = replace(kinds[0], name=kinds[0].recorded.name)
-    check_names(sizes, [symbol.name for p in programs for symbol in p.captured.symbols])
-    return kinds, programs
+    programs: list[CompiledProgram] = []
+    for (kind, captured), cut in zip(graphs, cuts, strict=True):
+        clock.about(kind.name, len(programs), len(graphs))
+        lowered, code = _compile_graph(kind, captured, cut, sizes, clock, known)
+        known = {**lowered.reusable, **known}
+        taken = (*stages[id(captured.graph_module)], *clock.taken())
+        programs.append(CompiledProgram(kind.name, lowered, code, taken))
+    clock.about("", len(graphs), len(graphs))
+    return [kind for kind, _ in graphs], programs
 
 
-def _compile_program(
-    model: Callable[..., Any],
+def _compile_graph(
     kind: Asked,
+    captured: Captured,
     split_at: Sequence[str] | str | SplitFunction | None,
     sizes: Mapping[str, list[int]],
     clock: Stages,
     known: Mapping[Key, Reusable],
-) -> CompiledProgram:
+) -> tuple[Lowered, ExecutionCode]:
     """The stages of one program; ``known`` are kernels that it may share with earlier ones."""
-    with kind.surroundings(), clock.stage("capture"):
-        import_whole(*inductor.COMPILER_MODULES)
-        captured = capture(model, kind.args, kind.kwargs, dynamic=kind.dynamic)
     if kind.name:  # of several: each has some of the dimensions
         sizes = {s.name: sizes[s.name] for s in captured.symbols if s.name in sizes}
     with set_aside("compile", CaptureError):
@@ -180,5 +178,4 @@ def _compile_program(
             lowered = set_refused_apart(lowered, split_at, sizes, clock.on_kernel, known)
             check_kept(captured, lowered.conditions, kind.dynamic)
         with clock.stage("codegen"):
-            code = generate_execution_code(lowered)
-    return CompiledProgram(kind.name, lowered, code, clock.taken())
+            return lowered, generate_execution_code(lowered)

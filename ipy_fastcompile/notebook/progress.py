@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # The stages in their order: those of the cold compile, then what proves its result.
 STAGES = ("capture", "split", "lower", "codegen", "pack", "check", "reload")
 _OF_A_PROGRAM = 4  # so many stages, the first ones, are gone through for each program
+_FIRST = 1  # of these so many for all programs, before the others for the first
 _WIDTH = 24  # of the terminal's bar, in characters
 _PAUSE = 0.1  # seconds between two updates of the same stage
 
@@ -52,8 +53,11 @@ def fraction(stages: tuple[str, ...], progress: Progress) -> float:
     within = min(progress.done / progress.total, 1.0) if progress.total else 0.0
     position = stages.index(progress.stage)
     done = position + within
-    if position < _OF_A_PROGRAM:
-        done = (_OF_A_PROGRAM * progress.before + done) / progress.programs
+    if position < _FIRST:
+        done = (_FIRST * progress.before + done) / progress.programs
+    elif position < _OF_A_PROGRAM:
+        rest = (_OF_A_PROGRAM - _FIRST) * progress.before + done - _FIRST
+        done = _FIRST + rest / progress.programs
     return done / len(stages)
 
 

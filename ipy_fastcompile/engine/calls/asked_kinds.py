@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -40,8 +40,8 @@ class Asked:
     """A call to compile; ``name`` is "" where it is the only one. See `Kind`.
 
     ``autocast`` are the kinds of devices and dtypes of the autocast that a call was recorded in;
-    None where the one around the compile counts. ``recorded`` is all that is known of such calls,
-    None where there is but the example.
+    None where the one around the compile counts. ``loose`` are names in ``dynamic`` that the model
+    may fix. ``recorded`` is all that is known of such calls, None where there is but the example.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Asked:
     kwargs: Any
     dynamic: Any
     autocast: tuple[tuple[str, torch.dtype], ...] | None = None
+    loose: frozenset[str] = frozenset()
     recorded: recorded.Kind | None = None
 
     @contextmanager
@@ -99,18 +100,29 @@ def asked_kinds(args: Any, kwargs: Any, dynamic: Any, calls: Sequence[Kind] | No
     return kinds
 
 
-def parts_by_numbers(asked: Asked) -> list[Asked]:
-    """The kinds to compile where no graph takes the numbers that varied; none where none did."""
-    if asked.recorded is None:
-        return []
-    return [_asked(0, kind) for kind in narrow.by_numbers(asked.recorded)]
+def graphs_of_kinds(
+    kinds: Sequence[Asked], capture: Callable[[Asked], Captured]
+) -> list[tuple[Asked, Captured]]:
+    """A graph for each kind, and further ones for recorded calls that it does not serve.
 
+    What each was made of comes first. Raises CaptureError where ``capture`` does.
+    """
+    found: list[tuple[Asked, Captured]] = []
+    for kind in kinds:
+        if kind.recorded is None:
+            found.append((kind, capture(kind)))
+            continue
+        is_alone = not kind.name
 
-def parts_not_served(asked: Asked, captured: Captured) -> list[Asked]:
-    """The kinds to compile besides, for calls that were seen and that the graph does not serve."""
-    if asked.recorded is None:
-        return []
-    return [_asked(0, kind) for kind in narrow.not_served(asked.recorded, captured)]
+        def capture_part(part: recorded.Kind, is_alone: bool = is_alone) -> Captured:
+            asked = _asked(0, part)
+            return capture(replace(asked, name="") if is_alone else asked)
+
+        graphs = narrow.graphs_of(kind.recorded, capture_part)
+        is_alone = is_alone and len(graphs) == 1
+        parts = [(_asked(0, part), graph) for part, graph in graphs]
+        found += [(replace(part, name="") if is_alone else part, graph) for part, graph in parts]
+    return found
 
 
 def _listed(calls: Any) -> list[Any]:
@@ -126,7 +138,8 @@ def _asked(position: int, kind: Any) -> Asked:
     try:
         autocast = getattr(kind, "autocast", None)
         known = kind if isinstance(kind, recorded.Kind) else getattr(kind, "recorded", None)
-        return Asked(str(kind.name), kind.args, kind.kwargs, kind.dynamic, autocast, known)
+        loose: frozenset[str] = getattr(kind, "loose", frozenset())
+        return Asked(str(kind.name), kind.args, kind.kwargs, kind.dynamic, autocast, loose, known)
     except AttributeError as error:
         raise CallError(
             f"calls[{position}] is a {type(kind).__name__}, which has no {error.name}.",

@@ -79,7 +79,9 @@ def _varying(kind: Kind, positions: Sequence[int], told: set[str]) -> str:
         name = kind.names[position]
         if name not in told:
             told.add(name)
-            said.append(f"{name}: {_shown(kind, position, ', ')}")
+            tried = kind.sizes[position]
+            more = f", tried at {tried}" if position in kind.tried else ""
+            said.append(f"{name}: {_shown(kind, position, ', ')}{more}")
     return "; ".join(said)
 
 

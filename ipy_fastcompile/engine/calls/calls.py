@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, overload
-
-import torch
 
 from ...errors import CallError
 from .call_table import write_table
@@ -56,7 +53,7 @@ class Calls(Sequence[Kind]):
                     f"Their arguments are {', '.join(known) or 'none'}.",
                     argument=path,
                 )
-        chosen = [_with_dynamic(kind, dynamic) for kind in self.kinds]
+        chosen = [kind.with_dynamic(dynamic) for kind in self.kinds]
         return Calls(self.model, lambda: chosen)
 
     @overload
@@ -83,14 +80,3 @@ class Calls(Sequence[Kind]):
 
     def __repr__(self) -> str:
         return write_table(self.kinds) if self.kinds else f"No call of {self.model}."
-
-
-def _with_dynamic(kind: Kind, dynamic: Mapping[str, Any]) -> Kind:
-    own = {"*": "auto"} if kind.dynamic == "auto" else dict(kind.dynamic or {})
-    for path, wish in dynamic.items():
-        value = kind.arguments.get(path)
-        if isinstance(value, torch.Tensor) and isinstance(wish, Mapping):
-            wish = {dim: word for dim, word in wish.items() if value.shape[dim] > 1}
-        if path.startswith("*") or argument_of(path) in kind.arguments:
-            own[path] = wish
-    return replace(kind, dynamic={path: wish for path, wish in own.items() if wish} or None)

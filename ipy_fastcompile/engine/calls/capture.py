@@ -7,7 +7,7 @@ caller's tensor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -48,8 +48,11 @@ def capture(
     kwargs: Mapping[str, Any] | None = None,
     *,
     dynamic: Mapping[str, Any] | str | None = None,
+    loose: Set[str] = frozenset(),
 ) -> Captured:
     """Capture the call ``model(*args, **kwargs)`` as one graph.
+
+    ``loose`` are names in ``dynamic`` that nobody asked for, so that the model may fix them.
 
     Raises `CallError` when ``model`` cannot be called with these arguments, and `CaptureError`,
     naming the user's source line, when `torch.export` cannot make one graph of it.
@@ -60,7 +63,7 @@ def capture(
     module = as_module(model)
     hooks, is_training = module_tables.hooks_of(module), module.training
     with module_tables.without_compiled_parts(module):
-        captured = _captured(model, module, args, kwargs, dynamic)
+        captured = _captured(model, module, args, kwargs, dynamic, loose)
     return replace(
         captured,
         hooks=hooks,
@@ -75,6 +78,7 @@ def _captured(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     dynamic: Mapping[str, Any] | str | None,
+    loose: Set[str],
 ) -> Captured:
     watch = Watch(model_name(model), model, (args, kwargs))
     check_mode(module, training=watch.is_training)
@@ -87,7 +91,7 @@ def _captured(
         module = with_named_keywords(module, kwargs)
         bound = bind_call(module, args, kwargs)
     check_arguments(call.paths, call.leaves)
-    asked = asked_of(module, bound, dynamic) if dynamic else AskedSizes()
+    asked = asked_of(module, bound, dynamic, loose) if dynamic else AskedSizes()
 
     def attempt(forward: StraightForward | None) -> tuple[Captured, Sequence[str]]:
         with surroundings.without_autocast():

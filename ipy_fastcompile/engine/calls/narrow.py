@@ -1,122 +1,115 @@
-"""a kind of call that one graph cannot serve -> several, of fewer sizes or numbers each."""
+"""a kind of call -> a graph of it, and further ones for the calls that it does not serve.
+
+A model may do another thing beyond some size, once a window is full for one; a graph is of what it
+does with the example. What is left gets a graph of its own, with an example that is left.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-import sympy
-import torch
-
-from ...errors import warn_user
-from ...records import Symbol
-from ...torch_compat import symbolic
-from ..sizes.expressions import solve_linear
+from ...errors import CaptureError, warn_user
 from .captured import Captured
-from .kinds import Kind, make_kind
-from .varying import Row, varying_groups
+from .kinds import Kind, Seen, make_kind
+from .served import Served
+from .varying import Row
 
 # The graphs that one kind of call may become.
 MOST = 6
 
 
-def by_numbers(kind: Kind) -> list[Kind]:
-    """A kind for each value of the whole numbers that varied, `MOST` at most; none where none did.
+def graphs_of(kind: Kind, capture: Callable[[Kind], Captured]) -> list[tuple[Kind, Captured]]:
+    """The graphs that serve the calls of a kind, each with the part of the kind it was made of.
 
-    It is for a model that makes another graph of each.
+    Raises CaptureError where ``capture`` does, and nothing else can be tried. Warns of calls that
+    are left when there are `MOST` graphs.
     """
-    rows = kind.seen.rows
-    varied = [position for group in varying_groups(list(rows)) for position in group]
-    numbers = sorted(p for p in varied if kind.seen.places[p].dim is None)
-    if not numbers:
-        return []
-    parts: dict[Row, dict[Row, int]] = {}
-    for row, count in rows.items():
-        parts.setdefault(tuple(row[p] for p in numbers), {})[row] = count
-    found = list(parts.values())
-    for rest in found[MOST:]:
-        _warn_of(kind, rest)
-    return [_part(kind, number, part) for number, part in enumerate(found[:MOST], 1)]
+    found: list[tuple[Kind, Captured]] = []
+    served: list[Served] = []
+    notes: tuple[str, ...] = ()
+    left: Kind | None = kind
+    while left is not None:
+        part, why = left, ""
+        try:
+            captured = capture(part)
+        except CaptureError as error:
+            if not part.count:  # nobody has made such a call
+                left = _unserved(_without_example(part), served)
+                continue
+            left, why = _simpler(part), error.what
+            if left is None:
+                raise
+        else:
+            graph = Served(captured)
+            if not part.tried or not part.count or graph.serves_any(part):
+                found.append((part, replace(captured, notes=(*captured.notes, *notes))))
+                served.append(graph)
+                left = _unserved(_without_example(part, graph), served)
+                continue
+            left, why = _simpler(part), "The graph of 2 serves none of the calls that were seen."
+        if part.tried and left is not None and not left.tried:
+            notes = (f"A size that was 1 stays 1 in {part.name}. {why}",)
+    return found
 
 
-def not_served(kind: Kind, captured: Captured) -> list[Kind]:
-    """The calls of a kind that its graph does not serve, as a kind of their own; else none.
-
-    A model may do another thing beyond some size, once a window is full for one; the graph is of
-    what it does with the example.
-    """
-    left = {
+def _unserved(kind: Kind, served: Sequence[Served]) -> Kind | None:
+    """The calls of a kind that no graph serves, as a kind of their own; None where none is left."""
+    rows = {
         row: count
         for row, count in kind.seen.rows.items()
-        if row != kind.sizes and not _is_served(_sizes_of(kind, row), captured)
+        if not any(graph.serves(kind, row) for graph in served)
     }
-    number = int(kind.name.partition(".")[2] or 1) + 1
-    if left and number > MOST:
-        _warn_of(kind, left)
-        return []
-    return [_part(kind, number, left)] if left else []
-
-
-def _part(kind: Kind, number: int, rows: Mapping[Row, int]) -> Kind:
+    if rows and len(served) >= MOST:
+        _warn_of(kind, sum(rows.values()))
+        return None
+    number = len(served) + 1
     name = kind.name.partition(".")[0] + (f".{number}" if number > 1 else "")
+    return _made(kind, name, rows) if rows else None
+
+
+def _without_example(kind: Kind, graph: Served | None = None) -> Kind:
+    """The kind without the call that a graph was made of, with what to try beyond it."""
+    rows = {row: count for row, count in kind.seen.rows.items() if row != kind.sizes}
+    if graph is not None and kind.seen.auto and kind.count:
+        rows |= {row: 0 for row in graph.beyond(kind) if row not in kind.seen.rows}
+    return replace(kind, seen=replace(kind.seen, rows=rows))
+
+
+def _simpler(kind: Kind) -> Kind | None:
+    """What to try when there is no graph for a kind as it is; None when there is nothing."""
+    places = kind.seen.places
+    numbers = {p for p in kind.tried if places[p].dim is None}
+    if not kind.tried:
+        return _with_fixed_numbers(kind)
+    if numbers and numbers <= kind.seen.ones:
+        return _again(kind, replace(kind.seen, ones=kind.seen.ones - numbers))
+    return _again(kind, replace(kind.seen, is_exact=True))
+
+
+def _with_fixed_numbers(kind: Kind) -> Kind | None:
+    """The kind with a graph for each value of the whole numbers that varied; None if none did."""
+    places = kind.seen.places
+    names = {p: word for p, word in kind.seen.names.items() if places[p].dim is not None}
+    if len(names) == len(kind.seen.names):
+        return None
+    return _again(kind, replace(kind.seen, names=names))
+
+
+def _again(kind: Kind, seen: Seen) -> Kind:
+    return _made(replace(kind, seen=seen), kind.name, seen.rows)
+
+
+def _made(kind: Kind, name: str, rows: Mapping[Row, int]) -> Kind:
     seen = replace(kind.seen, rows=rows)
     return make_kind(name, (kind.args, kind.kwargs), kind.sizes, seen, kind.autocast)
 
 
-def _warn_of(kind: Kind, rows: Mapping[Row, int]) -> None:
-    count = sum(rows.values())
-    said = f"A call like {kind.name} is" if count == 1 else f"{count} calls like {kind.name} are"
-    warn_user(
-        f"{said} not compiled: the model does another thing for the sizes, and of one kind of call "
-        f"{MOST} programs are made."
-    )
-
-
-def _sizes_of(kind: Kind, row: Row) -> dict[tuple[str, int | None], int]:
-    """Each size by its place, as the captured call names it."""
-    parameters = list(kind.seen.signature.parameters.values())
-    first = next((i for i, p in enumerate(parameters) if p.kind is p.VAR_POSITIONAL), None)
-    found = {}
-    for place, size in zip(kind.seen.places, row, strict=True):
-        path = place.path
-        if first is not None:
-            name = re.escape(parameters[first].name)
-            path = re.sub(rf"^{name}\[(\d+)\]", lambda m: f"args[{int(m[1]) + first}]", path)
-        found[path, place.dim] = size
-    return found
-
-
-def _is_served(sizes: Mapping[tuple[str, int | None], int], captured: Captured) -> bool:
-    """Whether a call of these sizes meets all that the graph takes for granted."""
-    values = {n.name: n.meta.get("val") for n in captured.graph_module.graph.nodes}
-    known: dict[Any, int] = {}
-    pairs: list[tuple[Any, int]] = []
-    for spec in captured.inputs:
-        value = values.get(spec.placeholder)
-        if isinstance(value, torch.Tensor):
-            pairs += [(size, sizes[spec.path, dim]) for dim, size in enumerate(value.shape)]
-        elif (spec.path, None) in sizes:
-            is_size = symbolic.is_symbolic_int(value)
-            pairs.append((value if is_size else spec.value, sizes[spec.path, None]))
-    for size, number in pairs:
-        solved = solve_linear(_expression(size))
-        if solved is not None:
-            symbol, factor, offset = solved
-            known.setdefault(symbol, (number - offset) // factor)
-    ranges = {symbol.name: symbol for symbol in captured.symbols}
-    return (
-        all(int(_expression(size).subs(known)) == number for size, number in pairs)
-        and all(_is_within(ranges[name], known[s]) for s, name in captured.names.items())
-        and all(bool(c.expression.subs(known)) for c in captured.conditions)
-    )
-
-
-def _expression(size: Any) -> Any:
-    is_size = symbolic.is_symbolic_int(size)
-    return symbolic.symbolic_expression(size) if is_size else sympy.Integer(size)
-
-
-def _is_within(symbol: Symbol, size: int) -> bool:
-    return symbol.min <= size and (symbol.max is None or size <= symbol.max)
+def _warn_of(kind: Kind, count: int) -> None:
+    if count:
+        name = kind.name.partition(".")[0]
+        said = f"A call like {name} is" if count == 1 else f"{count} calls like {name} are"
+        warn_user(
+            f"{said} not compiled: the model does another thing for the sizes, and of one kind of "
+            f"call {MOST} programs are made."
+        )

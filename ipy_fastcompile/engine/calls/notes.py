@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...torch_compat import surroundings
+from .batches import batch_places, only_ones, with_batch
 from .example import Call, Held
 from .kinds import Kind, Seen, make_kind
 from .observed import Observed, observe
-from .varying import Row, thinness
+from .varying import Row, name_groups, thinness, varying_groups
 
 
 @dataclass
@@ -27,6 +28,15 @@ class _Group:
     def wants(self, seen: Observed) -> bool:
         """Whether this call makes a better example: torch takes sizes of 0 and 1 for fixed."""
         return not self.counts or thinness(seen.sizes) < thinness(self.sizes)
+
+    def seen(self, signature: inspect.Signature, *, auto: bool) -> Seen:
+        """All that is known of the calls."""
+        places = self.first.places
+        names, ones = name_groups(places, varying_groups(list(self.counts))), frozenset[int]()
+        if auto:
+            batch = batch_places(places, self.counts)
+            names, ones = with_batch(names, batch), only_ones(places, self.counts, batch)
+        return Seen(self.first.parts, places, self.counts, names, signature, auto, ones)
 
 
 class Notes:
@@ -76,7 +86,7 @@ class Notes:
                 f"call_{number}",
                 group.example,
                 group.sizes,
-                Seen(group.first.parts, group.first.places, group.counts, self._signature, auto),
+                group.seen(self._signature, auto=auto),
                 group.first.autocast,
             )
             for number, group in enumerate(groups)

@@ -27,8 +27,10 @@ def record(model: Callable[..., Any], *, dynamic: str | None = None) -> Iterator
 
     Calls of one kind, in the same containers with the same dtypes, devices, ranks and other
     values, are one entry. A dimension that took several sizes may vary in what is compiled of it;
-    dimensions that had the same size in every call share a name. A dimension that was only seen
-    at 1 stays 1.
+    dimensions that had the same size in every call share a name. What varied may be fixed in a
+    part of the calls, beyond a window for instance: those become a program of their own. A
+    dimension that was only seen at 1 stays 1; with ``dynamic="auto"`` a batch of 1 is tried with
+    an example of 2.
 
     Calls that raise are left out, and so are those that the model makes of itself, as they are
     part of the outer one. Arguments are held as examples, one for each kind, without a copy but
@@ -40,7 +42,9 @@ def record(model: Callable[..., Any], *, dynamic: str | None = None) -> Iterator
         A module, such as a part of a pipeline, or a method of an object. Calls are noted where
         they go through ``model(...)``, as those of ``generate`` do; ``model.forward(...)`` is none.
     dynamic:
-        ``"auto"``: whatever can vary may, also what was seen with one size. Default: what varied.
+        ``"auto"``: whatever can vary may, also what was seen with one size, and sizes beyond those
+        that were seen are compiled, too, where the model does another thing for them. The first
+        dimensions of tensors are one batch where they agreed in every call. Default: what varied.
 
     Yields
     ------

@@ -45,8 +45,9 @@ def name_groups(places: Sequence[Place], groups: Sequence[Sequence[int]]) -> dic
 
 
 def _is_batch(places: Sequence[Place]) -> bool:
-    """The first dimension of everything in the group, of tensors that have more than one."""
-    return all(place.dim == 0 and place.rank > 1 for place in places)
+    """The first dimension of all tensors in the group, which have more than one."""
+    tensors = [place for place in places if place.dim is not None]
+    return bool(tensors) and all(place.dim == 0 and place.rank > 1 for place in tensors)
 
 
 def _is_sequence(places: Sequence[Place]) -> bool:

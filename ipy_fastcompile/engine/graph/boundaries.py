@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch.fx import Node
+from torch.fx import GraphModule, Node
 
 from ...errors import SplitError
 from ...torch_compat import ops
@@ -71,14 +71,12 @@ def splitting_nodes(
     nodes: Sequence[Node], split_at: Sequence[str] | str | SplitFunction | None
 ) -> dict[Node, SplitReason]:
     """The nodes that get a submodule of their own; see `split` for ``split_at``."""
-    names: tuple[str, ...] = ()
     if split_at is None:
         function: SplitFunction = split_at_attention
     elif callable(split_at):
         function = split_at
     else:
-        names = (split_at,) if isinstance(split_at, str) else tuple(split_at)
-        function = split_at_ops(names)
+        function = split_at_ops((split_at,) if isinstance(split_at, str) else split_at)
     found: dict[Node, SplitReason] = {}
     for node in nodes:
         if node.target is operator.getitem:
@@ -100,17 +98,36 @@ def splitting_nodes(
                 node=node.name,
             )
         found[node] = reason
-    for name in names:
-        if not any(split_at_ops([name])(node) for node in found):
-            present = sorted({op_name(n) for n in nodes if n.target is not operator.getitem})
-            near = difflib.get_close_matches(name, present, 3)
-            raise SplitError(
-                f"split_at names {name!r}, and the graph has no such op.",
-                f"Did you mean {', '.join(near)}?" if near else "print(split_graph) shows its ops.",
-                op=name,
-                present=tuple(present),
-            )
     return found
+
+
+def split_at_each(
+    graphs: Sequence[GraphModule], split_at: Sequence[str] | str | SplitFunction | None
+) -> list[Sequence[str] | SplitFunction | None]:
+    """Where to cut each of several graphs, at those of the named ops that it has.
+
+    Raises SplitError for a name that none of them has.
+    """
+    if split_at is None or callable(split_at):
+        return [split_at] * len(graphs)
+    names = (split_at,) if isinstance(split_at, str) else tuple(split_at)
+    nodes = [[n for n in graph.graph.nodes if n.op == "call_function"] for graph in graphs]
+    found = [[name for name in names if any(map(split_at_ops([name]), own))] for own in nodes]
+    for name in names:
+        if not any(name in own for own in found):
+            raise _no_such_op(name, [node for own in nodes for node in own])
+    return list(found)
+
+
+def _no_such_op(name: str, nodes: Iterable[Node]) -> SplitError:
+    present = sorted({op_name(n) for n in nodes if n.target is not operator.getitem})
+    near = difflib.get_close_matches(name, present, 3)
+    return SplitError(
+        f"split_at names {name!r}, and the graph has no such op.",
+        f"Did you mean {', '.join(near)}?" if near else "print(split_graph) shows its ops.",
+        op=name,
+        present=tuple(present),
+    )
 
 
 def _module_stack(node: Node) -> list[tuple[str, Any]]:

@@ -26,6 +26,7 @@ from .boundaries import (
     common_path,
     layer_boundaries,
     op_name,
+    split_at_each,
     splitting_nodes,
 )
 from .known_values import COMPARES
@@ -93,6 +94,7 @@ def split(
     Raises `SplitError` when a named op is not in the graph.
     """
     nodes = [n for n in captured.graph_module.graph.nodes if n.op == "call_function"]
+    (split_at,) = split_at_each([captured.graph_module], split_at)
     own_piece = splitting_nodes(nodes, split_at)
     starts: dict[Node, SplitReason] = {}
     if not own_piece and split_at is None:

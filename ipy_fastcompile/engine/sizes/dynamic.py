@@ -26,13 +26,14 @@ class AskedSizes:
 
     ``dims`` are the `Dim` of each dimension and each whole number, ``wishes`` what was written of
     it. ``small`` are those that "auto" would let vary and of which an example of 0 or 1 tells
-    nothing.
+    nothing. ``loose`` are names that may be of one size, or of a fixed one: nobody asked for them.
     """
 
     root: Place | None = None
     dims: Mapping[Spot, Any] = field(default_factory=dict)
     wishes: Mapping[Spot, Wish] = field(default_factory=dict)
     small: tuple[Wish, ...] = ()
+    loose: Set[str] = frozenset()
 
     @property
     def shapes(self) -> Any:
@@ -45,6 +46,10 @@ class AskedSizes:
     def is_loose(self) -> bool:
         """Whether some of them need not vary, or have no name that torch.export would take."""
         return any(wish.many or wish.dim is None for wish in self.wishes.values())
+
+    def is_firm(self, wish: Wish) -> bool:
+        """Whether it was asked for by itself, so that it is a fault if it cannot be."""
+        return not wish.many and self.dims[wish.spot].__name__ not in self.loose
 
     def with_numbers(self, changed: Set[str]) -> AskedSizes:
         """The same, where of the whole numbers that "auto" is about only ``changed`` vary.
@@ -60,8 +65,16 @@ class AskedSizes:
         return replace(self, dims=dims, wishes=kept)
 
 
-def asked_of(module: torch.nn.Module, bound: inspect.BoundArguments, dynamic: Any) -> AskedSizes:
-    """What ``dynamic`` asks for. Raises CallError naming the entry that cannot be."""
+def asked_of(
+    module: torch.nn.Module,
+    bound: inspect.BoundArguments,
+    dynamic: Any,
+    loose: Set[str] = frozenset(),
+) -> AskedSizes:
+    """What ``dynamic`` asks for; ``loose`` as in `AskedSizes`.
+
+    Raises CallError naming the entry that cannot be.
+    """
     root = places_of(module, bound)
     found = wishes_of(root, dynamic)
     small = tuple(w for w in found.values() if w.many and is_auto(w.value) and w.size < 2)
@@ -74,7 +87,7 @@ def asked_of(module: torch.nn.Module, bound: inspect.BoundArguments, dynamic: An
     dims = Dims()
     named = {spot: dims.add(wish) for spot, wish in wishes.items()}
     given = {spot: dims.get(value) for spot, value in named.items()}
-    return AskedSizes(root, given, wishes, tuple(w for w in small if w.dim is not None))
+    return AskedSizes(root, given, wishes, tuple(w for w in small if w.dim is not None), loose)
 
 
 def _shape(place: Place, given: Mapping[Spot, Any]) -> Any:

@@ -21,7 +21,9 @@ def check_fixed(asked: AskedSizes, varying: Set[Spot], book: SizeBook) -> None:
     """
     varied = {w.many for spot, w in asked.wishes.items() if spot in varying}
     for spot, wish in asked.wishes.items():
-        is_refused = not wish.many or (not is_auto(wish.value) and wish.many not in varied)
+        is_refused = asked.is_firm(wish) or (
+            bool(wish.many) and not is_auto(wish.value) and wish.many not in varied
+        )
         if spot not in varying and is_refused:
             raise _fixed(asked, wish, book)
 

@@ -94,8 +94,8 @@ def read_symbols(
             continue
         if (times, plus) != (1, 0):
             word = f"{word}_times_{times}"  # of which torch only knows that it varies
-        other, is_sure = wishes.setdefault(size.symbol, (word, not wish.many))
-        if other != word and is_sure and not wish.many:
+        other, is_sure = wishes.setdefault(size.symbol, (word, asked.is_firm(wish)))
+        if other != word and is_sure and asked.is_firm(wish):
             raise merged(other, word, size.symbol, book)
         low, high = limits.get(size.symbol, (0, None))
         limits[size.symbol] = (max(low, int(dim.min)), _lower_of(high, symbolic.finite(dim.max)))

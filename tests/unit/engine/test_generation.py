@@ -56,20 +56,32 @@ def test_the_tokens_are_eagers_at_every_length(recorded: Any, function: Any) -> 
             assert generation.generated(model, ids) == expected
 
 
-def test_another_batch_runs_the_model_itself_and_gives_its_tokens(
+def test_a_batch_that_was_only_seen_at_1_may_be_another(recorded: Any, function: Any) -> None:
+    _, model, _, _ = recorded
+    for batch in (2, 3):
+        ids = generation.prompts(batch)[0]
+        expected = generation.generated(model, ids)
+        with function.installed(model, strict=True):
+            assert generation.generated(model, ids) == expected
+
+
+def test_a_generation_of_another_kind_runs_the_model_itself_and_gives_its_tokens(
     recorded: Any, function: Any
 ) -> None:
     _, model, _, _ = recorded
     ids = generation.prompts(2)[0]
-    expected = generation.generated(model, ids)
+    mask = torch.ones_like(ids)
+    mask[0, :2] = 0
+    expected = model.generate(ids, attention_mask=mask, max_new_tokens=4, do_sample=False)
     with (
         function.installed(model),
         pytest.warns(errors.FastCompileWarning, match="runs the model itself") as told,
     ):
-        assert generation.generated(model, ids) == expected
+        found = model.generate(ids, attention_mask=mask, max_new_tokens=4, do_sample=False)
+    assert found.tolist() == expected.tolist()
     assert len([w for w in told if w.category is errors.FastCompileWarning]) == 1
     with function.installed(model, strict=True), pytest.raises(errors.InputError, match="fits no"):
-        generation.generated(model, ids)
+        model.generate(ids, attention_mask=mask, max_new_tokens=4, do_sample=False)
 
 
 def test_a_bare_process_generates_the_same_tokens(recorded: Any, tmp_path: Path) -> None:
