@@ -88,16 +88,19 @@ def test_the_fraction_of_odd_records(record: Progress, share: float) -> None:
     assert fraction(STAGES, record) == pytest.approx(share)
 
 
-def steps_of(program: str, before: int, programs: int) -> list[Progress]:
+def steps_of(programs: int) -> list[Progress]:
+    """All are captured before the first of them is split."""
     return [
-        Progress(stage, done, 3, "", program, before, programs)
-        for stage in STAGES[:4]
+        Progress(stage, done, 3, "", f"call_{before}", before, programs)
+        for stages in (STAGES[:1], STAGES[1:4])
+        for before in range(programs)
+        for stage in stages
         for done in range(4)
     ]
 
 
 def test_the_fraction_never_goes_back_from_one_program_to_the_next() -> None:
-    steps = [step for n in range(3) for step in steps_of(f"call_{n}", n, 3)]
+    steps = steps_of(3)
     after = [Progress(stage, done, 1) for stage in STAGES[4:] for done in range(2)]
     shares = [fraction(STAGES, step) for step in [*steps, *after]]
     assert shares == sorted(shares)
@@ -106,11 +109,11 @@ def test_the_fraction_never_goes_back_from_one_program_to_the_next() -> None:
 
 def test_a_bar_waits_where_a_program_turns_out_to_be_several(page: Page) -> None:
     bar = NotebookBar(STAGES)
-    for step in [*steps_of("", 0, 1), *steps_of("call_1", 1, 2), Progress("pack", 0, 1)]:
+    for step in [*steps_of(1)[:4], *steps_of(2), Progress("pack", 0, 1)]:
         bar.update(step)
     found = [re.search(r"width:(\d+)%", bundle["text/html"]) for bundle in page.history]
     widths = [int(width[1]) for width in found if width]
-    assert len(widths) == len(page.history) == 9
+    assert len(widths) == len(page.history) == 8
     assert widths == sorted(widths)
     assert widths[-1] == 57
 
