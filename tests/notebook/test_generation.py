@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -105,4 +106,6 @@ def test_a_load_lists_the_programs_and_generates_what_eager_does(cells: list[Any
     assert warned(cells[7]) == ""
     assert installed == eager
     (shown,) = cells[8].outputs
-    assert shown.data["text/plain"].startswith("<LlamaForCausalLM, 3 programs, 5 kernels, native")
+    # Inductor may write a kernel of two programs in two ways, where its cache has one of them.
+    opening = r"<LlamaForCausalLM, 3 programs, [56] kernels, native"
+    assert re.match(opening, shown.data["text/plain"])
