@@ -13,7 +13,7 @@ from ..errors import CaptureError, warn_user
 from ..interrupts import import_whole
 from ..records import StageRecord
 from ..runtime.modes import set_aside
-from ..torch_compat import inductor
+from ..torch_compat import inductor, module_tables
 from ..verification.compared import check_difference, compared
 from .calls.asked import asked_sizes, check_asked
 from .calls.asked_kinds import Asked, Kind, asked_kinds, graphs_of_kinds
@@ -104,7 +104,7 @@ def compile(
     wanted = asked_sizes(sizes)
     asked = asked_kinds(args, kwargs, dynamic, calls)
     clock = Stages(progress)
-    with _ONE_AT_A_TIME, settled_heap():
+    with _ONE_AT_A_TIME, settled_heap(), module_tables.watches_aside():
         kinds, programs = _compile_kinds(model, asked, split_at, wanted, clock)
         with set_aside("compile", CaptureError), clock.stage("pack"):
             packed = pack(programs)

@@ -63,6 +63,19 @@ def call_watched(module: torch.nn.Module, call: Callable[..., Any]) -> Iterator[
                 module.__dict__["_compiled_call_impl"] = top
 
 
+@contextlib.contextmanager
+def watches_aside() -> Iterator[None]:
+    """While this lasts, calls of modules in this thread are their own, whoever watches them."""
+    before = getattr(_ASIDE, "is_on", False)
+    _ASIDE.is_on = True
+    try:
+        yield
+    finally:
+        _ASIDE.is_on = before
+
+
+_ASIDE = threading.local()
+
 # Blocks of several threads may begin and end around the same module, in any order.
 _CHANGING = threading.Lock()
 
@@ -80,7 +93,9 @@ class _Watch:
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         own = self.before or self.usual
-        return own(*args, **kwargs) if self.is_over else self.call(own, *args, **kwargs)
+        if self.is_over or getattr(_ASIDE, "is_on", False):
+            return own(*args, **kwargs)
+        return self.call(own, *args, **kwargs)
 
 
 @contextlib.contextmanager

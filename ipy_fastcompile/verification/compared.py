@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ..artifact.inert import inert
-from ..artifact.schema import read_program
+from ..artifact.schema import read_program, read_programs
 from ..engine.calls.asked_kinds import Asked, Kind, asked_kinds
 from ..engine.calls.unharmed import Kept, keep, put_back, silent, unspent
 from ..errors import DiffersFromEager, FastCompileError
@@ -22,8 +22,10 @@ from ..records import Report
 from ..runtime.load import load_parts
 from ..runtime.loaded import LoadedFunction
 from ..runtime.parts import Parts, parts_of_program
+from ..torch_compat import module_tables
 from .check import cloned, leaves_of
 from .diagnose import diagnose
+from .examples import examples_of
 from .tolerance import Bounds, bounds_for, compare
 
 DRAWS = "Draws random numbers at every call"
@@ -58,10 +60,9 @@ def compared(
     """
     kinds = asked_kinds(args, kwargs, None, calls)
     report: Report = compiled.report
+    of_name = examples_of(kinds, read_programs(compiled.parts.manifest, compiled.parts.path))
     if not report.programs:
-        return _compared(compiled, model, kinds[0])
-    of_name = {kind.name: kind for kind in kinds}
-    # A program that a compile made of a kind besides was compared then, and its call is not kept.
+        return _compared(compiled, model, of_name.get("", kinds[0]))
     reports = tuple(
         _compared(
             _Alone(parts_of_program(compiled.parts, position), program),
@@ -132,7 +133,8 @@ def compare_with_eager(
     is_random = any(note.startswith(DRAWS) for note in compiled.report.notes)
     program = read_program(compiled.parts.manifest, compiled.parts.path)
     kept = keep(model, is_writing=bool(program.written))
-    with silent():
+    # What is installed in the model is not what it is compared with.
+    with silent(), module_tables.watches_aside():
         # Random numbers of a second call depend on how many the first one drew.
         calls = 1 if is_random else 2
         eager = _run(lambda: model, model, args, kwargs, kept, calls)

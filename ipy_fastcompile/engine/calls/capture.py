@@ -7,13 +7,14 @@ caller's tensor.
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
 import torch
 
-from ...errors import warn_user
+from ...errors import CaptureError, warn_user
 from ...torch_compat import module_tables, surroundings
 from ..graph.randomness import (
     check_draws,
@@ -62,14 +63,32 @@ def capture(
     check_kind(model)
     module = as_module(model)
     hooks, is_training = module_tables.hooks_of(module), module.training
-    with module_tables.without_compiled_parts(module):
-        captured = _captured(model, module, args, kwargs, dynamic, loose)
+    try:
+        with module_tables.without_compiled_parts(module):
+            captured = _captured(model, module, args, kwargs, dynamic, loose)
+    except CaptureError as error:
+        if not _makes_calls(model):
+            raise
+        raise CaptureError(error.what, _RECORD, **error.facts) from error
     return replace(
         captured,
         hooks=hooks,
         training=is_training,
         autocast=surroundings.described_autocasts(),
     )
+
+
+# What to do about a method that calls its own model, as generate does.
+_RECORD = (
+    "If it calls its own model, compile those calls: `%%fastcompile -m model` in a cell, or "
+    "`fc.record(model)`, records all of them."
+)
+
+
+def _makes_calls(model: Callable[..., Any]) -> bool:
+    """Whether it is a method of a module that is not what a call of the module runs."""
+    is_method = isinstance(model, types.MethodType) and isinstance(model.__self__, torch.nn.Module)
+    return is_method and model.__name__ != "forward"
 
 
 def _captured(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sympy
@@ -13,6 +13,7 @@ from ...records import Symbol
 from ...torch_compat import symbolic
 from ..sizes.expressions import solve_linear
 from .captured import Captured
+from .example import Call, resized
 from .kinds import Kind
 from .varying import Row
 
@@ -88,6 +89,13 @@ class Served:
             for size in sizes:
                 changed = {positions[spot]: size for spot in spots}
                 yield tuple(changed.get(p, n) for p, n in enumerate(kind.sizes))
+
+
+def with_sizes(kind: Kind, sizes: Mapping[Spot, int]) -> Call:
+    """The example of a kind with these sizes, where it has others."""
+    places = zip(_spots(kind), kind.seen.places, strict=True)
+    wanted = {(place.path, place.dim): sizes[spot] for spot, place in places if spot in sizes}
+    return resized((kind.args, kind.kwargs), kind.seen.signature, wanted)
 
 
 def _spots(kind: Kind) -> list[Spot]:

@@ -61,9 +61,30 @@ def _fixed(asked: AskedSizes, wish: Wish, book: SizeBook) -> CaptureError:
             f'Write "auto" for {wish.many}: numbers that it holds may then vary with its '
             "dimensions."
         )
+    beside = _beside(asked, wish)
+    if beside:
+        hint = f"Let {' and '.join(beside)} vary with it, under the same name."
     return CaptureError(
         f"{of} ({name}) cannot be dynamic as asked: the model fixes it to {wish.size}{line}.", hint
     )
+
+
+def _beside(asked: AskedSizes, wish: Wish) -> list[str]:
+    """Tensors of the same size in the same container, of which nobody asked that they vary.
+
+    The keys of a cache do not vary without its values.
+    """
+    dim = wish.dim
+    if dim is None or asked.root is None:
+        return []
+    return [
+        f"{place.where}:{dim}"
+        for place in asked.root.beside(wish.place)
+        if place.is_tensor
+        and place.value.dim() > dim
+        and place.value.shape[dim] == wish.size
+        and (place.where, dim) not in asked.dims
+    ][:4]
 
 
 def merged(one: str, other: str, symbol: Any, book: SizeBook) -> CaptureError:

@@ -50,6 +50,17 @@ class Place:
         for _, child in self.children:
             yield from child.leaves()
 
+    def beside(self, place: Place) -> list[Place]:
+        """What the container that holds a place holds besides; nothing for an argument itself."""
+        for _, child in self.children:
+            held = [inner for _, inner in child.children]
+            if any(inner is place for inner in held):
+                return [inner for inner in held if inner is not place]
+            found = child.beside(place)
+            if found:
+                return found
+        return []
+
     def tensors(self) -> list[Place]:
         """All tensors in it."""
         return [leaf for leaf in self.leaves() if leaf.is_tensor]

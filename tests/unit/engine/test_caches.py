@@ -190,3 +190,18 @@ def test_an_encoder_and_decoder_return_the_caches_of_both(tmp_path: Path) -> Non
                 for ours, theirs in pairs:
                     torch.testing.assert_close(ours.keys, theirs.keys, rtol=1e-4, atol=1e-5)
                     torch.testing.assert_close(ours.values, theirs.values, rtol=1e-4, atol=1e-5)
+
+
+def test_keys_that_are_asked_to_vary_alone_are_told_that_the_values_must_too(model: Any) -> None:
+    cache = filled(model, tf.DynamicCache(config=model.config), tokens(2, 5))
+    call = {"input_ids": tokens(2, 1), "past_key_values": cache}
+    wanted = {"past_key_values.layers[0].keys": {2: "past"}}
+    with pytest.raises(errors.CaptureError) as caught:
+        fc.compile(model, (), call, dynamic=wanted)
+    assert "cannot be dynamic as asked" in caught.value.what
+    assert "Let past_key_values.layers[0].values:2 vary with it" in caught.value.hint
+
+
+def test_generate_itself_is_refused_with_what_records_its_calls(model: Any) -> None:
+    with pytest.raises(errors.CaptureError, match=r"%%fastcompile -m model.*fc\.record\(model\)"):
+        fc.compile(model.generate, (tokens(1, 5),), {"max_new_tokens": 4})

@@ -481,3 +481,12 @@ def test_a_kernel_of_the_second_program_that_is_gone_is_named(
     repack(path, {**members, member: members[member][:-1] + b"\1"})
     with pytest.raises(errors.MemberCorrupt, match=member):
         fc.load(path, halves)
+
+
+def test_an_op_that_only_one_program_has_splits_that_one(model: nn.Module) -> None:
+    calls = [CALLS[0], CALLS[1]]
+    compiled = fc.compile(model, calls=calls, split_at=["aten::sum"])
+    counts = [len(program.split_graph.submodules) for program in compiled.programs]
+    assert (counts[0], counts[1] > 1) == (1, True)
+    with pytest.raises(errors.SplitError, match="'aten::tanh', and the graph has no such op"):
+        fc.compile(model, calls=calls, split_at=["aten::tanh"])
