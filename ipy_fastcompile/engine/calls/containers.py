@@ -25,10 +25,11 @@ from ...runtime.nests import (
     builder,
     flatten,
 )
-from ...torch_compat import export, module_tables, symbolic, trees
+from ...torch_compat import export, module_tables, trees
 from .attributes import attributes_of, attributes_within, put_attributes, with_attributes
+from .changed import Flat, changed_numbers, changed_objects, flat, sized_numbers
 from .refused import refused_argument, refused_output
-from .snapshot import Change, changes_since, take_snapshot
+from .snapshot import changes_since, take_snapshot
 
 
 class PlainCall:
@@ -47,8 +48,9 @@ class PlainCall:
         What was put on tensors beside their values, by the way to them.
     output:
         The nest of the result, once the model has run.
-    changed_numbers:
-        The ways to the whole numbers in objects that the model changed.
+    changed_numbers, sized_numbers:
+        The ways to the whole numbers in objects that the model changed, and to those that are a
+        size of a tensor beside them.
 
     Raises CallError naming an argument that can be no part of a compiled call.
     """
@@ -81,6 +83,7 @@ class PlainCall:
         self.output: Any = None
         self._held = attributes_within(module)
         self.changed_numbers: frozenset[str] = frozenset()
+        self.sized_numbers: frozenset[str] = frozenset()
         self._given = dict(named_arguments(module, args, kwargs))
         self._is_seen = False
         self._is_inside = False
@@ -134,11 +137,17 @@ class PlainCall:
                 given, named = self.as_given(args, kwargs)
                 put_attributes(module, self._held)
                 values = [*given, *named.values()]
-                before = [_flat(value) for value in values]
-                kept = take_snapshot(dict(zip(dict(self.arguments), values, strict=True)))
+                paths = [path for path, _ in self.arguments]
+                before = [flat(value) for value in values]
+                objects = dict(zip(paths, values, strict=True))
+                kept = take_snapshot(objects)
                 with export.without_assigned_buffers(), around:
                     output = own(*given, **named)
-                changed = self._changed(values, before, changes_since(kept))
+                changed = changed_objects(paths, values, before, changes_since(kept))
+                self.changed_numbers = changed_numbers(
+                    self.by_path(), {paths[position]: values[position] for position in changed}
+                )
+                self.sized_numbers = sized_numbers(self.by_path(), objects)
                 return tuple(finish(self._take_apart(output, values, changed)))
             finally:
                 self._is_inside = False
@@ -175,66 +184,8 @@ class PlainCall:
             values.append(builder(_unfixed(nest), self.types)(leaves))
         return values
 
-    def _changed(
-        self, values: Sequence[Any], before: Sequence[_Flat], changes: Sequence[Change]
-    ) -> dict[int, _Flat]:
-        """The arguments that the model gave other tensors, or more of them, by position: how they
-        are nested now, and their leaves. Only plain objects may be among them.
-
-        What it changes in any other container is refused: the compiled call would not do it.
-        """
-        changed: dict[int, _Flat | None] = {}
-        for position, (value, was) in enumerate(zip(values, before, strict=True)):
-            now = _flat_or_none(value)
-            if now is None or not _is_same(now, was):
-                changed[position] = now
-        objects = {
-            position: now
-            for position, now in changed.items()
-            if now is not None and isinstance(now[0], Nest) and now[0].kind == "object"
-        }
-        self.changed_numbers = self._numbers_changed({p: values[p] for p in objects})
-        self._check_attributes(changes, {self.arguments[position][0] for position in objects})
-        for position in changed.keys() - objects.keys():
-            path = self.arguments[position][0]
-            raise CaptureError(
-                f"The model changes what its argument {path} holds, a "
-                f"{type(self._given[path]).__name__}, which a compiled call would not do.",
-                "Let it work on a copy, and return what is new.",
-                argument=path,
-            )
-        return objects
-
-    def _numbers_changed(self, objects: Mapping[int, Any]) -> frozenset[str]:
-        given = dict(zip(self.paths, self.leaves, strict=True))
-        found = [flatten(value, self.arguments[p][0]) for p, value in objects.items()]
-        return frozenset(
-            path
-            for one in found
-            for path, leaf in zip(one.paths, one.leaves, strict=True)
-            if type(given.get(path)) is int and not (type(leaf) is int and leaf == given[path])
-        )
-
-    def _check_attributes(self, changes: Sequence[Change], objects: Set[str]) -> None:
-        """Refuse a change of what is no leaf, too: a counter, an attribute that nothing flattens.
-
-        What begins with an underscore is the object's own affair. Of ``objects``, by the way to
-        them, all that they hold is returned.
-        """
-        for change in changes:
-            if not change.where.rpartition(".")[2].startswith("_"):
-                named = [path for path, _ in self.arguments if change.where.startswith(path)]
-                if max(named, key=len) in objects:
-                    continue
-                raise CaptureError(
-                    f"The model changes what its argument {max(named, key=len)} holds: {change}, "
-                    "which a compiled call would not do.",
-                    "Let it work on a copy, and return what is new.",
-                    argument=max(named, key=len),
-                )
-
     def _take_apart(
-        self, output: Any, arguments: Sequence[Any], changed: Mapping[int, _Flat]
+        self, output: Any, arguments: Sequence[Any], changed: Mapping[int, Flat]
     ) -> tuple[Any, ...]:
         """The leaves of the result, and then those of the arguments that are others now."""
         self.output, leaves = self._nest_of_output(output, arguments)
@@ -253,44 +204,6 @@ class PlainCall:
         except Unknown as unknown:
             raise refused_output(unknown) from None
         return found.nest, found.leaves
-
-
-# A nest and its leaves.
-_Flat = tuple[Any, list[Any]]
-
-
-def _flat(value: Any) -> _Flat:
-    found = flatten(value)
-    return found.nest, found.leaves
-
-
-def _flat_or_none(value: Any) -> _Flat | None:
-    try:
-        return _flat(value)
-    except Unknown:
-        return None
-
-
-def _is_same(now: _Flat, before: _Flat) -> bool:
-    """Whether it holds the very same tensors, and equal values, in the same containers."""
-    return (
-        now[0] == before[0]
-        and len(now[1]) == len(before[1])
-        and all(
-            a is b or (not isinstance(a, torch.Tensor) and _is_equal(a, b))
-            for a, b in zip(now[1], before[1], strict=True)
-        )
-    )
-
-
-def _is_equal(one: Any, other: Any) -> bool:
-    """Whether two leaves that are no tensors are equal whatever the sizes are."""
-    if symbolic.is_symbolic_int(one) or symbolic.is_symbolic_int(other):
-        both = symbolic.is_symbolic_int(one) and symbolic.is_symbolic_int(other)
-        return both and bool(
-            symbolic.symbolic_expression(one) == symbolic.symbolic_expression(other)
-        )
-    return bool(one == other)
 
 
 def _met_once(leaf: Any, met: set[int]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,15 +96,9 @@ def export_program(
         call.let_vary({path for path, _ in asked.dims})
         if asked.is_loose:
             found = attempt(first, named=False)
-            # Which numbers a call changes is known once the model has run.
-            second = asked.with_numbers(call.changed_numbers)
-            if second == first:
-                return found
-            try:
-                return attempt(second, named=False)
-            except Exception as error:  # noqa: BLE001 - then they cannot vary
-                check_whole(error)
-                return attempt(first, named=False)
+            # Which numbers a call changes is known once the model has run, and which are sizes.
+            changed = call.changed_numbers
+            return _with_numbers(attempt, asked, found, changed, call.sized_numbers)
         try:
             return attempt(first, named=True)
         except Exception as error:
@@ -116,6 +110,35 @@ def export_program(
                 return attempt(first, named=False)
             except Exception:  # noqa: BLE001 - the first error says what was asked for
                 raise error from None
+
+
+def _with_numbers(
+    attempt: Callable[..., Exported],
+    asked: AskedSizes,
+    found: Exported,
+    changed: Set[str],
+    sized: Set[str],
+) -> Exported:
+    """The program in which numbers vary as well, as far as there is one; ``found`` has none.
+
+    ``changed`` are what the model changes, and ``sized`` what is a size of a tensor beside it. A
+    size decides nothing: what the model compares with something is none, the length of a window.
+    """
+    numbers, is_last = changed | sized, True
+    while (more := asked.with_numbers(numbers)) != found.asked:
+        is_last = False
+        try:
+            again = attempt(more, named=False)
+        except Exception as error:  # noqa: BLE001 - then they cannot vary
+            check_whole(error)
+            numbers = changed if numbers - changed else frozenset()
+            continue
+        graph_module = again.program.graph_module
+        deciding = {p for p in numbers - changed if again.book.decides((p, None), graph_module)}
+        if not deciding:
+            return again
+        numbers -= deciding
+    return found if is_last else attempt(found.asked, named=False)
 
 
 def _in_place_of(module: torch.nn.Module, forward: Callable[..., Any] | None) -> Any:

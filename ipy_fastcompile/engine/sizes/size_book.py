@@ -97,12 +97,31 @@ class SizeBook:
             lines = [self._sources[g] for g in equal if sympy.Integer(size) in g.args]
         return next((source for source in reversed(lines) if source), None)
 
+    def decides(self, place: tuple[str, int | None], graph_module: torch.fx.GraphModule) -> bool:
+        """Whether the graph takes anything for granted of what was at this place.
+
+        That it is another size, the same everywhere, says nothing about it.
+        """
+        size = self.first.get(place)
+        if not symbolic.varies(size):
+            return True
+        symbol = symbolic.first_expression(size)
+        about = [g for g in recorded_of(graph_module) if symbol in g.free_symbols]
+        found = [g for g in about if not _is_of_symbols(g)]
+        ranges: Any = {each: (2, None) for guard in found for each in guard.free_symbols}
+        return bool(reduce_conditions([Condition(guard) for guard in found], ranges))
+
     def who_merged(self, symbol: Any) -> Source | None:
         """The user's line that needs another size to be equal to this one."""
         for guard, source in self._sources.items():
             if isinstance(guard, sympy.Eq) and symbol in guard.args and source:
                 return source
         return None
+
+
+def _is_of_symbols(guard: Any) -> bool:
+    """Whether all that it says is that two sizes are equal."""
+    return isinstance(guard, sympy.Eq) and all(side.is_Symbol for side in guard.args)
 
 
 def recorded_of(graph_module: torch.fx.GraphModule) -> frozenset[Any]:

@@ -183,3 +183,62 @@ def test_a_prompt_over_a_window_says_the_length_and_the_line() -> None:
     assert "dimension 1 (seq), has size 4, which is less than 5" in caught.value.what
     assert "cache_utils.py:" in caught.value.what
     assert "sliding_window" in caught.value.what
+
+
+# --- numbers that are sizes of a tensor beside them ----------------------------------------------
+
+
+class Held:
+    """Rows, and how many there are; the second number is of another kind."""
+
+    def __init__(self, rows: int, most: int = 5) -> None:
+        self.rows = torch.arange(3.0 * rows).reshape(rows, 3)
+        self.length = rows
+        self.most = most
+
+
+class Fills(torch.nn.Module):
+    """Makes as many rows as there should be, as a cache of a fixed length does at first."""
+
+    def forward(self, x: torch.Tensor, empty: Any) -> tuple[torch.Tensor, Any]:
+        empty.rows = x.new_zeros(empty.length, x.shape[1]) + x.sum(0)
+        return empty.rows.sum(), empty
+
+
+class Compares(torch.nn.Module):
+    def forward(self, held: Held) -> torch.Tensor:
+        return held.rows * (2 if held.most > 4 else 3)
+
+
+def test_a_number_that_is_a_size_of_a_tensor_beside_it_varies_with_it(tmp_path: Path) -> None:
+    compiled = fc.compile(Compares(), (Held(7),), dynamic="auto")
+    for function in reloaded(compiled, Compares(), tmp_path / "a.fastcompile"):
+        for rows in (2, 7, 9):
+            torch.testing.assert_close(function(Held(rows)), Compares()(Held(rows)))
+        with pytest.raises(InputError, match=r"held\.most has the value 6.*takes 5"):
+            function(Held(7, most=6))
+
+
+def test_a_number_that_becomes_a_size_varies() -> None:
+    def empty(length: int) -> Any:
+        held: Any = Held(2)
+        held.rows, held.length = None, length
+        return held
+
+    compiled = fc.compile(Fills(), (torch.ones(2, 3), empty(6)), dynamic={"empty": "auto"})
+    for length in (6, 2, 11):
+        ours, theirs = empty(length), empty(length)
+        found, _ = compiled(torch.ones(2, 3), ours)
+        expected, _ = Fills()(torch.ones(2, 3), theirs)
+        torch.testing.assert_close(found, expected)
+        assert ours.rows.shape == theirs.rows.shape == (length, 3)
+
+
+def test_a_number_of_such_a_size_that_the_model_compares_is_fixed() -> None:
+    held = Held(5)
+    compiled = fc.compile(Compares(), (held,), dynamic="auto")
+    names = [symbol.name for symbol in compiled.report.symbols]
+    assert "held_length" in names
+    assert "held_most" not in names
+    with pytest.raises(InputError, match=r"held\.most has the value 3"):
+        compiled(Held(5, most=3))

@@ -408,3 +408,22 @@ def test_a_mask_that_grows_with_the_past_has_a_name_of_its_own(llama: Any) -> No
     assert {*kind.names.values()} == {"past", "attention_mask_1"}
     captured = capture(llama, kind.args, kind.kwargs, dynamic=kind.dynamic)
     assert {s.name for s in captured.symbols} >= {"past", "attention_mask_1"}
+
+
+def test_with_auto_the_batch_of_a_mask_is_that_of_the_tokens(llama: Any) -> None:
+    mask = torch.ones(2, 5, dtype=torch.int64)
+    mask[0, :2] = 0
+    with fc.record(llama, dynamic="auto") as calls:
+        llama.generate(tokens(2, 5), attention_mask=mask, max_new_tokens=4, do_sample=False)
+    for kind in calls:
+        firsts = {p: place for p, place in enumerate(kind.seen.places) if place.dim == 0}
+        assert {"input_ids", "attention_mask"} <= {place.path for place in firsts.values()}
+        assert {kind.names[p] for p in firsts} == {"batch"}
+    kind = calls[0]
+    captured = capture(llama, kind.args, kind.kwargs, dynamic=kind.dynamic, loose=kind.loose)
+    sizes = {
+        n.name: str(n.meta["val"].shape[0])
+        for n in captured.graph_module.graph.nodes
+        if n.name in ("input_ids", "attention_mask")
+    }
+    assert sizes["input_ids"] == sizes["attention_mask"]
