@@ -91,11 +91,8 @@ export function makeHost(model, start) {
     waiting.delete(id);
   }
 
-  /**
-   * @param {string} id
-   * @param {Waiting} request
-   */
-  function watch(id, request) {
+  /** @param {Waiting} request */
+  function watch(request) {
     request.timer = setTimeout(() => {
       setConnected(false);
       request.reject(new NoKernel("Kernel not connected, or busy."));
@@ -120,7 +117,7 @@ export function makeHost(model, start) {
         /** @type {Waiting} */
         const request = { key, resolve, reject, parts: [], timer: undefined };
         waiting.set(id, request);
-        watch(id, request);
+        watch(request);
         signal?.addEventListener("abort", () => {
           clearTimeout(request.timer);
           reject(new Superseded());
