@@ -17,7 +17,7 @@ from ...errors import CaptureError
 from ...records import Source
 from ...torch_compat import askers
 from ...torch_compat.questions import Note, asking_frame, question_of
-from ..code.sources import place
+from ..code.sources import cited
 from ..sizes.size_book import user_line
 
 _T = torch.Tensor
@@ -126,10 +126,9 @@ def check_layout_reads(
     """
     for path, read in reads.items():
         if path in closed or (read.offset and leaves[path].storage_offset()):
-            where = f" ({place(read.source)}: {read.source.text})" if read.source else ""
             raise CaptureError(
-                f"The model reads how argument {path} lies in memory{where}, and the example is a "
-                "part of a larger tensor.",
+                f"The model reads how argument {path} lies in memory{cited(read.source)}, and the "
+                "example is a part of a larger tensor.",
                 "Give a clone of it as the example: x.clone().",
                 name=path,
             )
@@ -138,9 +137,8 @@ def check_layout_reads(
 def describe_layout_reads(reads: Mapping[str, LayoutRead]) -> tuple[str, ...]:
     """What the report says of them, a line each."""
     return tuple(
-        f"The model reads how argument {path} lies in memory"
-        + (f" ({place(read.source)}: {read.source.text})" if read.source else "")
-        + ": calls with other strides are refused."
+        f"The model reads how argument {path} lies in memory{cited(read.source)}: calls with other "
+        "strides are refused."
         for path, read in reads.items()
     )
 
@@ -174,9 +172,9 @@ def _span(size: Any, stride: Any) -> Any:
 
 
 def _reads_memory(path: str, how: str, source: Source | None) -> CaptureError:
-    where = f" ({place(source)}: {source.text})" if source else ""
     return CaptureError(
-        f"The model {how} argument {path}{where}, which a compiled call may be given elsewhere.",
+        f"The model {how} argument {path}{cited(source)}, which a compiled call may be given "
+        "elsewhere.",
         "Pass the whole tensor, and take parts of it by indexing.",
         name=path,
     )

@@ -18,7 +18,7 @@ from ...runtime.containers import open_container
 from ...runtime.loaded import LoadedFunction
 from ...runtime.parameters import module_of
 from ...torch_compat import ops
-from ..code.sources import place, read_source
+from ..code.sources import cited, read_source
 from ..graph.randomness import all_nodes, is_training
 from ..reloadable import ReloadableModel
 from .holders import slots_of
@@ -164,8 +164,7 @@ def check_memory(named: Iterable[tuple[str, Any]]) -> None:
 
 def _at(node: torch.fx.Node) -> str:
     """The user's line that a node comes from, in brackets; "" where it has none."""
-    source = read_source(node.meta.get("stack_trace"))
-    return f" ({place(source)}: {source.text})" if source else ""
+    return cited(read_source(node.meta.get("stack_trace")))
 
 
 def check_layouts(graph_module: torch.fx.GraphModule) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...records import Source
 from ...torch_compat import questions
-from ..code.sources import place
+from ..code.sources import cited
 from .library import is_library
 
 _DEFAULT_DTYPE = "torch.get_default_dtype()"
@@ -32,7 +32,7 @@ class Question:
     source: Source
 
     def __str__(self) -> str:
-        return f"{self.words} is {self.answer} ({place(self.source)}: {self.source.text})"
+        return f"{self.words} is {self.answer}{cited(self.source)}"
 
 
 class QuestionBook:

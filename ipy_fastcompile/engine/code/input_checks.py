@@ -13,7 +13,7 @@ import torch
 from torch.fx import Node
 
 from ...errors import CodegenError
-from ...records import Symbol
+from ...records import Source, Symbol
 from ...torch_compat import ops, symbolic
 from ..calls.captured import Captured, InputSpec
 from ..sizes.conditions import Condition
@@ -131,10 +131,7 @@ class InputChecks:
         sizes = write_tuple(self._places[symbol] for symbol in ordered)
         direct = all(symbol in self._direct for symbol in ordered)
         refusal = said.refusal if direct else said.indirect
-        line = condition.source
-        if line is not None:
-            refusal += f" ({place(line)}: {clean(line.text)})"
-        texts = f"{write_string(refusal)}, {write_string(said.words)}"
+        texts = f"{write_string(refusal + _cited(condition.source))}, {write_string(said.words)}"
         return f"check.condition({holds}, {texts}, {sizes})"
 
     def _layouts(self) -> Iterator[str]:
@@ -151,9 +148,7 @@ class InputChecks:
             strides = write_tuple(self._number(n, spec) for n in value.stride())
             read = self._captured.layouts.get(spec.path)
             if read is not None:
-                line = read.source
-                said = "" if line is None else f" ({place(line)}: {clean(line.text)})"
-                how = f"{read.strict}, {read.offset}, {write_string(said)}"
+                how = f"{read.strict}, {read.offset}, {write_string(_cited(read.source))}"
                 yield f"check.laid_out({path}, {argument}, {strides}, {how})"
             yield f"{argument} = check.layout({path}, {argument}, {strides}, {mutates})"
         changed = self._captured.memory.written
@@ -176,3 +171,7 @@ class InputChecks:
 
 def _no_node(node: Node) -> str:
     raise CodegenError(f"An argument refers to node {node.name}.", "Report this model.")
+
+
+def _cited(source: Source | None) -> str:
+    return "" if source is None else f" ({place(source)}: {clean(source.text)})"

@@ -41,6 +41,11 @@ def place(source: Source) -> str:
     return f"{Path(source.file).name}:{source.line}{function}"
 
 
+def cited(source: Source | None) -> str:
+    """The place and the line in brackets, to follow what is said of it; nothing without one."""
+    return f" ({place(source)}: {source.text})" if source else ""
+
+
 def clean(text: str) -> str:
     """Text that cannot leave the comment or docstring it is written into."""
     plain = "".join(c if c.isprintable() and c.isascii() else "?" for c in text)
