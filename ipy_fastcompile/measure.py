@@ -52,7 +52,8 @@ def measure(
     -------
     The report of ``compiled`` with ``max_error``, ``tolerance``, ``difference`` and ``reloads``.
     """
-    from .runtime.fresh import PATHS, measure_reloads
+    from .runtime.fresh import measure_reloads
+    from .runtime.request import PATHS
 
     compiled.report = check(compiled, model, args, kwargs, calls=calls, progress=progress)
     if progress is not None:

@@ -21,10 +21,10 @@ from ..children.environment import child_environment
 from ..errors import ChildError
 from ..records import ReloadRecord, Standing
 from .machine import describe_track
+from .request import PATHS
 from .settled import runs_left
 
 NOTE = "in fresh processes, with tensors made from the manifest's parameter specifications"
-PATHS = ("native", "torch", "fx")
 _TIMEOUT_SECONDS = 600
 
 
