@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from .observed import Place
+from .observed import Place, holder_of
 from .varying import Row
 
 
@@ -35,14 +35,10 @@ def only_ones(
     seen = list(rows)
     if not batch or any(row[p] != 1 for row in seen for p in batch):
         return frozenset()
-    holders = {_holder(places[p].path) for p in batch}
+    holders = {holder_of(places[p].path) for p in batch}
     numbers = (
         p
         for p, place in enumerate(places)
-        if place.dim is None and "." in place.path and _holder(place.path) in holders
+        if place.dim is None and "." in place.path and holder_of(place.path) in holders
     )
     return batch | {p for p in numbers if all(row[p] == 1 for row in seen)}
-
-
-def _holder(path: str) -> str:
-    return path.rpartition(".")[0]

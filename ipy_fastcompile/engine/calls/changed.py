@@ -10,6 +10,7 @@ import torch
 from ...errors import CaptureError
 from ...runtime.nests import Nest, Unknown, flatten
 from ...torch_compat import symbolic
+from .observed import holder_of
 from .snapshot import Change
 
 # A nest and its leaves.
@@ -72,7 +73,7 @@ def sized_numbers(given: Mapping[str, Any], objects: Mapping[str, Any]) -> froze
     for path, leaf in _leaves(objects):
         was = given.get(path)
         if isinstance(leaf, torch.Tensor):
-            found = sizes.setdefault(_holder(path), set())
+            found = sizes.setdefault(holder_of(path), set())
             if isinstance(was, torch.Tensor):
                 pairs = zip(was.shape, leaf.shape, strict=False)
                 found |= {size for size, now in pairs if symbolic.varies(now)}
@@ -81,7 +82,7 @@ def sized_numbers(given: Mapping[str, Any], objects: Mapping[str, Any]) -> froze
     return frozenset(
         path
         for path, value in given.items()
-        if type(value) is int and value in sizes.get(_holder(path), ())
+        if type(value) is int and value in sizes.get(holder_of(path), ())
     )
 
 
@@ -92,10 +93,6 @@ def _leaves(objects: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         except Unknown:
             continue
         yield from zip(found.paths, found.leaves, strict=True)
-
-
-def _holder(path: str) -> str:
-    return path.rpartition(".")[0]
 
 
 def _check_attributes(paths: Sequence[str], changes: Sequence[Change], objects: Set[str]) -> None:

@@ -117,6 +117,11 @@ def argument_of(path: str) -> str:
     return re.split(r"[.\[]", path, maxsplit=1)[0]
 
 
+def holder_of(path: str) -> str:
+    """What the end of a way is held by: ``cache.layers[0]`` of ``cache.layers[0].keys``."""
+    return path.rpartition(".")[0]
+
+
 def _part(path: str, leaf: Any, fixed: str) -> Part:
     if isinstance(leaf, torch.Tensor):
         kind = "" if type(leaf) in _PLAIN else f"{type(leaf).__name__} "
