@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import NamedTuple
+
+from ..frozen import NamedTuple
 
 _MAX_LINKS = 40  # as Linux
 

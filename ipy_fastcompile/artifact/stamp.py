@@ -8,7 +8,9 @@ for, and matters only to a load that compiles it again; ``info.*`` is for readin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from ..frozen import NamedTuple
 
 CPU_FLAGS = "cpu_flags"
 VECTOR_ISA = "vector_isa"

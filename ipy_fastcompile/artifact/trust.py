@@ -10,9 +10,9 @@ from __future__ import annotations
 import hmac
 import os
 from hashlib import sha256
-from typing import NamedTuple
 
 from ..errors import ArtifactUntrusted
+from ..frozen import NamedTuple
 from . import limits
 from .keyfile import read_key
 from .manifest import is_digest

@@ -15,12 +15,12 @@ import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, cast, overload
+from typing import Any, cast, overload
 
 import torch
 
 from ..errors import GrammarError, KernelError
-from ..frozen import frozen
+from ..frozen import NamedTuple, frozen
 from ..grammar.words import BUILTINS
 from .checks import CHECKS
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from ..errors import TreeTypeMissing
+from ..frozen import NamedTuple
 from ..torch_compat import trees
 from .fixed import NoData, data_of, value_of
 from .objects import is_plain_object

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from ..errors import InputError
+from ..frozen import NamedTuple
 from ..torch_compat import surroundings
 from . import modes
 from .checks import CHECKS, QUIET_CHECKS

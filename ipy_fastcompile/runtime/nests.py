@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
@@ -57,7 +56,6 @@ class Unknown(Exception):
         self.path, self.value, self.why = path, value, why
 
 
-@dataclass
 class Flattened:
     """The leaves of a nest, the way to each, and the types that hold them, by name.
 
@@ -65,12 +63,15 @@ class Flattened:
     ``arguments`` the objects, by `id`, that are arguments of the call, and the position of each.
     """
 
-    leaves: list[Any] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
-    types: dict[str, Any] = field(default_factory=dict)
-    fixed: dict[int, str] = field(default_factory=dict)
-    arguments: dict[int, int] = field(default_factory=dict)
-    nest: Any = None
+    def __init__(
+        self, types: dict[str, Any] | None = None, arguments: dict[int, int] | None = None
+    ) -> None:
+        self.leaves: list[Any] = []
+        self.paths: list[str] = []
+        self.types = {} if types is None else types
+        self.fixed: dict[int, str] = {}
+        self.arguments = arguments or {}
+        self.nest: Any = None
 
 
 def flatten(value: Any, path: str = "", into: Flattened | None = None) -> Flattened:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from ..artifact.schema import TensorSpec, TensorSpecs
 from ..errors import ParameterError
+from ..frozen import NamedTuple
 from . import plain
 from .places import Place, Places
 from .whole import Guard, guard_whole

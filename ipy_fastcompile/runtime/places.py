@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
+from ..frozen import NamedTuple
 from ..torch_compat import module_tables
 from .wrappers import name_step_into
 

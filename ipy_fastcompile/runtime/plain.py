@@ -8,10 +8,11 @@ found out before.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
+from ..frozen import NamedTuple
 from ..torch_compat import tensor_kinds
 
 # What the dispatch keys of a tensor say of one whose memory holds its values.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from ..artifact.schema import KernelEntry
 from ..errors import ArtifactIncompatible, FastCompileError, KernelError, LowerError, warn_user
-from ..frozen import frozen
+from ..frozen import NamedTuple, frozen
 from . import bind
 from .kernels import kernel_namespace, load_libraries
 from .request import Request

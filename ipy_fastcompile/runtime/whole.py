@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import NamedTuple
 
 import torch
 
 from ..artifact.schema import TensorSpecs
+from ..frozen import NamedTuple
 from ..torch_compat import tensor_kinds
 from . import plain
 

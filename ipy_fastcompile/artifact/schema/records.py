@@ -7,9 +7,9 @@ hundreds of them. FORMAT.md, in the folder above, says what each field means.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
-from ...frozen import frozen
+from ...frozen import NamedTuple, frozen
 
 Shape = tuple[int, ...]
 
