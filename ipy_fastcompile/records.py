@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from .data import from_data, to_data
+from .frozen import frozen
 from .views import view_of
 
 # A size: an int, or an expression over symbolic sizes such as "seq" or "64*seq".
 Size = int | str
 
 
-@dataclass(frozen=True)
+@frozen
 class Value:
     """What a node yields, as far as it is known without running it.
 
@@ -37,7 +38,7 @@ class Value:
     text: str = ""  # for everything but tensors: the value or the expression
 
 
-@dataclass(frozen=True)
+@frozen
 class Source:
     """A line of the user's model."""
 
@@ -47,7 +48,7 @@ class Source:
     text: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class NodeRecord:
     """One node of an FX graph. ``inputs`` are the names of the nodes it reads."""
 
@@ -61,7 +62,7 @@ class NodeRecord:
     module: str = ""  # "model.layers.3.mlp", empty at the top
 
 
-@dataclass(frozen=True)
+@frozen
 class GraphRecord:
     """An FX graph; twins share one, written with the names of the first of them."""
 
@@ -75,7 +76,7 @@ class GraphRecord:
 NOT_COMPILED = "; not compiled: "
 
 
-@dataclass(frozen=True)
+@frozen
 class SubmoduleRecord:
     """One call in the stitching graph.
 
@@ -97,7 +98,7 @@ class SubmoduleRecord:
     seconds: float | None = None  # median time of one call, once profiled
 
 
-@dataclass(frozen=True)
+@frozen
 class KernelSource:
     """One C++ or Triton kernel inside a kernel's output code."""
 
@@ -106,7 +107,7 @@ class KernelSource:
     text: str
 
 
-@dataclass(frozen=True)
+@frozen
 class BinaryRecord:
     """A native binary bundled in the artifact. ``size`` in bytes."""
 
@@ -115,7 +116,7 @@ class BinaryRecord:
     size: int
 
 
-@dataclass(frozen=True)
+@frozen
 class NearTwin:
     """An earlier kernel with the same ops, and what kept the two apart; `str` says it in words.
 
@@ -136,7 +137,7 @@ class NearTwin:
         )
 
 
-@dataclass(frozen=True)
+@frozen
 class KernelRecord:
     """A kernel: the compiled form of one or several submodules (twins).
 
@@ -163,7 +164,7 @@ class KernelRecord:
     output_lines: tuple[tuple[int, Source], ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class LineRecord:
     """What one line of the execution code does. Bytes are at the example sizes."""
 
@@ -181,7 +182,7 @@ class LineRecord:
     peak_bytes: int = 0  # most bytes alive while the line runs, those inside its kernel included
 
 
-@dataclass(frozen=True)
+@frozen
 class Progress:
     """How far a cold compile has come: ``done`` of ``total`` steps of a stage."""
 
@@ -194,7 +195,7 @@ class Progress:
     programs: int = 1  # all of them, as far as is known: one may turn out to be several
 
 
-@dataclass(frozen=True)
+@frozen
 class StageRecord:
     """A stage of the cold compile. ``seconds`` is wall time."""
 
@@ -203,7 +204,7 @@ class StageRecord:
     detail: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class ReloadRecord:
     """One reload path, measured in fresh processes; seconds, medians over ``runs``."""
 
@@ -220,7 +221,7 @@ class ReloadRecord:
     machine: str = ""  # where, as in `Report.machine`
 
 
-@dataclass(frozen=True)
+@frozen
 class Standing:
     """How far a race of the reload paths has come: ``done`` of about ``total`` processes.
 
@@ -237,7 +238,7 @@ class Standing:
     detail: str = ""  # a traceback
 
 
-@dataclass(frozen=True)
+@frozen
 class ProfileRecord:
     """How a call was profiled: medians over ``runs`` after ``warm_up`` more, in seconds and bytes.
 
@@ -254,7 +255,7 @@ class ProfileRecord:
     measured_peak: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Symbol:
     """A symbolic size: its name, and the range it was compiled for (``max`` None: unbounded)."""
 
@@ -264,7 +265,7 @@ class Symbol:
     example: int
 
 
-@dataclass(frozen=True)
+@frozen
 class ConditionRecord:
     """A condition on symbolic sizes that every call is checked for, beside their ranges.
 
@@ -277,7 +278,7 @@ class ConditionRecord:
     source: Source | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class FixedSize:
     """A size that was asked to vary where it can, and that every call must have.
 
@@ -293,7 +294,7 @@ class FixedSize:
     source: Source | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class ArtifactRecord:
     """The saved file: sizes in bytes."""
 
@@ -304,7 +305,7 @@ class ArtifactRecord:
     signed: bool
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class Report:
     """Everything a compile has to tell, as plain data.
 

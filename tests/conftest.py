@@ -131,7 +131,7 @@ def store(tmp_path: Path) -> Any:
 @pytest.fixture
 def compiles(monkeypatch: pytest.MonkeyPatch, tiny_compiled: Any) -> list[Any]:
     """Compiling through the cache gives copies of `tiny_compiled`, and is counted."""
-    from ipy_fastcompile.cache import cached
+    from ipy_fastcompile.cache import build
     from tests.tiny import another
 
     made: list[Any] = []
@@ -140,5 +140,5 @@ def compiles(monkeypatch: pytest.MonkeyPatch, tiny_compiled: Any) -> list[Any]:
         made.append(another(tiny_compiled))
         return made[-1]
 
-    monkeypatch.setattr(cached, "compile", compile)
+    monkeypatch.setattr(build, "compile", compile)
     return made

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from ..frozen import frozen
 from .inert import inert, inert_lines
 from .inspect import REPORT, ArtifactInfo, inspect
 from .kinds import KINDS, TEXT
@@ -22,7 +22,7 @@ _SHOWN_LINES = 200
 _MAX_DIFFED_CHARACTERS = 2_000_000
 
 
-@dataclass(frozen=True)
+@frozen
 class ManifestChange:
     """A place in the manifest that differs; None where one of the two has nothing there."""
 
@@ -31,7 +31,7 @@ class ManifestChange:
     b: Any
 
 
-@dataclass(frozen=True)
+@frozen
 class TextChange:
     """A text member that differs. ``diff`` is unified; empty where only one of the two has it."""
 
@@ -41,7 +41,7 @@ class TextChange:
     diff: str
 
 
-@dataclass(frozen=True)
+@frozen
 class ArtifactComparison:
     """Two artifacts side by side; `str` gives it as text for a terminal.
 

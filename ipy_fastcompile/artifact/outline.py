@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from ..frozen import frozen
 from .described import describe_inputs, tensors_of
 from .kinds import CODE, CONSTANTS, FX_GRAPH, NATIVE, TORCH
 from .schema import Program, TensorSpecs, read_leniently
 
 
-@dataclass(frozen=True)
+@frozen
 class KernelSummary:
     """What the manifest says of one kernel; ``why`` is empty where it runs natively."""
 
@@ -28,7 +29,7 @@ class KernelSummary:
     programs: tuple[str, ...] = ("",)  # that run it
 
 
-@dataclass(frozen=True)
+@frozen
 class ProgramSummary:
     """What the manifest says of one program: its name, "" for a single one, and what it takes."""
 
@@ -37,7 +38,7 @@ class ProgramSummary:
     conditions: tuple[str, ...]  # on sizes, in words
 
 
-@dataclass(frozen=True)
+@frozen
 class Outline:
     """The parts of a manifest that a summary shows; None or empty where it does not say.
 

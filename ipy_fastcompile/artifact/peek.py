@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Collection
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from ..errors import ArtifactTooLarge, ContainerCorrupt, MemberCorrupt
+from ..frozen import frozen
 from . import limits
 from .container import parse_directory
 from .files import check_end, open_regular, read_exactly
@@ -23,7 +23,7 @@ from .schema.records import Common
 _MAX_MEMBER_BYTES = 32 * 2**20
 
 
-@dataclass(frozen=True)
+@frozen
 class Glimpse:
     """A part of an artifact. ``size`` in bytes and ``modified`` in seconds are of the file."""
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pickletools
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from ..frozen import frozen
 
 _STRINGS = {"UNICODE", "BINUNICODE", "BINUNICODE8", "SHORT_BINUNICODE", "STRING", "BINSTRING"}
 _STRINGS |= {"SHORT_BINSTRING"}
@@ -19,7 +20,7 @@ _MAX_OPCODES = 1_000_000
 _MAX_NESTING = 4
 
 
-@dataclass(frozen=True)
+@frozen
 class PickleListing:
     """What loading a pickle would import: dotted names, sorted.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from ..errors import ArtifactNotFound, KeyFileError, SaveError, warn_user
+from ..frozen import frozen
 from . import limits
 from .atomic import write_atomically
 from .container import pack_members
@@ -18,7 +18,7 @@ from .manifest import write_manifest
 from .trust import sign
 
 
-@dataclass(frozen=True)
+@frozen
 class SavedArtifact:
     """The file that was written: ``digest`` is of the whole file, ``size`` in bytes."""
 

@@ -9,35 +9,32 @@ import dataclasses
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from ..artifact import OpenArtifact, SavedArtifact, save_artifact
+from ..artifact import OpenArtifact, SavedArtifact
 from ..artifact.atomic import write_atomically
 from ..artifact.inert import inert
-from ..artifact.inspect import REPORT, ArtifactInfo
+from ..artifact.inspect import ArtifactInfo
 from ..artifact.save import savable_path
-from ..artifact.squeeze import squeeze
 from ..engine.calls.asked_kinds import Kind, asked_kinds
 from ..engine.calls.preflight import check_kind
-from ..engine.compiled import CompiledModel
-from ..engine.pack import check_result_types
-from ..engine.pipeline import compile
 from ..engine.reloadable import ReloadableModel
 from ..engine.stages import OnProgress
 from ..errors import ArtifactError, CacheMiss, CallError, FastCompileError, KeyFileError, warn_user
+from ..frozen import frozen
+from ..interrupts import interrupts_deferred
 from ..records import Report
 from ..runtime.load import load_parts
 from ..runtime.loaded import LoadedFunction
 from ..runtime.wrappers import unwrapped
-from ..verification.compared import compared
 from .keepable import keepable
 from .key.call import UNCOVERED, CallKey, make_key
 from .key.components import Key
 from .store import Hit, Miss, Store
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class CachedResult:
     """A compile, from the cache or not. ``why_miss`` says why not, a fact a line."""
 
@@ -156,26 +153,25 @@ def compile_cached(
             key=wanted.key.digest,
         )
 
-    def build() -> CompiledModel:
-        compiled = compile(model, args, kwargs, **options, progress=progress)
-        compiled.report = compared(compiled, model, calls=compiled.kinds)
-        _note_key(compiled, wanted.key, why)
-        return compiled
-
+    with interrupts_deferred():  # sympy, which only a compile needs, must not stay half
+        from .build import build, write_entry
+    build_it = partial(
+        build, model, args, kwargs, {**options, "progress": progress}, wanted.key, why
+    )
     if wanted.uncovered:  # no key would ever match it
-        return CachedResult(build(), wanted.key.digest, hit=False, why_miss=why)
+        return CachedResult(build_it(), wanted.key.digest, hit=False, why_miss=why)
     with store.lock(wanted.key):
         if not force and store.path_of(wanted.key.digest).exists():
             # Another process compiled it while this one waited.
             found = _look_up(store, wanted.key, model)
             if isinstance(found, CachedModel):
                 return CachedResult(found, wanted.key.digest, hit=True)
-        compiled = build()
+        compiled = build_it()
         refusal = keepable(compiled)
         if refusal:
             warn_user(f"The result is not cached: {inert(refusal)}.")
         else:
-            store.put(wanted.key, lambda path: _write_entry(compiled, wanted.key, path))
+            store.put(wanted.key, partial(write_entry, compiled, wanted.key))
     return CachedResult(compiled, wanted.key.digest, hit=False, why_miss=why)
 
 
@@ -226,20 +222,3 @@ def _load(hit: Hit, model: Callable[..., Any]) -> CachedModel:
         raise ArtifactError(f"{hit.path} holds no report.", "It will be replaced.")
     report = dataclasses.replace(report, key=hit.key.digest, cache="hit", why_miss=())
     return CachedModel(model, hit.artifact, report, function)
-
-
-def _note_key(compiled: CompiledModel, key: Key, why: tuple[str, ...]) -> None:
-    """From now on the compile knows its key: in its report, and in every artifact it saves."""
-    manifest = {**compiled.parts.manifest, "key": key.manifest_entry}
-    compiled.parts = dataclasses.replace(compiled.parts, manifest=manifest)
-    compiled.report = dataclasses.replace(
-        compiled.report, key=key.digest, cache="miss", why_miss=why
-    )
-
-
-def _write_entry(compiled: CompiledModel, key: Key, path: str) -> None:
-    """The artifact with the texts of its key, which explain later misses."""
-    check_result_types(compiled.parts)
-    report = squeeze(compiled.report.to_json().encode())
-    members = {**compiled.parts.members, REPORT: report, **key.members}
-    save_artifact(path, compiled.parts.manifest, members)

@@ -6,10 +6,10 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import zip_longest
 
 from ..artifact.inert import inert
+from ..frozen import frozen
 from .changed_kinds import OF_KINDS, describe_kinds, other_kinds, without_kinds
 
 _SECTION = re.compile(r"@@ (.*?)(?::([0-9]{1,9}))?")
@@ -22,7 +22,7 @@ _SHOWN_CHARACTERS = 160
 _MAX_ALIGNED = 4_000_000
 
 
-@dataclass(frozen=True)
+@frozen
 class Change:
     """A component that differs. ``lines`` say how, inert and ready to show.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..artifact import OpenArtifact
@@ -11,12 +10,13 @@ from ..artifact.inert import inert
 from ..artifact.outline import read_outline
 from ..artifact.peek import Glimpse, peek
 from ..errors import ArtifactError, CacheError
+from ..frozen import frozen
 from .changes import Change, diff_components
 from .key.components import KEY_MEMBER, Key, recorded_digests
 from .sweep import ENTRY_SUFFIX, StoredFile, list_files
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """A file of the cache. ``size`` in bytes, ``used`` (last hit or save) in seconds since 1970.
 
@@ -41,7 +41,7 @@ class Entry:
         return inert(self.model, limit=80) + several
 
 
-@dataclass(frozen=True)
+@frozen
 class Explanation:
     """What keeps a key from its nearest entry: `changes`, old -> new; `str` for a terminal."""
 

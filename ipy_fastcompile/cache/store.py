@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..artifact import limits
@@ -30,6 +29,7 @@ from ..errors import (
     KeyFileError,
     warn_user,
 )
+from ..frozen import frozen
 from . import sweep
 from .changes import Change, diff_components
 from .entries import Entry, Explanation, explain_key, list_entries, make_entry, read_key
@@ -39,7 +39,7 @@ from .locks import hold
 __all__ = ["Change", "Entry", "Explanation", "Hit", "Key", "Miss", "Store"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Hit:
     """An entry that has the key, is whole, and was made by this user."""
 
@@ -48,7 +48,7 @@ class Hit:
     artifact: OpenArtifact
 
 
-@dataclass(frozen=True)
+@frozen
 class Miss:
     """No usable entry has the key.
 

@@ -12,12 +12,12 @@ import re
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..artifact import limits
 from ..artifact.atomic import is_temporary
 from ..errors import CacheError
+from ..frozen import frozen
 from .locks import hold
 
 ENTRY_SUFFIX = ".fastcompile"
@@ -34,7 +34,7 @@ _COUNTED = ("entry", "quarantined")
 _SKEW_SECONDS = 60
 
 
-@dataclass(frozen=True)
+@frozen
 class Pruned:
     """What a prune did: names removed, bytes freed, bytes and entries kept.
 
@@ -48,7 +48,7 @@ class Pruned:
     busy: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class StoredFile:
     """A file of the cache: ``kind`` is "entry", "quarantined", "temporary" or "lock"."""
 

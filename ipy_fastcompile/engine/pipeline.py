@@ -16,9 +16,10 @@ from ..runtime.modes import set_aside
 from ..torch_compat import inductor, module_tables
 from ..verification.compared import check_difference, compared
 from .calls.asked import asked_sizes, check_asked
-from .calls.asked_kinds import Asked, Kind, asked_kinds, graphs_of_kinds
+from .calls.asked_kinds import Asked, Kind, asked_kinds
 from .calls.capture import capture
 from .calls.captured import Captured
+from .calls.narrow import graphs_of_kinds
 from .code.codegen import ExecutionCode, generate_execution_code
 from .compiled import CompiledModel
 from .graph.boundaries import SplitFunction, split_at_each

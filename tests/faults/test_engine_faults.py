@@ -18,7 +18,7 @@ import torch
 import ipy_fastcompile as fc
 from ipy_fastcompile import errors
 from ipy_fastcompile.artifact import open_artifact
-from ipy_fastcompile.cache import cached
+from ipy_fastcompile.cache import build, cached
 from ipy_fastcompile.cache.cached import CachedResult, compile_cached
 from ipy_fastcompile.cache.key import machine as key_machine
 from ipy_fastcompile.cache.store import Store
@@ -60,7 +60,7 @@ def ask(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[], CachedResult]:  # fmt: skip
     """Ask a cache of its own for the model; compiling it takes no time."""
-    monkeypatch.setattr(cached, "compile", lambda *_, **__: another(tiny_compiled))
+    monkeypatch.setattr(build, "compile", lambda *_, **__: another(tiny_compiled))
     # Only the key is told of another machine; what was compiled does not fit that one.
     monkeypatch.setattr(cached, "keepable", lambda compiled: "")
     store = Store(tmp_path / "cache")

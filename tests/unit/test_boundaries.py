@@ -77,7 +77,7 @@ RULES = (
     ),
     Rule(("errors.py", "data.py", "version.py", "views.py"), only=()),
     Rule(("frozen.py",), only=("typing_extensions",)),
-    Rule(("records.py",), only=(f"{PACKAGE}.data", f"{PACKAGE}.views")),
+    Rule(("records.py",), only=tuple(f"{PACKAGE}.{part}" for part in ("data", "views", "frozen"))),
     Rule(
         ("show/",), ("torch", *(f"{PACKAGE}.{part}" for part in ("engine", "runtime", "notebook")))
     ),

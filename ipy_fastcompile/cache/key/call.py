@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ import torch
 from ...engine.calls.asked_kinds import Asked, Kind, asked_kinds
 from ...engine.calls.attributes import attributes_of
 from ...engine.calls.preflight import tensors_in
+from ...frozen import frozen
 from ...runtime.nests import Unknown, flatten, nest_data
 from ...torch_compat import surroundings, tensor_kinds
 from .components import Key
@@ -37,7 +37,7 @@ from .walk import Walk
 UNCOVERED = "uncovered"
 
 
-@dataclass(frozen=True)
+@frozen
 class CallKey:
     """The key of a compile. With anything ``uncovered`` it matches no entry, its own included."""
 

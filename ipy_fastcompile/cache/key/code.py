@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import tokenize
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from types import CodeType, FunctionType
 from typing import Any
 
+from ...frozen import frozen
 from .chains import Uses, nested, read_uses
 from .components import section
 from .words import word_set
@@ -20,7 +20,7 @@ _LOOKUPS = word_set(
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Import:
     """An import statement inside a function: ``from ..a import b`` has level 2."""
 
@@ -28,7 +28,7 @@ class Import:
     level: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Mentions:
     """What a function's code refers to by name, nested functions included; all sorted.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from ...frozen import frozen
 from .walker import Walker
 
 # Of the value at a path, so many levels below where describing began.
@@ -16,7 +16,7 @@ def _always(_value: Any) -> bool:
     return True
 
 
-@dataclass(frozen=True)
+@frozen
 class Handler:
     """Writes values of these ``kinds`` ``when`` that holds of them too."""
 

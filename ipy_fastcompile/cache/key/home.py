@@ -11,12 +11,12 @@ import os
 import site
 import sys
 import sysconfig
-from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
 from ... import directories
+from ...frozen import frozen
 
 USER = "user"
 PACKAGE = "package"
@@ -26,7 +26,7 @@ CELLS = "cells"
 GENERATED = "generated"
 
 
-@dataclass(frozen=True)
+@frozen
 class Home:
     """Where code lives.
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
 
 from ...errors import CallError
+from ...frozen import frozen
 from ...torch_compat import surroundings
-from . import kinds as recorded, narrow
-from .captured import Captured
+from . import kinds as recorded
 
 
 class Kind(Protocol):
@@ -35,7 +35,7 @@ class Kind(Protocol):
         """What `ipy_fastcompile.compile` takes as ``dynamic``."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Asked:
     """A call to compile; ``name`` is "" where it is the only one. See `Kind`.
 
@@ -78,7 +78,7 @@ def asked_kinds(args: Any, kwargs: Any, dynamic: Any, calls: Sequence[Kind] | No
             "given besides.",
             "Leave them out, or leave calls out.",
         )
-    kinds = [_asked(position, kind) for position, kind in enumerate(_listed(calls))]
+    kinds = [as_asked(kind, position) for position, kind in enumerate(_listed(calls))]
     if not kinds:
         raise CallError(
             "calls is empty: the model was not called while they were recorded.",
@@ -100,31 +100,6 @@ def asked_kinds(args: Any, kwargs: Any, dynamic: Any, calls: Sequence[Kind] | No
     return kinds
 
 
-def graphs_of_kinds(
-    kinds: Sequence[Asked], capture: Callable[[Asked], Captured]
-) -> list[tuple[Asked, Captured]]:
-    """A graph for each kind, and further ones for recorded calls that it does not serve.
-
-    What each was made of comes first. Raises CaptureError where ``capture`` does.
-    """
-    found: list[tuple[Asked, Captured]] = []
-    for kind in kinds:
-        if kind.recorded is None:
-            found.append((kind, capture(kind)))
-            continue
-        is_alone = not kind.name
-
-        def capture_part(part: recorded.Kind, is_alone: bool = is_alone) -> Captured:
-            asked = _asked(0, part)
-            return capture(replace(asked, name="") if is_alone else asked)
-
-        graphs = narrow.graphs_of(kind.recorded, capture_part)
-        is_alone = is_alone and len(graphs) == 1
-        parts = [(_asked(0, part), graph) for part, graph in graphs]
-        found += [(replace(part, name="") if is_alone else part, graph) for part, graph in parts]
-    return found
-
-
 def _listed(calls: Any) -> list[Any]:
     if not isinstance(calls, Sequence) or isinstance(calls, (str, bytes)):
         raise CallError(
@@ -134,7 +109,8 @@ def _listed(calls: Any) -> list[Any]:
     return list(calls)
 
 
-def _asked(position: int, kind: Any) -> Asked:
+def as_asked(kind: Any, position: int = 0) -> Asked:
+    """A kind of call as it is asked for, the one at ``position``. Raises CallError for others."""
     try:
         autocast = getattr(kind, "autocast", None)
         known = kind if isinstance(kind, recorded.Kind) else getattr(kind, "recorded", None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import torch
 
+from ...frozen import frozen
 from ...records import FixedSize, Symbol
 from ..graph.shared import Memory
 from ..sizes.conditions import Condition
@@ -15,7 +16,7 @@ from .layouts import LayoutRead
 from .questions import Question
 
 
-@dataclass(frozen=True)
+@frozen
 class ParameterSpec:
     """A tensor that comes from the model: ``placeholder`` in the graph, ``name`` in the model."""
 
@@ -25,7 +26,7 @@ class ParameterSpec:
     persistent: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class InputSpec:
     """A leaf of the call's arguments. ``constant`` leaves are not tensors; their value is fixed.
 
@@ -39,7 +40,7 @@ class InputSpec:
     fixed: str = ""  # what is checked with the containers, and None here
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class Captured:
     """A model as one graph.
 

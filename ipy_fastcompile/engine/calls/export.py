@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from ...frozen import frozen
 from ...interrupts import check_whole
 from ...torch_compat import (
     branches,
@@ -33,7 +33,7 @@ from .stand_in import call_through
 from .straight import StraightForward
 
 
-@dataclass(frozen=True)
+@frozen
 class Exported:
     """A program, the sizes that it was asked for, and what it asked of other things."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from ...frozen import frozen
 
 MISSING = object()
 
 Named = tuple[str, Any]
 
 
-@dataclass(frozen=True)
+@frozen
 class Holder:
     """What an object held: ``read`` says what it holds now, ``write`` lets it hold something else.
 

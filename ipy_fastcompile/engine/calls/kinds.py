@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import torch
 
+from ...frozen import frozen
 from .example import Call, resized
 from .observed import Part, Place, argument_of, by_name
 from .varying import Row, dynamic_of, thinness
 
 
-@dataclass(frozen=True)
+@frozen
 class Seen:
     """What calls of one kind have in common, and the sizes that they had.
 
@@ -51,7 +52,7 @@ class Seen:
     asked: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class Kind:
     """Calls that differ in nothing but sizes.
 

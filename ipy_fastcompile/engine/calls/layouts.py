@@ -7,13 +7,13 @@ strides, it would be told the example's; such an argument is checked instead.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 from ...errors import CaptureError
+from ...frozen import frozen
 from ...records import Source
 from ...torch_compat import askers
 from ...torch_compat.questions import Note, asking_frame, question_of
@@ -41,7 +41,7 @@ _NORMALIZE = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@frozen
 class LayoutRead:
     """What a model reads of an argument's layout: ``strict`` all strides, ``offset`` the offset."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ...errors import CaptureError, warn_user
+from .asked_kinds import Asked, as_asked
 from .captured import Captured
 from .kinds import Kind, Seen, make_kind
 from .served import Served
@@ -50,6 +51,31 @@ def graphs_of(kind: Kind, capture: Callable[[Kind], Captured]) -> list[tuple[Kin
             left, why = _simpler(part), "The graph of 2 serves none of the calls that were seen."
         if part.tried and left is not None and not left.tried:
             notes = (f"A size that was 1 stays 1 in {part.name}. {why}",)
+    return found
+
+
+def graphs_of_kinds(
+    kinds: Sequence[Asked], capture: Callable[[Asked], Captured]
+) -> list[tuple[Asked, Captured]]:
+    """A graph for each kind, and further ones for recorded calls that it does not serve.
+
+    What each was made of comes first. Raises CaptureError where ``capture`` does.
+    """
+    found: list[tuple[Asked, Captured]] = []
+    for kind in kinds:
+        if kind.recorded is None:
+            found.append((kind, capture(kind)))
+            continue
+        is_alone = not kind.name
+
+        def capture_part(part: Kind, is_alone: bool = is_alone) -> Captured:
+            asked = as_asked(part)
+            return capture(replace(asked, name="") if is_alone else asked)
+
+        graphs = graphs_of(kind.recorded, capture_part)
+        is_alone = is_alone and len(graphs) == 1
+        parts = [(as_asked(part), graph) for part, graph in graphs]
+        found += [(replace(part, name="") if is_alone else part, graph) for part, graph in parts]
     return found
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from ...frozen import frozen
 from ...runtime.nests import Flattened, Nest, Unknown, flatten
 from ...runtime.signature import literal_of
 from ...torch_compat import surroundings
 
 
-@dataclass(frozen=True)
+@frozen
 class Place:
     """What is a size in a call: a dimension of the tensor at ``path``, or the whole number there.
 
@@ -27,7 +27,7 @@ class Place:
     rank: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """A part of a call: the way to it, and what it is beside its sizes.
 
@@ -40,7 +40,7 @@ class Part:
     text: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Observed:
     """A call. Two of one ``key`` differ in nothing but ``sizes``, one for each of ``places``.
 

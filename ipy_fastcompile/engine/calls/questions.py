@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import linecache
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from ...frozen import frozen
 from ...records import Source
 from ...torch_compat import questions
 from ..code.sources import cited
@@ -20,7 +20,7 @@ from .library import is_library
 _DEFAULT_DTYPE = "torch.get_default_dtype()"
 
 
-@dataclass(frozen=True)
+@frozen
 class Question:
     """What a line of the user's asks, ``torch.is_grad_enabled()``, and the answer as it is written.
 

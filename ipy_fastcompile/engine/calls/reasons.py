@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from ...frozen import frozen
 from ..sizes.constraints import explain_constraints
 
 
-@dataclass(frozen=True)
+@frozen
 class Failure:
     """What is known of a failed capture; ``is_own`` where the model's own code raised it."""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import collections
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from ...frozen import frozen
 from .holder import MISSING, Holder
 from .holders import PLAIN, look_into
 from .iterators import Spare, spared
@@ -22,7 +22,7 @@ from .iterators import Spare, spared
 _MOST = 500_000
 
 
-@dataclass(frozen=True)
+@frozen
 class Change:
     """A place that holds something else than before: ``M.calls``, ``0``, ``1``."""
 
@@ -35,7 +35,7 @@ class Change:
         return f"{self.where} ({self.before}, then {self.after})"
 
 
-@dataclass(frozen=True)
+@frozen
 class Snapshot:
     """What was held.
 

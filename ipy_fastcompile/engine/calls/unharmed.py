@@ -9,11 +9,11 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from ...frozen import frozen
 from .generators import generator_states, restore_generators
 from .snapshot import Snapshot, restore, spare_iterators, take_snapshot
 
@@ -22,7 +22,7 @@ from .snapshot import Snapshot, restore, spare_iterators, take_snapshot
 _MOST = 1 << 30  # bytes
 
 
-@dataclass(frozen=True)
+@frozen
 class Kept:
     """What a model was before a call, with copies of the tensors that a call may write to."""
 

@@ -7,13 +7,13 @@ some names. One whose own arguments switch it off (``train=False``, ``p=0``) dra
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.fx import GraphModule, Node
 
 from ...errors import CaptureError
+from ...frozen import frozen
 from ...torch_compat import ops
 from ..calls.generators import numbers_near
 from ..code.sources import place, read_source
@@ -22,7 +22,7 @@ _SWITCHES = frozenset({"train", "training"})
 _CHANCES = frozenset({"p", "dropout", "dropout_p"})
 
 
-@dataclass(frozen=True)
+@frozen
 class Draw:
     """A call that draws random numbers: its op, the layer it is in, and the user's line."""
 
