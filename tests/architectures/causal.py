@@ -7,13 +7,11 @@ with eager's at two lengths, and so is a step of eager that is given that cache.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from tests.architectures.each import heading, measured
+from tests.architectures.each import heading, measured, parser
 from tests.architectures.families import NAMES
 from tests.architectures.shrink import causal_models
 
@@ -43,7 +41,11 @@ def summary(results: Mapping[str, Mapping[str, Any]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line for each model, and the share; 1 where one is not right."""
-    options = _parser().parse_args(arguments)
+    options = parser(
+        COMMAND,
+        "Compile causal models of transformers, and compare them with eager.",
+        "these types; default: all",
+    ).parse_args(arguments)
     names: Sequence[str] = options.names or NAMES
     if unknown := [name for name in names if name not in causal_models()]:
         print(f"transformers has no causal model {', '.join(unknown)}.", file=sys.stderr)
@@ -55,21 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(row(name, found), flush=True)
     print(summary(results))
     return 0 if all(found["verdict"] == "right" for found in results.values()) else 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {COMMAND}",
-        description="Compile causal models of transformers, and compare them with eager.",
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="these types; default: all")
-    parser.add_argument(
-        "--keep",
-        type=Path,
-        metavar="FOLDER",
-        help="keep answers there as they come; what was right there is not run again",
-    )
-    return parser
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ on from there.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import tempfile
@@ -35,6 +36,19 @@ def measured(
         for start in range(0, len(names), _AT_ONCE):
             chunk = names[start : start + _AT_ONCE]
             yield from measure_each(module, chunk, keep or Path(folder), judge).items()
+
+
+def parser(module: str, description: str, names: str) -> argparse.ArgumentParser:
+    """The options that such a command has: ``names``, which are explained so, and a folder."""
+    made = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    made.add_argument("names", nargs="*", metavar="NAME", help=names)
+    made.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="keep answers there as they come; what was right there is not run again",
+    )
+    return made
 
 
 def heading(module: str, names: Sequence[str]) -> str:

@@ -7,13 +7,11 @@ prompts of other lengths and batches, and the calls that each program served are
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from tests.architectures.each import heading, measured, verdict_of
+from tests.architectures.each import heading, measured, parser, verdict_of
 from tests.architectures.generation_models import NAMES, STATIC
 
 COMMAND = "tests.architectures.generation"
@@ -38,7 +36,11 @@ def judge(found: Mapping[str, Any]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line for each model, and the share; 1 where one is not right by its artifact."""
-    options = _parser().parse_args(arguments)
+    options = parser(
+        COMMAND,
+        "Generate with compiled models, and compare the tokens with eager's.",
+        f"these models; default: all of {', '.join(ALL)}",
+    ).parse_args(arguments)
     names: Sequence[str] = options.names or ALL
     if unknown := [name for name in names if name not in ALL]:
         print(f"There is no {', '.join(unknown)}; there are {', '.join(ALL)}.", file=sys.stderr)
@@ -50,23 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(row(name, found), flush=True)
     print(f"{right} of {len(names)} generations give eager's tokens after a native reload")
     return 0 if right == len(names) else 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {COMMAND}",
-        description="Generate with compiled models, and compare the tokens with eager's.",
-    )
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"these models; default: all of {', '.join(ALL)}"
-    )
-    parser.add_argument(
-        "--keep",
-        type=Path,
-        metavar="FOLDER",
-        help="keep answers there as they come; what was right there is not run again",
-    )
-    return parser
 
 
 if __name__ == "__main__":

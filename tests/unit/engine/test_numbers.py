@@ -13,6 +13,7 @@ import ipy_fastcompile as fc
 from ipy_fastcompile.engine.calls.capture import capture
 from ipy_fastcompile.errors import CaptureError, InputError
 from tests.unit.engine.test_caches import reloaded
+from tests.unit.engine.windowed import windowed
 
 WINDOW = 6
 
@@ -100,26 +101,7 @@ def test_a_number_that_the_model_fixes_is_refused_with_the_line() -> None:
 # --- sliding windows -----------------------------------------------------------------------------
 
 
-def mistral() -> Any:
-    torch.manual_seed(0)
-    config = tf.MistralConfig(
-        hidden_size=32, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2,
-        intermediate_size=64, vocab_size=64, sliding_window=WINDOW,
-    )  # fmt: skip
-    return tf.MistralForCausalLM(config).eval()
-
-
-def gemma3() -> Any:
-    torch.manual_seed(0)
-    config = tf.Gemma3TextConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-        intermediate_size=64, vocab_size=64, head_dim=8, sliding_window=WINDOW,
-        layer_types=["sliding_attention", "full_attention"],
-    )  # fmt: skip
-    return tf.Gemma3ForCausalLM(config).eval()
-
-
-MODELS = {"mistral": mistral(), "gemma3": gemma3()}
+MODELS = windowed(WINDOW)
 
 
 def filled(model: Any, length: int) -> Any:

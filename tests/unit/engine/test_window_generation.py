@@ -7,40 +7,20 @@ from typing import Any
 
 import pytest
 import torch
-import transformers as tf
 
 import ipy_fastcompile as fc
 from ipy_fastcompile.engine.calls.capture import capture
 from ipy_fastcompile.engine.calls.captured import Captured
 from ipy_fastcompile.engine.calls.kinds import Kind
 from ipy_fastcompile.engine.calls.narrow import graphs_of
+from tests.unit.engine.windowed import windowed
 
 WINDOW = 8
-TOKENS = {"vocab_size": 64, "bos_token_id": 1, "eos_token_id": None, "pad_token_id": 0}
 # Batches and lengths of prompts: below the window, at it, across and above.
 PROMPTS = ((1, 5), (1, 2), (3, 4), (1, 6), (2, 7), (1, 8), (3, 9), (2, 20))
 
 
-def mistral() -> Any:
-    torch.manual_seed(0)
-    config = tf.MistralConfig(
-        hidden_size=32, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2,
-        intermediate_size=64, sliding_window=WINDOW, **TOKENS,
-    )  # fmt: skip
-    return tf.MistralForCausalLM(config).eval()
-
-
-def gemma3() -> Any:
-    torch.manual_seed(0)
-    config = tf.Gemma3TextConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-        intermediate_size=64, head_dim=8, sliding_window=WINDOW,
-        layer_types=["sliding_attention", "full_attention"], **TOKENS,
-    )  # fmt: skip
-    return tf.Gemma3ForCausalLM(config).eval()
-
-
-MODELS = {"mistral": mistral(), "gemma3": gemma3()}
+MODELS = windowed(WINDOW)
 
 
 def generated(model: Any, batch: int, length: int) -> torch.Tensor:
