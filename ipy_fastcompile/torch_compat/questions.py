@@ -1,6 +1,7 @@
 """what a model asks torch about its surroundings -> each question, with its answer.
 
-The public functions are replaced while a model runs, for there is no other way to see them asked.
+Public functions of torch and torch.compiler; seen on 2.13. They are replaced while a model runs,
+for there is no other way to see them asked.
 """
 
 from __future__ import annotations

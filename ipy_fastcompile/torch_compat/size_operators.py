@@ -1,6 +1,6 @@
 """operators of int that a symbolic size lacks -> the same for symbolic sizes, while a block lasts.
 
-torch.SymInt, seen on 2.13: `divmod` and ``~`` are not defined for it.
+torch.SymInt; seen on 2.13, which defines neither `divmod` nor ``~`` for it.
 """
 
 from __future__ import annotations
