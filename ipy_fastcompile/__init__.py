@@ -9,6 +9,7 @@ somebody else's, without torch; ``verify`` checks one before it is shipped. In I
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from .version import __version__
@@ -59,10 +60,14 @@ def __getattr__(name: str) -> Any:
     if name == "errors":
         return import_module(".errors", __name__)
     if name in _HOMES:
-        from .interrupts import interrupts_deferred
+        path = f".{_HOMES[name]}"
+        if name == "load" and "torch" in sys.modules:  # it imports nothing else that is fragile
+            home = import_module(path, __name__)
+        else:
+            from .interrupts import interrupts_deferred
 
-        with interrupts_deferred():  # the engine's home imports sympy, which must not stay half
-            home = import_module(f".{_HOMES[name]}", __name__)
+            with interrupts_deferred():  # the engine's home imports sympy, which must not stay half
+                home = import_module(path, __name__)
         value = getattr(home, name)
         globals()[name] = value
         return value

@@ -18,9 +18,9 @@ from ..artifact.schema import (
     TensorSpec,
     Tie,
 )
-from ..runtime.signature import describe_call
 from ..torch_compat import symbolic
 from .calls.captured import Captured, ParameterSpec
+from .describe_call import describe_call
 from .sizes.expressions import size_text
 
 

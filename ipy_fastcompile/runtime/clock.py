@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from time import perf_counter
+from typing import TYPE_CHECKING
 
-from .parts import Parts
+if TYPE_CHECKING:
+    from .parts import Parts
 
 
 class Clock:

@@ -9,7 +9,6 @@ import torch
 from ..artifact.schema import Program
 from ..artifact.stamp import CPU_FLAGS, VECTOR_ISA, compare_stamps, explain
 from ..errors import ArtifactIncompatible, OpMissing, warn_user
-from ..torch_compat import binaries as torch_binaries
 from .clock import Clock
 from .machine import machine_stamp
 from .request import Request
@@ -59,8 +58,10 @@ def _probe_vector_isa(requests: Sequence[Request]) -> dict[str, str]:
     kernels = [e for k in first for e in (k, *(entry for _, entry in k.sizes))]
     if requests[0].via == "native" and all(kernel.native for kernel in kernels):
         return {}
+    from ..torch_compat import binaries  # a native load never needs them
+
     try:
-        return {VECTOR_ISA: torch_binaries.cpu_vector_isa()}
+        return {VECTOR_ISA: binaries.cpu_vector_isa()}
     except RuntimeError:  # no compiler: nothing is compiled, and PyTorch's loader says so
         return {}
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..artifact.schema import Program
 from ..errors import ParameterError
 from ..frozen import frozen
-from .attributes import with_attributes
 from .bind import ExecutionParts
 from .functions import Bind, Functions
 from .parameters import Found, Lookup, Source, find_parameters, module_of
-from .sharing import Apart, check_apart, find_ties
 from .watch import Watch
+
+if TYPE_CHECKING:
+    from .sharing import Apart
 
 
 @frozen
@@ -95,14 +96,27 @@ class Follower:
         program = self.program
         lookup = Lookup(source, self._stored)
         found = find_parameters(lookup, program.parameters, self._stored)
-        found = with_attributes(lookup, program.parameters, found, self._stored, program.written)
-        ties = find_ties(lookup, found, self.names, program.ties, program.written)
-        check_apart(self.names, found.tensors, program.written)
-        every = Found(found.tensors + ties.tensors, found.places + ties.places, found.guard)
-        apart = None
-        if program.written or program.written_inputs:
-            paths = [entry.path for entry in program.signature.inputs]
-            apart = Apart(self.names, found.tensors, program.written, paths, program.written_inputs)
+        if lookup.root is not None and any(p is None or p.holder is None for p in found.places):
+            from .attributes import with_attributes  # rare, as what is below; a load counts in ms
+
+            written = program.written
+            found = with_attributes(lookup, program.parameters, found, self._stored, written)
+        every, apart = found, None
+        if program.ties or program.written or program.written_inputs:
+            every, apart = self._shared(lookup, found)
         parts = ExecutionParts(self._kernels, found.tensors, self._constants)
         self._found = dict(zip(self.names, found.tensors, strict=True))
         return Binding(self._bind(parts), parts, Watch(lookup, every), apart)
+
+    def _shared(self, lookup: Lookup, found: Found) -> tuple[Found, Apart | None]:
+        """What was found with its ties, and how inputs are kept apart from what a call writes."""
+        from .sharing import Apart, check_apart, find_ties
+
+        program, names = self.program, self.names
+        ties = find_ties(lookup, found, names, program.ties, program.written)
+        check_apart(names, found.tensors, program.written)
+        every = Found(found.tensors + ties.tensors, found.places + ties.places, found.guard)
+        if not (program.written or program.written_inputs):
+            return every, None
+        paths = [entry.path for entry in program.signature.inputs]
+        return every, Apart(names, found.tensors, program.written, paths, program.written_inputs)

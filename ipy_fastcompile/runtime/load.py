@@ -14,7 +14,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -22,7 +22,6 @@ from ..artifact import open_artifact
 from ..artifact.schema import read_manifest
 from ..errors import FastCompileError
 from . import bind, modes
-from .again import Origin, origin_of
 from .clock import Clock
 from .fit import fit
 from .flat import FlatFunction
@@ -30,11 +29,13 @@ from .follow import Follower
 from .functions import binder
 from .loaded import LoadedFunction
 from .parameters import Source, find_parameters
-from .parts import Parts
-from .request import Request, check_options
+from .request import Origin, Request, check_options, origin_of
 from .signature import CallTree
 from .texts import CodeOf, code_reader
 from .ways import GraphOf, Kernel, decode_graph, load_kernels
+
+if TYPE_CHECKING:
+    from .parts import Parts
 
 
 def load(

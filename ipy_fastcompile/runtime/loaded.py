@@ -10,9 +10,9 @@ from ..artifact.schema import Program
 from ..errors import InputError
 from ..torch_compat import surroundings
 from . import bind
-from .again import Origin, pinned
 from .checks import CHECKS
 from .flat import Fit, FlatFunction
+from .request import Origin
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +64,8 @@ class LoadedFunction:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """The path and digest of its file, and its weights; `copy` and `pickle` ask for it."""
+        from .again import pinned  # nothing that a load has to wait for
+
         origin = pinned(self._origin, self.model)
         weights: dict[str, Any] = {}
         types: dict[str, Any] = {}

@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 from ..artifact.schema import Program
 from ..errors import FastCompileError, InputError
 from ..torch_compat import surroundings
-from .again import Origin
 from .dispatch import NOTHING, Dispatcher, run_fitting
 from .flat import Fit
 from .loaded import LoadedFunction
+from .request import Origin
 
 
 class LoadedPrograms(LoadedFunction):

@@ -1,15 +1,21 @@
-"""What a load was asked for: an artifact, the path it takes, and what to do with a misfit."""
+"""What a load was asked for: an artifact, the path it takes, and what to do with a misfit.
+
+What a function was loaded from is kept, for the pickle of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from ..artifact.schema import Program
+from ..artifact.schema import Member, Program
 from ..artifact.squeeze import unsqueeze
 from ..errors import FastCompileError
 from ..frozen import frozen
-from .parts import Parts
+
+if TYPE_CHECKING:
+    from .parts import Parts
 
 PATHS = ("native", "torch", "fx")
 
@@ -42,3 +48,29 @@ def check_options(via: str, on_mismatch: str) -> None:
         )
     if on_mismatch not in ("error", "recompile"):
         raise FastCompileError(f"on_mismatch is {on_mismatch!r}.", 'Use "error" or "recompile".')
+
+
+@frozen
+class Origin:
+    """What a function was loaded from; ``members`` tell whether the file is still the same.
+
+    ``again`` is what a pickle calls: `runtime.load.load_again`.
+    """
+
+    again: Callable[..., Any]
+    path: str
+    trust: str | None
+    on_mismatch: str
+    members: Mapping[str, Member]
+
+
+def origin_of(
+    again: Callable[..., Any],
+    path: str | os.PathLike[str],
+    trust: str | None,
+    on_mismatch: str,
+    members: Mapping[str, Member],
+) -> Origin:
+    """Where an artifact was loaded from."""
+    where = os.path.abspath(os.fsdecode(path))
+    return Origin(again, where, trust, on_mismatch, members)

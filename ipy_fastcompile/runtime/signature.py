@@ -6,15 +6,14 @@ import ast
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..artifact.schema import Input, Signature
+from ..artifact.schema import Signature
 from ..errors import ArtifactCorrupt, InputError
-from .leaves import leaves_of
-from .nests import Results, builder, named_types, names_arguments, nest_data, read_nest
 from .refusals import Refuse, told
-from .takers import Take, taker
-from .type_names import find_named
+
+if TYPE_CHECKING:
+    from .nested import ArgumentTree
 
 
 class CallTree:
@@ -36,13 +35,13 @@ class CallTree:
         self._defaults = signature.defaults
         self._flat = signature.flat
         self._in_tree_text = signature.in_tree
-        self._in_tree: list[tuple[str, Any, Take | None]] | None = None
+        self._in_tree: ArgumentTree | None = None
         self._out_kind = signature.out_kind
         if self._out_kind == "tree":
-            self._out_nest = _read(signature.out_tree, read_nest)
-            self._types = types or {}
-            self._build = builder(self._out_nest, self._types)
-            self._names_arguments = names_arguments(self._out_nest)
+            from .nested import ResultTree  # not where tensors are returned: loads count in ms
+            from .nests import read_nest
+
+            self._result = ResultTree(_read(signature.out_tree, read_nest), types or {})
 
     def leaves(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], refuse: Refuse = told
@@ -58,19 +57,10 @@ class CallTree:
         if self._flat:
             return (*args, *kwargs.values())
         if self._in_tree is None:
-            read = _read(self._in_tree_text, _read_arguments)
-            self._in_tree = [(path, n, None if n is None else taker(n)) for path, n in read]
-        leaves: list[Any] = []
-        values = (*args, *kwargs.values())
-        for (path, nest, take), value in zip(self._in_tree, values, strict=True):
-            if take is None:
-                leaves.append(value)
-                continue
-            count = len(leaves)
-            if not take(value, leaves):
-                del leaves[count:]
-                leaves_of(nest, value, path, leaves, refuse)
-        return leaves
+            from .nested import ArgumentTree
+
+            self._in_tree = _read(self._in_tree_text, ArgumentTree)
+        return self._in_tree.leaves((*args, *kwargs.values()), refuse)
 
     def _arranged(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], refuse: Refuse = told
@@ -141,9 +131,7 @@ class CallTree:
 
     def result_types(self) -> dict[str, Any]:
         """The types of the result, by name."""
-        if self._out_kind != "tree":
-            return {}
-        return {name: find_named(name, self._types) for name in named_types(self._out_nest)}
+        return self._result.types() if self._out_kind == "tree" else {}
 
     def outputs(
         self,
@@ -161,10 +149,10 @@ class CallTree:
             return results
         if self._out_kind == "list":
             return list(results)
-        if not self._names_arguments:
-            return self._build(iter(results))
+        if not self._result.names_arguments:
+            return self._result.build(iter(results))
         args, kwargs = self._arranged(args, kwargs)
-        return self._build(Results(results, (*args, *kwargs.values())))
+        return self._result.build_around(results, (*args, *kwargs.values()))
 
 
 def _too_many(count: int, expected: int) -> InputError:
@@ -211,43 +199,3 @@ def _read(text: Any, read: Any, decode: Any = json.loads) -> Any:
             f"The signature in the manifest is not one that this version writes: {error}.",
             "Save the artifact again.",
         ) from error
-
-
-def _read_arguments(data: Any) -> list[tuple[str, Any]]:
-    if not isinstance(data, list) or not all(
-        isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) for row in data
-    ):
-        raise ValueError("its arguments are no list of names and nests")
-    return [(path, read_nest(nest)) for path, nest in data]
-
-
-def describe_call(
-    arguments: Sequence[tuple[str, Any]],
-    output: Any,
-    paths: Sequence[str],
-    argument_names: Sequence[str],
-    n_positional: int,
-    keywords: Sequence[str],
-    defaults: Mapping[str, str] | None = None,
-) -> Signature:
-    """The signature that `CallTree` reads, but for the dimensions of inputs and the placeholders.
-
-    ``arguments`` are the way to each argument and its nest, positional ones first; ``output`` is
-    the nest of the result, ``defaults`` the literals of arguments that have one.
-    """
-    out_kind = "tree"
-    if output is None:
-        out_kind = "leaf"
-    elif output.type in ("builtins:tuple", "builtins:list") and not any(output.children):
-        out_kind = output.kind
-    return Signature(
-        argument_names=tuple(argument_names),
-        n_positional=n_positional,
-        keywords=tuple(keywords),
-        defaults=dict(defaults or {}),
-        inputs=tuple(map(Input, paths)),
-        flat=all(nest is None for _, nest in arguments),
-        in_tree=json.dumps([[path, nest_data(nest)] for path, nest in arguments]),
-        out_kind=out_kind,
-        out_tree=json.dumps(nest_data(output)) if out_kind == "tree" else "",
-    )

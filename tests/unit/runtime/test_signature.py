@@ -13,9 +13,10 @@ import torch
 
 from ipy_fastcompile.artifact.schema import Signature
 from ipy_fastcompile.artifact.schema.write import as_data
+from ipy_fastcompile.engine.describe_call import describe_call
 from ipy_fastcompile.errors import ArtifactCorrupt, InputError, TreeTypeMissing
 from ipy_fastcompile.runtime.nests import flatten
-from ipy_fastcompile.runtime.signature import CallTree, describe_call, literal_of
+from ipy_fastcompile.runtime.signature import CallTree, literal_of
 
 
 def signature_of_call(arguments: dict[str, Any], result: Any) -> Signature:
