@@ -56,6 +56,7 @@ def lower_without_compiler(split: SplitGraph) -> Lowered:
                 why="it is the graph itself",
                 seconds=0.0,
                 near_twin=None,
+                exact=frozenset(),
                 sizes={},
             )
         )

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch.fx import Node
+
 from .split import SplitGraph, Submodule
 
 
 def weight_positions(split: SplitGraph, twins: Sequence[Submodule]) -> frozenset[int]:
     """The positions of arguments that are parameters, buffers or constants for all twins."""
-    nodes = list(split.graph_module.graph.nodes)
-    captured = split.captured.graph_module.graph.nodes
-    originals = [node.name for node in captured if node.op == "placeholder"]
-    copies = [node for node in nodes if node.op == "placeholder"]
-    held = {parameter.placeholder for parameter in split.captured.parameters}
-    weights = {copy for copy, name in zip(copies, originals, strict=True) if name in held}
+    weights = held_nodes(split)
     names = {sub.name for sub in twins}
+    nodes = split.graph_module.graph.nodes
     calls = [n for n in nodes if n.op == "call_module" and n.target in names]
     found = [{i for i, value in enumerate(call.args) if value in weights} for call in calls]
     return frozenset.intersection(*map(frozenset, found)) if found else frozenset()
+
+
+def held_nodes(split: SplitGraph) -> frozenset[Node]:
+    """The placeholders of the split graph that are parameters, buffers or constants."""
+    captured = split.captured.graph_module.graph.nodes
+    originals = [node.name for node in captured if node.op == "placeholder"]
+    copies = [node for node in split.graph_module.graph.nodes if node.op == "placeholder"]
+    held = {parameter.placeholder for parameter in split.captured.parameters}
+    return frozenset(copy for copy, name in zip(copies, originals, strict=True) if name in held)

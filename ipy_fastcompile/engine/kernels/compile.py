@@ -11,6 +11,7 @@ from torch.fx import GraphModule
 
 from ...records import NearTwin
 from ...torch_compat import compiled, inductor, symbolic
+from ..graph.exact import exact_outputs
 from ..graph.layout import settle_outputs
 from ..graph.split import SplitGraph
 from ..graph.twins import describe
@@ -33,8 +34,10 @@ def compile_kernel(
     started = time.perf_counter()
     inputs = [n.meta["val"] for n in graph_module.graph.nodes if n.op == "placeholder"]
     data = inductor.compile_submodule(graph_module, inputs, digest)
-    if settle_outputs(graph_module, compiled.output_strides(data)):
+    strides = compiled.output_strides(data)
+    if settle_outputs(graph_module, strides):
         data = inductor.compile_submodule(graph_module, inputs, describe(graph_module).digest)
+        strides = compiled.output_strides(data)
     return _finish(
         data,
         lambda: list(map(at_size, inputs)),
@@ -44,6 +47,7 @@ def compile_kernel(
         near_twin,
         started,
         weights,
+        exact_outputs(graph_module, strides),
     )
 
 
@@ -73,6 +77,7 @@ def compile_variant(
         None,
         started,
         frozenset(),
+        frozenset(),
     )
 
 
@@ -85,11 +90,14 @@ def _finish(
     near_twin: NearTwin | None,
     started: float,
     weights: frozenset[int],
+    exact: frozenset[int],
 ) -> Kernel:
     parts = compiled.open_compiled(data, inputs)
     native, why = rewrite_kernel(parts, f"kernel_{index}", weights)
     seconds = time.perf_counter() - started
-    return Kernel(index, digest, submodules, data, parts, native, why, seconds, near_twin, {})
+    return Kernel(
+        index, digest, submodules, data, parts, native, why, seconds, near_twin, exact, {}
+    )
 
 
 def at_size(value: Any, by_symbol: Mapping[Any, int] | None = None) -> Any:

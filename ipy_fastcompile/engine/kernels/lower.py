@@ -21,6 +21,7 @@ from .compile import at_size, compile_kernel, compile_variant
 from .culprit import refused_node
 from .lowered import Kernel, Key, Lowered, Reusable, Variant
 from .reuse import before_compile, take_over
+from .trust import trusting
 from .variants import size_variants
 
 OnKernel = Callable[[int, int, str], None]  # (kernels done, kernels in all, submodule's name)
@@ -113,6 +114,7 @@ def lower(
         replace(k, sizes={v: inner for v, inner in k.sizes.items() if v not in given_up})
         for k in kernels
     ]
+    kernels = trusting(split, kernels)
     kernel_of = {submodule: kernel.index for kernel in kernels for submodule in kernel.submodules}
     return Lowered(
         split,

@@ -23,6 +23,7 @@ class Kernel:
 
     ``data`` is the artifact of `standalone_compile(aot=True)`, ``parts`` what is inside it, and
     ``native`` its output code rewritten for the native path, or None with the reason in ``why``.
+    ``exact`` are the positions of what it returns laid out as the graph says, at every size.
     ``sizes`` holds further kernels for fixed sizes: {(("seq", 1),): Kernel}.
     """
 
@@ -35,6 +36,7 @@ class Kernel:
     why: str
     seconds: float
     near_twin: NearTwin | None
+    exact: frozenset[int]
     sizes: Mapping[Variant, Kernel]
 
 

@@ -169,7 +169,8 @@ def test_a_library_that_does_not_load_is_recompiled_when_asked(
     path = repack(tiny_artifact, tmp_path / "broken.fastcompile", break_a_library)
     with pytest.warns(errors.FastCompileWarning, match="recompiled"):
         function = fc.load(path, tiny_model, on_mismatch="recompile")
-    assert "recompiled" in function.kernel_ways
+    # All of them: each relies on how the others lay out what they return.
+    assert set(function.kernel_ways) == {"recompiled"}
     with torch.no_grad():
         torch.testing.assert_close(function(tiny_ids), tiny_model(tiny_ids))
 
