@@ -36,8 +36,11 @@ def from_data(kind: Any, data: Any, where: str = "") -> Any:
         unknown = data.keys() - types_of.keys()
         if unknown:
             raise ValueError(f"{where or kind.__name__} has an unknown field {min(unknown)!r}.")
+        # Most values are scalars of just the type, and a large report has tens of thousands.
         fields = {
-            name: from_data(types_of[name], value, f"{where}.{name}" if where else name)
+            name: value
+            if type(value) is types_of[name]
+            else from_data(types_of[name], value, f"{where}.{name}" if where else name)
             for name, value in data.items()
         }
         try:
@@ -46,6 +49,8 @@ def from_data(kind: Any, data: Any, where: str = "") -> Any:
             raise ValueError(f"{where or kind.__name__}: {error}.") from error
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Union or origin is types.UnionType:
+        if type(data) in arguments:
+            return data
         for option in arguments:
             try:
                 return from_data(option, data, where)
@@ -56,7 +61,11 @@ def from_data(kind: Any, data: Any, where: str = "") -> Any:
         if not isinstance(data, list):
             raise ValueError(f"{where} should be a list, not {data!r:.60}.")
         if arguments[-1] is Ellipsis:
-            return tuple(from_data(arguments[0], x, f"{where}[{i}]") for i, x in enumerate(data))
+            kind = arguments[0]
+            return tuple(
+                x if type(x) is kind else from_data(kind, x, f"{where}[{i}]")
+                for i, x in enumerate(data)
+            )
         if len(data) != len(arguments):
             raise ValueError(f"{where} should have {len(arguments)} entries, not {len(data)}.")
         return tuple(
