@@ -120,10 +120,15 @@ def _home_below_roots(file: str) -> Home | None:
     return None
 
 
+@functools.cache
+def _is_absolute(file: str) -> bool:
+    return Path(file).is_absolute()
+
+
 def _home(file: str, module: str) -> Home:
     if file.startswith("<frozen"):
         return _PYTHON
-    if not Path(file).is_absolute():
+    if not _is_absolute(file):
         return _home_without_file(file, module)
     installed = _home_below_roots(file)
     if installed is not None:
@@ -141,7 +146,7 @@ def _home_without_file(file: str, module: str) -> Home:
         return _TORCH
     known = sys.modules.get(module)
     origin = getattr(known, "__dict__", {}).get("__file__")
-    if isinstance(origin, str) and Path(origin).is_absolute():
+    if isinstance(origin, str) and _is_absolute(origin):
         home = _home(origin, module)
         return home if home.owner != USER else Home(USER, home.name, file)
     if known is not None and top_level(module) in sys.stdlib_module_names:
