@@ -151,6 +151,14 @@ def denied_members(cls: type) -> frozenset[str]:
     return found
 
 
+def made_by(value: Any) -> type | None:
+    """The class of what a call of ``value`` makes, as far as it is known without the call."""
+    if isinstance(value, type):
+        return value
+    found = identity(value)
+    return np.ndarray if found is not None and home.top_level(found[0]) == "numpy" else None
+
+
 def enum_base() -> type:
     """`enum.Enum`: its members are values, whoever defines the class."""
     return sys.modules["enum"].Enum  # type: ignore[no-any-return]

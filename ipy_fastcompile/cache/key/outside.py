@@ -184,6 +184,9 @@ def _judge(
         why = judge.not_known(f"{module.__name__}.{name}")
     cls = value if isinstance(value, type) else type(value)
     walk.use(rest)
+    made = judge.made_by(value)
+    if made is not None:
+        walk.deny(path, made)  # what it makes has members, too
     if module is sys and name in ("stdout", "stderr") and not _SHOWS.issuperset(rest[:1]):
         why = judge.not_known(f"sys.{name}.{rest[0]}")
     elif module is not None and name in pure.READERS and not judge.is_judged(module.__name__):

@@ -105,6 +105,9 @@ def written() -> None:
 def reset() -> None:
     """The outside as it was at first."""
     FILE.write_text("2\n")
+    FILE.with_suffix(".more").unlink(missing_ok=True)
+    os.environ.pop("TZ", None)
+    time.tzset()
     np.array([2.0]).tofile(HERE / "raw")
     (HERE / "pickled").write_bytes(pickle.dumps(2.0))
     for name in ("readers_lower", "READERS_BUILT", "Readers.dotted", "READERS_WALKED"):
@@ -253,6 +256,58 @@ class PathHeld(nn.Module):
 
     def forward(self, x):
         return x * float(self.file.read_text())
+
+
+@reads(written)
+def path_made_by_its_module(x):
+    return x * float(pathlib.Path(str(FILE)).read_text())
+
+
+@reads(written)
+def path_made_and_kept(x):
+    path = pathlib.PurePath(str(FILE))
+    same = pathlib.Path(path)
+    return x * float(same.read_text())
+
+
+@reads(written)
+def path_opened(x):
+    with pathlib.Path(str(FILE)).open() as file:
+        return x * float(file.read())
+
+
+def _made_elsewhere():
+    return pathlib.Path(str(FILE))
+
+
+@reads(written)
+def path_made_by_a_helper(x):
+    return x * float(_made_elsewhere().with_suffix(FILE.suffix).read_bytes())
+
+
+@reads(lambda: FILE.with_suffix(".more").touch())
+def path_globbed(x):
+    return x * len(list(pathlib.Path(str(FILE)).parent.glob("*")))
+
+
+@reads(FILE.unlink)
+def path_that_is_there(x):
+    return x * (2 if pathlib.Path(str(FILE)).exists() else 3)
+
+
+def _local_zone():
+    os.environ["TZ"] = "AAA-13"
+    time.tzset()
+
+
+@reads(_local_zone)
+def moment_in_local_time(x):
+    return x * datetime.datetime(2020, 1, 2).timestamp()
+
+
+@reads(_local_zone)
+def moment_in_local_words(x):
+    return x * datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc).astimezone().hour
 
 
 @reads(lambda: FILE.write_text("22\n"))
