@@ -149,7 +149,9 @@ def compile_cached(
     if assert_warm:
         raise CacheMiss(
             "\n".join([f"cache miss: no entry {wanted.key.digest[:12]} can be used", *why]),
-            "Compile it once to fill the cache.",
+            "Compile it, without assert_warm."
+            if wanted.uncovered
+            else "Compile it once to fill the cache.",
             key=wanted.key.digest,
         )
 

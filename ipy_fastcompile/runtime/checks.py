@@ -261,7 +261,11 @@ def _placed(path: str, dim: int | None, name: str = "") -> tuple[str, str]:
 
 
 def _other_strides(path: str, strides: tuple[int, ...], found: tuple[int, ...]) -> InputError:
-    return _unfit(path, "strides", strides, found, "Pass a tensor laid out like the example.")
+    hint = (
+        "No copy is made where the model writes in place or rows share memory: pass a tensor laid "
+        "out like the example."
+    )
+    return _unfit(path, "strides", strides, found, hint)
 
 
 def _other_layout(

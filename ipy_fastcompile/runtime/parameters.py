@@ -122,12 +122,11 @@ def _has_strides(tensor: torch.Tensor, stride: Sequence[int] | None) -> bool:
 
 
 def _misfit(spec: TensorSpec, tensor: torch.Tensor) -> ParameterError:
-    layout = "contiguous" if spec.strides is None else f"strides {list(spec.strides)}"
-    expected = f"{spec.dtype}{list(spec.shape)}, {layout}, on {spec.device}"
-    found = (
-        f"{str(tensor.dtype)[6:]}{list(tensor.shape)}, strides {list(tensor.stride())}, "
-        f"on {tensor.device}"
-    )
+    expected = f"{spec.dtype}{list(spec.shape)}, {_layout(spec.strides)}on {spec.device}"
+    # Strides are told where they are what differs.
+    same = tensor.dim() == len(spec.shape) and _has_strides(tensor, spec.strides)
+    layout = _layout(spec.strides if same else tensor.stride())
+    found = f"{str(tensor.dtype)[6:]}{list(tensor.shape)}, {layout}on {tensor.device}"
     return ParameterError(
         f"The {spec.kind} {spec.name} is {found}, and the artifact was compiled for {expected}.",
         "Load it for the model it was made from, or compile again.",
@@ -135,6 +134,10 @@ def _misfit(spec: TensorSpec, tensor: torch.Tensor) -> ParameterError:
         expected=expected,
         found=found,
     )
+
+
+def _layout(strides: Sequence[int] | None) -> str:
+    return "contiguous, " if strides is None else f"strides {list(strides)}, "
 
 
 class Lookup:

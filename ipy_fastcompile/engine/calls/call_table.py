@@ -32,6 +32,8 @@ def write_table(kinds: Sequence[Kind]) -> str:
             for head, cell, width in zip(_HEADS, row, widths, strict=False)
         ]
         lines.append("  ".join([*cells, row[-1]]).rstrip())
+    if any(kind.seen.auto for kind in kinds):
+        lines.append('dynamic="auto": sizes without a name vary, too, where the model lets them')
     return "\n".join(lines)
 
 
