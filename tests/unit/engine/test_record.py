@@ -124,6 +124,13 @@ def test_a_number_that_took_several_values_varies(model: Scale) -> None:
     assert captured.symbols[0].min == 0
 
 
+def test_the_table_says_that_more_may_vary_than_was_seen_to(model: Scale) -> None:
+    for dynamic in (None, "auto"):
+        with fc.record(model, dynamic=dynamic) as calls:
+            model(x(2))
+        assert ("sizes without a name vary, too" in str(calls)) == (dynamic == "auto")
+
+
 def test_calls_under_autocast_are_a_kind_of_their_own(model: Scale) -> None:
     with fc.record(model) as calls:
         model(x(2))
