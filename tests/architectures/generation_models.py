@@ -50,6 +50,11 @@ def _ids(batch: int, length: int) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
 
+def _mamba() -> Generation:
+    """A loop goes through its prompt, and each length is a program: two are recorded."""
+    return Generation(small_model("mamba"), _ids, recorded=((2, 9), (2, 14)))
+
+
 def _t5() -> Generation:
     from transformers import T5Config, T5ForConditionalGeneration
 
@@ -131,7 +136,7 @@ def _llava() -> Generation:
     return Generation(model, prompt, recorded=((1, 9), (3, 9)))
 
 
-_BUILDERS = {"t5": _t5, "bart": _bart, "whisper": _whisper, "llava": _llava}
+_BUILDERS = {"mamba": _mamba, "t5": _t5, "bart": _bart, "whisper": _whisper, "llava": _llava}
 NAMES = (
     *("llama", "mistral", "gemma3_text", "gpt2", "mixtral", "mamba", "qwen3_next"),
     *("t5", "bart", "whisper", "llava"),

@@ -11,14 +11,14 @@ from tests.architectures.generation_child import TRIED
 from tests.architectures.generation_models import NAMES, NEW, STATIC, make
 
 # The fast ones, with encoders and with images among them; the command asks all.
-FEW = ("llama", "gpt2", "mixtral", "t5", "whisper", "llava")
+FEW = ("llama", "gpt2", "mixtral", "t5", "bart", "whisper", "llava", "t5-static")
 
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All of them, by two processes: one compiles, one has no compiler."""
     return each.measure_each(
-        generation.CHILD, FEW, tmp_path_factory.mktemp("generation"), generation.judge
+        generation.CHILD, (*FEW, "mamba"), tmp_path_factory.mktemp("generation"), generation.judge
     )
 
 
@@ -34,6 +34,21 @@ def test_a_generation_is_a_prefill_and_a_step(name: str, generated: dict[str, An
     prefills = 2 if name == "llava" else 1  # with one image, and with three
     assert len(generated[name]["served"]) == prefills + 1
     assert sum(generated[name]["served"].values()) == NEW * len(TRIED)
+
+
+@pytest.mark.slow
+def test_where_a_loop_goes_through_the_prompt_its_length_is_a_recorded_one_or_the_models_own_call(
+    generated: dict[str, Any],
+) -> None:
+    found = generated["mamba"]
+    assert (found["wrong"], found["ways"]) == ("", ["native"])
+    lengths = {length for _, length in make("mamba").recorded}
+    own = sum(length not in lengths for _, length in TRIED)
+    prefills = {name: count for name, count in found["served"].items() if name != "call_1"}
+    assert found["own"] == own == len(TRIED) - sum(prefills.values())
+    assert list(prefills.values()) == [2]  # one length of those that are tried, in two batches
+    assert found["served"]["call_1"] == (NEW - 1) * len(TRIED)
+    assert "dimension 1, has size 5" in found["why"]
 
 
 @pytest.mark.parametrize("name", NAMES)
