@@ -12,7 +12,7 @@ from .units import format_count, format_ratio, format_seconds
 
 WEIGHTS_NOTE = (
     "Fresh processes: each gets tensors made from the artifact's parameter specifications, not the "
-    "model's weights. Imports are shown, but not part of the load."
+    "model's weights. What `import torch` takes is shown, but is no part of the load."
 )
 
 
