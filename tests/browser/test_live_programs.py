@@ -6,20 +6,13 @@ import pytest
 
 from tests.browser.conftest import Lab, OpenPage, write_notebook
 from tests.browser.test_programs import program, submodules, tree
+from tests.browser.test_race import START
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-START = (
-    "%load_ext ipy_fastcompile\n"
-    "import torch\n"
-    "from tests.tiny import TinyTransformer\n"
-    "torch.manual_seed(0)\n"
-    "model = TinyTransformer().eval()\n"
-    "ids = torch.arange(12).reshape(1, 12)"
-)
 RECORDED = (
     "%%fastcompile -m model --no-warm --force -o compiled\n"
-    "for length in (8, 12):\n"
+    "for length in (6, 8):\n"
     "    model(ids[:, :length].clone())\n"
     "    out = model(ids[:, :length].int())"
 )
