@@ -6,7 +6,8 @@ not assert it once more: that took three times as long as asking.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
+from typing import Any
 
 from torch.fx import Node
 
@@ -15,11 +16,17 @@ from .split import SplitGraph, Submodule
 
 def weight_positions(split: SplitGraph, twins: Sequence[Submodule]) -> frozenset[int]:
     """The positions of arguments that are parameters, buffers or constants for all twins."""
-    weights = held_nodes(split)
-    names = {sub.name for sub in twins}
+    held = held_nodes(split)
+    return known_positions(split, {sub.name for sub in twins}, lambda value: value in held)
+
+
+def known_positions(
+    split: SplitGraph, names: Set[str], is_known: Callable[[Any], bool]
+) -> frozenset[int]:
+    """The positions at which every call of these submodules has an argument that is known."""
     nodes = split.graph_module.graph.nodes
     calls = [n for n in nodes if n.op == "call_module" and n.target in names]
-    found = [{i for i, value in enumerate(call.args) if value in weights} for call in calls]
+    found = [{i for i, value in enumerate(call.args) if is_known(value)} for call in calls]
     return frozenset.intersection(*map(frozenset, found)) if found else frozenset()
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from torch.fx import Node
 
 from ..graph.split import SplitGraph
-from ..graph.weights import held_nodes
+from ..graph.weights import held_nodes, known_positions
 from .lowered import Kernel
 from .native import rewrite_kernel
 
@@ -25,12 +25,19 @@ def trusting(split: SplitGraph, kernels: Sequence[Kernel]) -> list[Kernel]:
     """The same kernels, with native texts that trust what the kernels of this program return."""
     by_name = {split.submodules[n].name: kernel for kernel in kernels for n in kernel.submodules}
     held = held_nodes(split)
-    calls: dict[int, list[frozenset[int]]] = {}
-    for node in split.graph_module.graph.nodes:
-        if node.op == "call_module" and node.target in by_name:
-            found = (i for i, a in enumerate(node.args) if a in held or _is_returned(a, by_name))
-            calls.setdefault(by_name[str(node.target)].index, []).append(frozenset(found))
-    return [_trusting(kernel, calls.get(kernel.index, [])) for kernel in kernels]
+
+    def trusted(kernel: Kernel) -> Kernel:
+        if kernel.native is None:
+            return kernel
+        known = known_positions(
+            split,
+            {split.submodules[n].name for n in kernel.submodules},
+            lambda value: value in held or _is_returned(value, by_name),
+        )
+        native, _ = rewrite_kernel(kernel.parts, kernel.native.name, known)
+        return kernel if native is None else replace(kernel, native=native)
+
+    return list(map(trusted, kernels))
 
 
 def _is_returned(value: Any, by_name: Mapping[str, Kernel]) -> bool:
@@ -40,10 +47,3 @@ def _is_returned(value: Any, by_name: Mapping[str, Kernel]) -> bool:
     made: Any = value.args[0]
     kernel = by_name.get(made.target) if made.op == "call_module" else None
     return kernel is not None and value.args[1] in kernel.exact
-
-
-def _trusting(kernel: Kernel, calls: Sequence[frozenset[int]]) -> Kernel:
-    if kernel.native is None or not calls:
-        return kernel
-    native, _ = rewrite_kernel(kernel.parts, kernel.native.name, frozenset.intersection(*calls))
-    return kernel if native is None else replace(kernel, native=native)
