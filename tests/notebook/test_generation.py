@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
+from tests.cells import run_cells
 from tests.generation_cells import GENERATE, MODEL
 
 pytestmark = pytest.mark.slow
@@ -50,16 +48,7 @@ CELLS = [
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    folder: Path = tmp_path_factory.mktemp("kernel")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
-    client = NotebookClient(
-        notebook,
-        timeout=1200,
-        startup_timeout=300,
-        allow_errors=True,
-        resources={"metadata": {"path": folder}},
-    )
-    return list(client.execute().cells)
+    return run_cells(CELLS, tmp_path_factory.mktemp("kernel"), allow_errors=True)
 
 
 def printed(cell: Any) -> list[str]:

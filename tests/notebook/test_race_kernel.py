@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from jupyter_client.manager import KernelManager
-from nbclient import NotebookClient
+
+from tests.cells import run_cells
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -174,11 +174,8 @@ def test_a_fresh_kernel_hits_without_a_compiler(kernel: Kernel) -> None:
 
 
 def test_a_notebook_that_nobody_looks_at_holds_the_numbers(tmp_path: Path) -> None:
-    cells = [START, COMPILE.format(" --race"), COMPILE.format("")]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
-    resources = {"metadata": {"path": tmp_path}}
-    NotebookClient(notebook, timeout=1200, startup_timeout=300, resources=resources).execute()
-    for cell in notebook.cells[1:]:
+    cells = run_cells([START, COMPILE.format(" --race"), COMPILE.format("")], tmp_path)
+    for cell in cells[1:]:
         report, _explorer = cell.outputs
         text = report.data["text/plain"]
         rows = [line.split() for line in text.partition("Warm reload, ")[2].splitlines()]
