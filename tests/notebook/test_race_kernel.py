@@ -13,6 +13,7 @@ import pytest
 from jupyter_client.manager import KernelManager
 
 from tests.cells import run_cells
+from tests.processes import have_ended, running_children, wait_for_child
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -72,23 +73,11 @@ class Kernel:
 
     def children(self) -> set[int]:
         """The processes that the kernel has started."""
-        own = self.manager.provisioner.pid
-        found = set()
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = stat.read_text().rpartition(")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if int(fields[1]) == own and fields[0] != "Z":
-                found.add(int(stat.parent.name))
-        return found
+        return running_children(self.manager.provisioner.pid)
 
     def racing(self) -> set[int]:
         """The same once there is one: a run is told before its process begins, and ends in one."""
-        deadline = time.monotonic() + 60
-        while not (found := self.children()) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return found
+        return wait_for_child(self.manager.provisioner.pid)
 
 
 @pytest.fixture
@@ -100,15 +89,6 @@ def kernel(own_home: Path, tmp_path: Path) -> Iterator[Kernel]:
     kernel.client.stop_channels()
     if manager.is_alive():
         manager.shutdown_kernel(now=True)
-
-
-def wait_until_gone(processes: set[int]) -> bool:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if not any(Path(f"/proc/{pid}/cmdline").exists() for pid in processes):
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_the_report_is_there_at_once_and_the_kernel_answers_during_the_race(
@@ -142,7 +122,7 @@ def test_the_report_is_there_at_once_and_the_kernel_answers_during_the_race(
     kernel.see("warm reload 1/")
     kernel.run(COMPILE.format(" --no-warm"))
     kernel.see("Warm reload stopped after")
-    assert wait_until_gone(kernel.children())
+    assert have_ended(kernel.children())
 
 
 @pytest.mark.parametrize("how", ["shut down", "killed"])
@@ -156,7 +136,7 @@ def test_the_end_of_the_kernel_ends_the_race(kernel: Kernel, how: str) -> None:
         os.kill(kernel.manager.provisioner.pid, signal.SIGKILL)
     else:
         kernel.manager.shutdown_kernel()
-    assert wait_until_gone(children)
+    assert have_ended(children)
 
 
 def test_a_fresh_kernel_hits_without_a_compiler(kernel: Kernel) -> None:

@@ -18,6 +18,7 @@ import pytest
 from ipy_fastcompile.children import ask as asking
 from ipy_fastcompile.children.ask import ask
 from ipy_fastcompile.errors import ChildError, ChildStopped, ChildTimeout
+from tests.processes import children_of, have_ended
 
 ROOT = Path(__file__).parents[3]
 # Starts a process that has the child's output as its own, and notes its number in a file.
@@ -36,36 +37,14 @@ def run(script: str, request: dict[str, Any] | None = None, timeout: float = 300
 
 def is_running(pid_file: Path) -> bool:
     """Whether the process still runs, seconds after it was to be ended; its parent is gone."""
-    stat = Path("/proc") / pid_file.read_text() / "stat"
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            if stat.read_text().rpartition(")")[2].split()[0] == "Z":
-                return False
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def own_children() -> set[int]:
-    """The numbers of this process's children, those that ended and were not waited for too."""
-    found = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(fields[1]) == os.getpid():
-            found.add(int(stat.parent.name))
-    return found
+    return not have_ended([int(pid_file.read_text())], seconds=30)
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_over() -> Iterator[None]:
-    before, files = own_children(), len([*Path("/proc/self/fd").iterdir()])
+    before, files = {*children_of(os.getpid())}, len([*Path("/proc/self/fd").iterdir()])
     yield
-    assert own_children() <= before
+    assert {*children_of(os.getpid())} <= before  # also none that nobody waited for
     assert len([*Path("/proc/self/fd").iterdir()]) <= files
 
 
