@@ -32,6 +32,17 @@ def shell(own_home: Path) -> Iterator[InteractiveShell]:
         yield shell
 
 
+@pytest.fixture
+def model(shell: InteractiveShell) -> Any:
+    """A function in the place of a model, `model` in cells: nothing has to be compiled."""
+
+    def model(x: int, by: int = 10) -> int:
+        return x * by
+
+    shell.user_ns["model"] = model
+    return model
+
+
 @dataclass
 class FakeWidget:
     closed: bool = False

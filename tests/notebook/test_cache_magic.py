@@ -15,15 +15,6 @@ from ipy_fastcompile.cache.key.components import Key
 from ipy_fastcompile.cache.store import Store
 
 
-@pytest.fixture
-def model(shell: InteractiveShell) -> Any:
-    def model(x: int) -> int:
-        return x * 10
-
-    shell.user_ns["model"] = model
-    return model
-
-
 @pytest.mark.parametrize(
     ("options", "asked"),
     [("", (False, False)), ("-f", (True, False)), ("--force", (True, False)),

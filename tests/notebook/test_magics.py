@@ -25,15 +25,6 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.fixture
-def model(shell: InteractiveShell) -> Any:
-    def model(x: int, by: int = 10) -> int:
-        return x * by
-
-    shell.user_ns["model"] = model
-    return model
-
-
-@pytest.fixture
 def page(shell: InteractiveShell) -> InteractiveShell:
     """The shell as a kernel has it: there is a page that shows HTML and widgets."""
     shell.kernel = object()

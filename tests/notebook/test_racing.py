@@ -27,15 +27,6 @@ HERE = tuple(replace(r, machine=describe_track()) for r in RACED.reloads if not 
 
 
 @pytest.fixture
-def model(shell: InteractiveShell) -> Any:
-    def model(x: int) -> int:
-        return x * 10
-
-    shell.user_ns["model"] = model
-    return model
-
-
-@pytest.fixture
 def page(shell: InteractiveShell) -> InteractiveShell:
     """The shell as the kernel of a notebook that somebody looks at has it."""
     shell.kernel = object()
