@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.browser.conftest import Lab, OpenPage, write_notebook
@@ -22,6 +24,35 @@ AFTER = (
 )
 
 
+def tab_to(page: Any, wanted: Any, most: int = 60) -> None:
+    """Press Tab until the focus is there, as somebody without a mouse does."""
+    for _ in range(most):
+        if wanted.evaluate("(e) => e === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    where = page.evaluate("() => document.activeElement.outerHTML.slice(0, 200)")
+    raise AssertionError(f"{most} times Tab did not lead there, but to {where}")
+
+
+def badge(page: Any, submodule: str) -> Any:
+    return tree(page).locator(".fc-row", has_text=submodule).locator(".fc-badge")
+
+
+def read_first_kernel(page: Any) -> str:
+    """Open the graph of the first submodule, then its kernel, by keys; the source of the kernel."""
+    page.keyboard.press("/")
+    for key in ("ArrowDown", "Home", "Enter"):
+        page.keyboard.press(key)
+    page.locator(".fc-stage [data-i]:focus").wait_for()
+    assert "fc-on" in tree(page).locator(".fc-row", has_text="submod_0").get_attribute("class")
+    tab_to(page, page.get_by_role("tab", name="Execution code").and_(page.locator(":visible")))
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    source = page.locator(".fc-detail:visible .fc-other").get_by_role("grid")
+    source.filter(has_text="in_ptr0").wait_for()
+    return str(source.inner_text())
+
+
 def test_every_kind_of_call_of_a_cell_is_a_program_to_choose(open_page: OpenPage, lab: Lab) -> None:
     page = open_page(1500, 1800).page
     write_notebook(lab.root / "programs.ipynb", [START, RECORDED, AFTER])
@@ -35,14 +66,31 @@ def test_every_kind_of_call_of_a_cell_is_a_program_to_choose(open_page: OpenPage
         report.get_by_role("cell", name=name, exact=True).wait_for()
     page.get_by_text("programs 2 True").wait_for()
 
-    # The explorer has a chooser; what it shows of each comes from the kernel.
-    page.locator(".fc-root").wait_for()
-    program(page, "call_0").focus()
+    # The chooser is on top of the explorer; a kernel of both is marked, and one of its own is not.
+    first, second = program(page, "call_0"), program(page, "call_1")
+    first.wait_for()
+    tree(page).wait_for()
+    assert second.bounding_box()["y"] < tree(page).bounding_box()["y"]
     assert submodules(page) == "5"
-    tree(page).locator(".fc-badge", has_text="\u2229").first.wait_for()  # a kernel of both
+    assert badge(page, "submod_4").get_attribute("title") == "also in call_1"
+    assert "\u2229" in badge(page, "submod_4").inner_text()
+    assert "\u2229" not in badge(page, "submod_0").inner_text()
+
+    # By keys alone, from the top of the page on: what is shown of the second is its own, and
+    # comes from the kernel.
+    tab_to(page, first)
     page.keyboard.press("ArrowRight")
-    assert program(page, "call_1").get_attribute("aria-selected") == "true"
+    assert second.get_attribute("aria-selected") == "true"
     assert "ids i32[1, seq]" in page.locator(".fc-program").inner_text()
     page.locator(".fc-stage svg:visible [data-i]").first.wait_for()
     code = page.get_by_role("grid", name="Execution code").and_(page.locator(":visible"))
     code.get_by_text("kernel_0(").wait_for()
+    assert submodules(page) == "5"
+    assert badge(page, "submod_4").get_attribute("title") == "also in call_0"
+    assert "const int32_t*" in read_first_kernel(page)
+
+    # And back, where nothing was chosen yet.
+    page.keyboard.press("{")
+    assert first.get_attribute("aria-selected") == "true"
+    assert tree(page).locator(".fc-row.fc-on").count() == 0
+    assert "const int64_t*" in read_first_kernel(page)
