@@ -231,7 +231,7 @@ def serve(module: str, folder: Path) -> Iterator[Lab]:
             env=environment,
         )
     try:
-        _wait_for(f"http://127.0.0.1:{port}/api?token={token}", log)
+        _wait_for(f"http://127.0.0.1:{port}/api?token={token}", server, log)
         yield Lab(f"http://127.0.0.1:{port}", token, root, settings, environment)
     finally:
         server.terminate()
@@ -247,9 +247,10 @@ def lab(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[La
         yield lab
 
 
-def _wait_for(address: str, log: Path, seconds: float = 180) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    # A server that lives is given minutes, which it takes where others keep the cores busy.
+    deadline = time.monotonic() + 600
+    while server.poll() is None and time.monotonic() < deadline:
         try:
             urllib.request.urlopen(address, timeout=20).close()
         except OSError:
