@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,7 @@ class _Watch:
         self._watched: Any = MISSING
         self._callee: Any = MISSING
         self._notes: Any = None
+        self._inside: list[Any] = []
         self._disarm: Callable[[], None] = _do_nothing
         self._random: dict[str, Any] | None = None
 
@@ -94,7 +95,8 @@ class _Watch:
         if self._random is None:
             self._random = generator_states()
         self._callee, self._notes = found, notes_for(found)
-        self._disarm = _arm(self._scope, self._parts, found, self._notes)
+        self._inside.clear()
+        self._disarm = _arm(self._scope, self._parts, found, self._notes, self._inside)
         self._watched = look_up(self._scope.names, self._parts)
 
     def hand_over(self) -> AbstractContextManager[Any] | None:
@@ -103,7 +105,7 @@ class _Watch:
         self._disarm()
         kinds = self._notes.kinds(auto=self._auto) if self._notes is not None else []
         if not kinds:
-            raise UsageError(_why_not(self._scope.names, self._parts, self._name))
+            raise UsageError(_why_not(self._scope.names, self._parts, self._name, self._inside))
         from ..engine.calls.calls import Calls
         from ..engine.calls.module import model_name
 
@@ -148,13 +150,17 @@ def look_up(namespace: Mapping[str, Any], parts: list[str]) -> Any:
     return found
 
 
-def _arm(scope: Scope, parts: list[str], target: Any, notes: Any) -> Callable[[], None]:
-    """Have calls of ``target`` noted; returns what undoes it."""
+def _arm(
+    scope: Scope, parts: list[str], target: Any, notes: Any, inside: list[Any]
+) -> Callable[[], None]:
+    """Have calls of ``target`` noted, and those ``inside`` counted; returns what undoes it."""
     if isinstance(target, sys.modules["torch"].nn.Module):
+        from ..engine.calls.inside import watched_inside
         from ..engine.calls.record import watched
 
         stack = ExitStack()
         stack.enter_context(watched(target, notes))
+        inside += stack.enter_context(watched_inside(target))
         return stack.close
 
     @functools.wraps(target)
@@ -186,7 +192,14 @@ def _arm(scope: Scope, parts: list[str], target: Any, notes: Any) -> Callable[[]
     return restore_attribute
 
 
-def _why_not(namespace: Mapping[str, Any], parts: list[str], name: str) -> str:
+def _why_not(
+    namespace: Mapping[str, Any], parts: list[str], name: str, inside: Sequence[Any]
+) -> str:
+    if other := next((each for each in inside if each.calls), None):
+        return (
+            f"{name} was not called in the cell, and what it wraps was: {name}{other.path} "
+            f"({other.name}). Say -m {name}{other.path}."
+        )
     if look_up(namespace, parts) is not MISSING:
         return f"{name} was not called in the cell. Call it there, or drop -m {name}."
     for length in range(1, len(parts) + 1):

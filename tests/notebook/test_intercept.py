@@ -166,3 +166,12 @@ def test_a_name_that_is_not_called_is_explained(
     with pytest.raises(UsageError) as caught:
         run_noted(shell, "x = 1", name, recorder)
     assert str(caught.value).startswith(said)
+
+
+def test_what_a_wrapper_holds_is_named_where_that_was_called(
+    shell: InteractiveShell, pipe: SimpleNamespace, recorder: Recorder
+) -> None:
+    pipe.wrapper = torch.nn.Sequential(pipe.unet)
+    with pytest.raises(UsageError) as caught:
+        run_noted(shell, "pipe.wrapper[0](5)", "pipe.wrapper", recorder)
+    assert str(caught.value).endswith("Say -m pipe.wrapper.0.")

@@ -80,10 +80,7 @@ def asked_kinds(args: Any, kwargs: Any, dynamic: Any, calls: Sequence[Kind] | No
         )
     kinds = [as_asked(kind, position) for position, kind in enumerate(_listed(calls))]
     if not kinds:
-        raise CallError(
-            "calls is empty: the model was not called while they were recorded.",
-            "Call it in the block of record, by its own name or through what runs it.",
-        )
+        raise _no_calls(calls)
     if len(kinds) == 1:
         return [replace(kinds[0], name="")]
     if len({kind.autocast for kind in kinds}) > 1:
@@ -98,6 +95,18 @@ def asked_kinds(args: Any, kwargs: Any, dynamic: Any, calls: Sequence[Kind] | No
             "Give every kind of call a name of its own.",
         )
     return kinds
+
+
+def _no_calls(calls: Any) -> CallError:
+    what = "calls is empty: the model was not called while they were recorded"
+    if other := getattr(calls, "called_instead", None):
+        return CallError(
+            f"{what}, and what it wraps was: {other.path} ({other.name}).",
+            f"Record the model's {other.path} in its place, compile that, and load for it.",
+        )
+    return CallError(
+        f"{what}.", "Call it in the block of record, by its own name or through what runs it."
+    )
 
 
 def _listed(calls: Any) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any, overload
 
 from ...errors import CallError
 from .call_table import write_table
+from .inside import Inside
 from .kinds import Kind
 from .observed import argument_of
 
@@ -23,9 +24,12 @@ class Calls(Sequence[Kind]):
         The name of the model.
     """
 
-    def __init__(self, model: str, read: Callable[[], Sequence[Kind]]) -> None:
+    def __init__(
+        self, model: str, read: Callable[[], Sequence[Kind]], inside: Sequence[Inside] = ()
+    ) -> None:
         self.model = model
         self._read = read
+        self._inside = inside
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -78,5 +82,14 @@ class Calls(Sequence[Kind]):
     def __len__(self) -> int:
         return len(self.kinds)
 
+    @property
+    def called_instead(self) -> Inside | None:
+        """What was called inside the model, where the model itself was not."""
+        return None if self.kinds else next((each for each in self._inside if each.calls), None)
+
     def __repr__(self) -> str:
-        return write_table(self.kinds) if self.kinds else f"No call of {self.model}."
+        if self.kinds:
+            return write_table(self.kinds)
+        other = self.called_instead
+        also = f", and {other.calls} of its {other.path} ({other.name})" if other else ""
+        return f"No call of {self.model}{also}."

@@ -15,6 +15,7 @@ from ...errors import CallError
 from ...runtime.wrappers import unwrapped
 from ...torch_compat import module_tables, surroundings
 from .calls import Calls
+from .inside import Inside, watched_inside
 from .kinds import Kind
 from .module import as_module, defaults_of, model_name
 from .notes import Notes
@@ -76,8 +77,10 @@ def record(model: Callable[..., Any], *, dynamic: str | None = None) -> Iterator
     def read() -> list[Kind]:
         return made[0] if made else notes.kinds(auto=dynamic == "auto")
 
-    calls = Calls(model_name(model), read)
-    with watched(model, notes):
+    inside: list[Inside] = []
+    calls = Calls(model_name(model), read, inside)
+    with watched(model, notes), watched_inside(model) as found:
+        inside += found
         try:
             yield calls
         finally:

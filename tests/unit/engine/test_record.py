@@ -265,6 +265,42 @@ def test_a_part_of_a_model_can_be_recorded(model: Scale) -> None:
     assert kind.dynamic == {"input": {0: "batch"}}
 
 
+class Generates(torch.nn.Module):
+    """As peft's wrapper: its ``generate`` is that of what it wraps."""
+
+    def __init__(self, inner: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x) + 1
+
+    def generate(self, x: torch.Tensor) -> torch.Tensor:
+        inner = self.inner
+        return inner.generate(x) if isinstance(inner, Generates) else inner(inner(x))
+
+
+def test_who_records_a_wrapper_is_told_that_the_calls_were_of_what_it_wraps(model: Scale) -> None:
+    wrapper = Generates(Generates(model))
+    with fc.record(wrapper) as calls:
+        wrapper.generate(x(2, 3))
+    assert repr(calls) == "No call of Generates, and 2 of its .inner.inner (Scale)."
+    with pytest.raises(
+        errors.CallError, match=r"what it wraps was: .inner.inner \(Scale\)"
+    ) as refused:
+        fc.compile(wrapper, calls=calls)
+    assert "Record the model's .inner.inner in its place" in str(refused.value)
+    assert "_compiled_call_impl" not in vars(model)
+
+
+def test_a_wrapper_that_is_called_itself_is_what_is_recorded(model: Scale) -> None:
+    wrapper = Generates(model)
+    with fc.record(wrapper) as calls:
+        wrapper(x(2, 3))
+    assert [kind.count for kind in calls] == [1]
+    assert calls.called_instead is None
+
+
 def test_recorders_within_one_another_see_the_same_calls(model: Scale) -> None:
     with fc.record(model) as outer:
         model(x(2))
