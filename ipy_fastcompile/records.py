@@ -333,7 +333,8 @@ class Report:
     lines: tuple[LineRecord, ...]
     key: str = ""
     cache: str = ""  # "hit", "miss", or empty when no cache was asked
-    why_miss: tuple[str, ...] = ()
+    why_miss: tuple[str, ...] = ()  # in a few lines
+    miss_details: tuple[str, ...] = ()  # all that differs from the nearest entry, if that is more
     artifact: ArtifactRecord | None = None
     max_error: float | None = None  # largest absolute difference from eager, over all outputs
     tolerance: str = ""  # what that error may be: "0.001 of the largest value, as for float32"

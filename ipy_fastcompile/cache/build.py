@@ -26,6 +26,7 @@ def build(
     options: Mapping[str, Any],
     key: Key,
     why: tuple[str, ...],
+    details: tuple[str, ...],
 ) -> CompiledModel:
     """Compile a call and compare it with eager; ``why`` there was no entry is in its report.
 
@@ -37,7 +38,7 @@ def build(
     manifest = {**compiled.parts.manifest, "key": key.manifest_entry}
     compiled.parts = dataclasses.replace(compiled.parts, manifest=manifest)
     compiled.report = dataclasses.replace(
-        compiled.report, key=key.digest, cache="miss", why_miss=why
+        compiled.report, key=key.digest, cache="miss", why_miss=why, miss_details=details
     )
     return compiled
 

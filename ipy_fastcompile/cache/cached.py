@@ -33,15 +33,22 @@ from .key.call import UNCOVERED, CallKey, make_key
 from .key.components import Key
 from .store import Hit, Miss, Store
 
+_UNCOVERED = 10  # of what no key covers, shown at once
+
 
 @frozen
 class CachedResult:
-    """A compile, from the cache or not. ``why_miss`` says why not, a fact a line."""
+    """A compile, from the cache or not.
+
+    ``why_miss`` says why not in a few lines, and ``miss_details`` has all that differs from the
+    nearest entry, where that is more.
+    """
 
     model: ReloadableModel
     key: str  # 64 hexadecimal digits
     hit: bool
     why_miss: tuple[str, ...] = ()
+    miss_details: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<cache {'hit' if self.hit else 'miss'} {self.key[:12]}: {self.model!r}>"
@@ -109,9 +116,9 @@ def compile_cached(
 
     Returns
     -------
-    The result, whose ``model`` has ``report.cache`` ("hit" or "miss"), ``report.key`` and
-    ``report.why_miss``. A new compile was compared with eager: ``report.difference`` says in words
-    what is beyond the tolerance, and is empty where nothing is.
+    The result, whose ``model`` has ``report.cache`` ("hit" or "miss"), ``report.key``,
+    ``report.why_miss`` and ``report.miss_details``. A new compile was compared with eager:
+    ``report.difference`` says in words what is beyond the tolerance, and is empty where nothing is.
 
     Raises
     ------
@@ -140,28 +147,33 @@ def compile_cached(
         "calls": calls, "dynamic": dynamic, "split_at": split_at, "sizes": sizes,
     }  # fmt: skip
     wanted = _key_of(unwrapped(model), args, kwargs, options)
-    why = _why_not(wanted, force=force)
+    why, details = _why_not(wanted, force=force), tuple[str, ...]()
     if not why:
         found = _look_up(store, wanted.key, model)
         if isinstance(found, CachedModel):
             return CachedResult(found, wanted.key.digest, hit=True)
-        why = found.lines
+        why, details = found.lines, found.details
     if assert_warm:
+        head = f"cache miss: no entry {wanted.key.digest[:12]} can be used"
+        more = [f"all that differs is in the error's details, {len(details)} lines"]
         raise CacheMiss(
-            "\n".join([f"cache miss: no entry {wanted.key.digest[:12]} can be used", *why]),
+            "\n".join([head, *why, *(more if details else ())]),
             "Compile it, without assert_warm."
             if wanted.uncovered
             else "Compile it once to fill the cache.",
             key=wanted.key.digest,
+            details=details,
         )
 
     with interrupts_deferred():  # sympy, which only a compile needs, must not stay half
         from .build import build, write_entry
     build_it = partial(
-        build, model, args, kwargs, {**options, "progress": progress}, wanted.key, why
+        build, model, args, kwargs, {**options, "progress": progress}, wanted.key, why, details
     )
     if wanted.uncovered:  # no key would ever match it
-        return CachedResult(build_it(), wanted.key.digest, hit=False, why_miss=why)
+        return CachedResult(
+            build_it(), wanted.key.digest, hit=False, why_miss=why, miss_details=details
+        )
     with store.lock(wanted.key):
         if not force and store.path_of(wanted.key.digest).exists():
             # Another process compiled it while this one waited.
@@ -174,7 +186,7 @@ def compile_cached(
             warn_user(f"The result is not cached: {inert(refusal)}.")
         else:
             store.put(wanted.key, partial(write_entry, compiled, wanted.key))
-    return CachedResult(compiled, wanted.key.digest, hit=False, why_miss=why)
+    return CachedResult(compiled, wanted.key.digest, hit=False, why_miss=why, miss_details=details)
 
 
 def _key_of(
@@ -196,7 +208,9 @@ def _why_not(wanted: CallKey, *, force: bool) -> tuple[str, ...]:
     """Why the cache is not even asked, a fact a line; nothing when it is."""
     if wanted.uncovered:
         head = "this call cannot be cached: its key would not cover all that it reaches"
-        return (head, *(f"uncovered: {inert(what)}" for what in wanted.uncovered))
+        told = [f"uncovered: {inert(what)}" for what in wanted.uncovered[:_UNCOVERED]]
+        rest = len(wanted.uncovered) - _UNCOVERED
+        return (head, *told, *([f"and {rest} more"] if rest > 0 else []))
     return ("a new compile was asked for",) if force else ()
 
 
@@ -222,5 +236,7 @@ def _load(hit: Hit, model: Callable[..., Any]) -> CachedModel:
     report = ArtifactInfo(hit.artifact).report
     if report is None:
         raise ArtifactError(f"{hit.path} holds no report.", "It will be replaced.")
-    report = dataclasses.replace(report, key=hit.key.digest, cache="hit", why_miss=())
+    report = dataclasses.replace(
+        report, key=hit.key.digest, cache="hit", why_miss=(), miss_details=()
+    )
     return CachedModel(model, hit.artifact, report, function)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 INPUTS = "inputs"
 OF_KINDS = (INPUTS, "dynamic")
-_NOTHING = "(default)"
+NOTHING = "(default)"
 _FIRST = re.compile(r"(?:([^\n]+): )?containers = .*")
 _TENSOR = re.compile(r"([^\n]*?) = torch\.(\w+\[[^\]]*\]).*")
 _SHOWN = 2  # tensors of a kind; a cache has two for every layer
@@ -37,7 +37,7 @@ def describe_kinds(text: str, names: tuple[str, ...], whose: str) -> Iterator[st
         head = f"{name}: a kind of call" if name else "a call by itself"
         start = f"{name}: " if name else ""
         own = [line[len(start) :] for line in text.split("\n") if line.startswith(start)]
-        if own in ([], [_NOTHING]):
+        if own in ([], [NOTHING]):
             continue
         tensors = [found for line in own if (found := _TENSOR.fullmatch(line))]
         shown = [f"{found[1]} {found[2]}" for found in tensors[:_SHOWN]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,7 +14,14 @@ from ..errors import ArtifactError, CacheError
 from ..frozen import frozen
 from .changes import Change, diff_components
 from .key.components import KEY_MEMBER, Key, recorded_digests
+from .summarise import summarise
 from .sweep import ENTRY_SUFFIX, StoredFile, list_files
+
+_STRUCTURE = "structure"
+# What the components of a key begin with.
+_MODEL = re.compile(r"model = ([\w.<>]+)")
+_FUNCTION = re.compile(r"the model = (?:function )?([\w.<>]+)")
+_METHOD = re.compile(r"^the model\.__func__ = function ([\w.<>]+)", re.MULTILINE)
 
 
 @frozen
@@ -43,34 +51,51 @@ class Entry:
 
 @frozen
 class Explanation:
-    """What keeps a key from its nearest entry: `changes`, old -> new; `str` for a terminal."""
+    """What keeps a key from its nearest entry: `changes`, old -> new; `str` for a terminal.
+
+    ``model`` is the name of what the key is of, empty where that is not known.
+    """
 
     digest: str
     nearest: Entry | None
     components: int
     changes: tuple[Change, ...]
     note: str = ""
+    model: str = ""
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """One to three lines that tell most, without active characters."""
+        if self.nearest is None or self.is_of_another_model:
+            model = inert(self.model, limit=80) or "this model"
+            return (inert(self.note) or f"first compile of {model}",)
+        return summarise(self.changes)
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """One line a fact, without active characters."""
+        """All that differs, one line a fact, without active characters."""
         if self.nearest is None:
-            return (self.note or "no other entry is in the cache: nothing to compare with",)
+            return self.facts
         name = self.nearest.what
         about = f"{self.nearest.digest[:12]}{f' ({name})' if name else ''}"
         differ = f"{len(self.changes)} of {self.components} components differ"
         if self.is_of_another_model:
-            return (f"no entry is of this model; the nearest is {about}: {differ}",)
+            return (f"{self.facts[0]}: the nearest entry is {about}, and {differ}",)
         head = f"nearest entry {about}: {differ}"
         return (head, *(line for change in self.changes for line in str(change).split("\n")))
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The `lines` where they are more than the `facts` and a heading."""
+        return self.lines if len(self.lines) > len(self.facts) + 1 else ()
 
     @property
     def is_of_another_model(self) -> bool:
         """Whether the nearest entry has another class and other parameters: no line of it helps."""
         changed = {change.component: change for change in self.changes}
-        if not {"structure", "parameters"} <= changed.keys():
+        if not {_STRUCTURE, "parameters"} <= changed.keys():
             return False
-        old, new = changed["structure"].old, changed["structure"].new
+        old, new = changed[_STRUCTURE].old, changed[_STRUCTURE].new
         return None not in (old, new) and _first_line(old) != _first_line(new)
 
     def __str__(self) -> str:
@@ -80,6 +105,14 @@ class Explanation:
 def _first_line(text: str | None) -> str:
     """Of the component ``structure``: the class of the model."""
     return (text or "").partition("\n")[0]
+
+
+def model_of(key: Key) -> str:
+    """The name of what a key is of, as entries have it: of a class, or of a function."""
+    structure, call = (key.components.get(name, "") for name in (_STRUCTURE, "call"))
+    method = _METHOD.search(call)
+    said = method or _MODEL.match(structure) or _FUNCTION.match(call)
+    return said[1].rpartition(".")[2] if said else ""
 
 
 def list_entries(directory: Path) -> tuple[Entry, ...]:
@@ -104,11 +137,12 @@ def read_key(entry: Entry) -> Key:
 
 
 def explain_key(key: Key, entries: Iterable[Entry]) -> Explanation:
-    """Compare ``key`` with the entry that shares most components; of equals, the first."""
+    """Compare ``key`` with the entry that shares most components, one of its model if there is."""
+    model = model_of(key)
     others = [entry for entry in entries if not entry.problem and entry.digest != key.digest]
     if not others:
-        return Explanation(key.digest, None, len(key.components), ())
-    nearest = min(others, key=lambda entry: len(_differing(entry, key)))
+        return Explanation(key.digest, None, len(key.components), (), model=model)
+    nearest = min(others, key=lambda entry: (entry.model != model, len(_differing(entry, key))))
     names = _differing(nearest, key)
     recorded: Mapping[str, str]
     try:
@@ -117,7 +151,8 @@ def explain_key(key: Key, entries: Iterable[Entry]) -> Explanation:
         recorded = {}  # the changes then say that the old text is not recorded
     old = {name: recorded.get(name) for name, _ in nearest.components if name in names}
     new = {name: text for name, text in key.components.items() if name in names}
-    return Explanation(key.digest, nearest, len(key.components), diff_components(old, new))
+    changes = diff_components(old, new)
+    return Explanation(key.digest, nearest, len(key.components), changes, model=model)
 
 
 def _differing(entry: Entry, key: Key) -> set[str]:

@@ -32,7 +32,7 @@ from ..errors import (
 from ..frozen import frozen
 from . import sweep
 from .changes import Change, diff_components
-from .entries import Entry, Explanation, explain_key, list_entries, make_entry, read_key
+from .entries import Entry, Explanation, explain_key, list_entries, make_entry, model_of, read_key
 from .key.components import Key, recorded_digests
 from .locks import hold
 
@@ -63,10 +63,15 @@ class Miss:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Why, one line a fact."""
+        """Why, in one to three lines."""
         if self.explanation is not None:
-            return self.explanation.lines
+            return self.explanation.facts
         return (inert(f"{self.reason}: {self.problem}"),)
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """All that differs from the nearest entry, where that is more than `lines` say."""
+        return self.explanation.details if self.explanation is not None else ()
 
     def __str__(self) -> str:
         return "\n".join([f"cache miss: no entry {self.key.digest[:12]}", *self.lines])
@@ -272,10 +277,17 @@ class Store:
         try:
             explanation = explain_key(key, self.entries())
         except CacheError as error:
-            explanation = Explanation(key.digest, None, len(key.components), (), error.what)
+            explanation = Explanation(
+                key.digest, None, len(key.components), (), error.what, model_of(key)
+            )
         miss = Miss(key, "absent", explanation=explanation)
         if strict:
-            raise CacheMiss(str(miss), "Compile it once to fill the cache.", key=key.digest)
+            raise CacheMiss(
+                str(miss),
+                "Compile it once to fill the cache.",
+                key=key.digest,
+                details=miss.details,
+            )
         return miss
 
     def _make_directory(self) -> None:

@@ -127,6 +127,12 @@ def report_facts(report: Report) -> tuple[str, ...]:
     return tuple(inert(line) for line in lines)
 
 
+def miss_title(report: Report) -> str:
+    """What is folded away of a miss, or nothing where all is told."""
+    count = len(report.miss_details)
+    return f"All that differs from the nearest entry, {format_count(count, 'line')}" * bool(count)
+
+
 def reload_note(report: Report) -> str:
     """What to know of how the reloads were measured."""
     if not report.programs:

@@ -10,7 +10,15 @@ from collections.abc import Sequence
 
 from ..records import ReloadRecord, Report
 from .draw import draw_split
-from .facts import alarms, medians_note, program_facts, reload_note, report_facts, summary
+from .facts import (
+    alarms,
+    medians_note,
+    miss_title,
+    program_facts,
+    reload_note,
+    report_facts,
+    summary,
+)
 from .layout import has_graphviz
 from .markup import (
     CELL,
@@ -114,7 +122,15 @@ def _heading(report: Report) -> str:
         f'<div style="overflow-x:auto"><table style="border-collapse:collapse;margin:0">'
         f'<tbody><tr style="background:none">{facts}</tr></tbody></table></div>'
         f'<div style="{FINE};margin:4px 0">{lines}</div>'
+        f"{_miss(report)}"
     )
+
+
+def _miss(report: Report) -> str:
+    """What is not told at once of a miss."""
+    title = miss_title(report)
+    lines = html_code("\n".join(map(html_text, report.miss_details)))
+    return html_details(title, lines, is_open=False) if title else ""
 
 
 def _pattern(view: View) -> str:

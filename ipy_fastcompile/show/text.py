@@ -7,7 +7,15 @@ import unicodedata
 from ..artifact.inert import inert
 from ..artifact.units import format_bytes
 from ..records import Report
-from .facts import alarms, medians_note, program_facts, reload_note, report_facts, summary_line
+from .facts import (
+    alarms,
+    medians_note,
+    miss_title,
+    program_facts,
+    reload_note,
+    report_facts,
+    summary_line,
+)
 from .programs import program_table, program_title, program_views
 from .tables import (
     Cell,
@@ -40,7 +48,7 @@ def render_text(report: Report, race_note: str = "") -> str:
     ``race_note`` is told of the warm reload, in the place of its table where there is none.
     """
     views = program_views(report)
-    parts = [*alarms(report), summary_line(report), *report_facts(report), ""]
+    parts = [*alarms(report), summary_line(report), *report_facts(report), *_miss(report), ""]
     if report.programs:
         parts += ["Programs", *_table(program_table(views)), ""]
     parts += ["Stages of the cold compile", *_table(stage_table(report)), ""]
@@ -50,6 +58,13 @@ def render_text(report: Report, race_note: str = "") -> str:
         parts += _program(view)
     parts += reloads_text(report, race_note)
     return "\n".join(line.rstrip() for line in parts).rstrip() + "\n"
+
+
+def _miss(report: Report) -> list[str]:
+    """How to see what is not told of a miss."""
+    title = miss_title(report)
+    how = f"%fastcompile_cache why {inert(report.key[:12])}, or report.miss_details"
+    return [f"{title}: {how}"] if title else []
 
 
 def _program(view: View) -> list[str]:

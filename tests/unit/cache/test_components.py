@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ipy_fastcompile.artifact.squeeze import squeeze
-from ipy_fastcompile.cache.changes import Change, diff_components
+from ipy_fastcompile.cache.changes import diff_components
 from ipy_fastcompile.cache.key.components import KEY_MEMBER, Key, recorded_digests, section
 from ipy_fastcompile.errors import CacheKeyError, ManifestCorrupt
 
@@ -76,9 +76,9 @@ def test_entries_that_are_no_key(entry: object) -> None:
 
 
 def test_one_line() -> None:
-    assert diff_components({"torch": "2.12"}, {"torch": "2.13"}) == (
-        Change("torch", "2.12", "2.13", ("2.12 -> 2.13",)),
-    )
+    (change,) = diff_components({"torch": "2.12"}, {"torch": "2.13"})
+    assert (change.component, change.old, change.new) == ("torch", "2.12", "2.13")
+    assert change.lines == ("2.12 -> 2.13",)
     assert lines_of("", "x") == ("(empty) -> x",)
 
 

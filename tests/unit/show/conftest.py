@@ -65,6 +65,7 @@ def empty_report() -> Report:
         key="",
         cache="",
         why_miss=(),
+        miss_details=(),
         n_nodes=0,
         predicted_peak=None,
         measured_peak=None,

@@ -14,7 +14,14 @@ from .sample import sample_report
 from .sample_graph import HEAD, tensor
 
 # What belongs to the artifact as a whole; a program's own report has none of it.
-_OF_THE_WHOLE = {"key": "", "cache": "", "why_miss": (), "artifact": None, "reloads": ()}
+_OF_THE_WHOLE = {
+    "key": "",
+    "cache": "",
+    "why_miss": (),
+    "miss_details": (),
+    "artifact": None,
+    "reloads": (),
+}
 
 
 def sample_programs(layers: int = 4) -> Report:
