@@ -9,6 +9,7 @@ from typing import Any
 
 from ..artifact.inert import inert, inert_lines
 from ..records import GraphRecord
+from .regions import fold_around_call
 from .tokens import Line, tokenise
 from .view import View, code_lines, most_bytes, source_id
 
@@ -76,6 +77,9 @@ class Documents:
             content["source"] = [
                 source_id(self.view, source_of.get(start + n + 1)) for n in range(len(window))
             ]
+        if kind in ("output", "native"):
+            folds = fold_around_call(self._document(name)[0])
+            content["folds"] = [[fold.first, fold.last, fold.label] for fold in folds]
         return content
 
     def profile(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ MODULES = (
     "slot",
     "tabs",
     "silhouette",
+    "folds",
     "code",
     "list",
     "nodes",

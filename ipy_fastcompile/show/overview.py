@@ -18,6 +18,7 @@ from .facts import alarms, medians_note, notes, program_facts, reload_note, repo
 from .palette import kernel_badge
 from .program_contents import ProgramContents, program_key
 from .programs import program_label, program_title
+from .regions import call_line
 from .tables import own_note, stage_colors, stage_table
 from .view import View, item_label, output_bytes, peak_bytes
 
@@ -192,5 +193,9 @@ def _kernel(kernel: KernelRecord, also: str) -> dict[str, Any]:
         "size": kernel.size,
         "seconds": kernel.seconds,
         "count": len(kernel.submodules),
+        "calls": {
+            "output": call_line(kernel.output_code),
+            "native": call_line(kernel.native_code),
+        },
         "sources": [[inert(s.name), inert(s.language)] for s in kernel.sources],
     }

@@ -185,7 +185,7 @@ def test_kernels_values_and_artifact(open_page: OpenPage, page_80: str) -> None:
     page.get_by_role("tab", name="Kernels", exact=True).click()
     page.get_by_text("#pragma omp parallel").wait_for()
     page.get_by_role("combobox").select_option(label="Native code: what the native path runs")
-    page.get_by_text("AOT ID").wait_for()
+    page.get_by_text("def call(args):").wait_for()
     page.get_by_role("tab", name="In/out").click()
     page.get_by_text("13 inputs").wait_for()
     page.get_by_role("button", name="submod_3", exact=True).click()

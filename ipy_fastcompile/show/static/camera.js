@@ -13,6 +13,8 @@ export function makeCamera() {
   let svg;
   let extent = { width: 0, height: 0 };
   let scale = 1;
+  // What of the drawing is looked at, from left to right; it stays in the middle at another width.
+  let middle = 0;
 
   function resize() {
     if (!svg) return;
@@ -33,6 +35,7 @@ export function makeCamera() {
     const factor = scale / before;
     viewport.scrollLeft = (viewport.scrollLeft + around.x) * factor - around.x;
     viewport.scrollTop = (viewport.scrollTop + around.y) * factor - around.y;
+    look();
   }
 
   function fit() {
@@ -40,6 +43,19 @@ export function makeCamera() {
     zoom(Math.min(1.5, wide, viewport.clientHeight / Math.max(extent.height, 1)));
     viewport.scrollTop = 0;
   }
+
+  function recentre() {
+    viewport.scrollLeft = middle * scale - viewport.clientWidth / 2;
+  }
+
+  function look() {
+    if (viewport.clientWidth) middle = (viewport.scrollLeft + viewport.clientWidth / 2) / scale;
+  }
+
+  viewport.addEventListener("scroll", look, { passive: true });
+  // A drawing that is not laid out cannot scroll, and one that is may get narrower.
+  const watcher = new ResizeObserver(recentre);
+  watcher.observe(viewport);
 
   viewport.addEventListener(
     "wheel",
@@ -85,19 +101,22 @@ export function makeCamera() {
     buttons,
     zoom,
     fit,
+    close: () => watcher.disconnect(),
     /**
-     * Looks at the top of a new drawing, at 100 %.
+     * Looks at the top of a new drawing, at 100 %, with a place of it in the middle.
      * @param {SVGSVGElement} drawn
      * @param {{width: number, height: number}} size
+     * @param {Place | undefined} begin
      */
-    open(drawn, size) {
+    open(drawn, size, begin) {
       svg = drawn;
       extent = size;
       scale = 1;
+      middle = begin ? begin.x + begin.width / 2 : size.width / 2;
       fill(stage, drawn);
-      viewport.scrollTop = 0;
-      viewport.scrollLeft = Math.max(0, (size.width - viewport.clientWidth) / 2);
       resize();
+      viewport.scrollTop = 0;
+      recentre();
     },
     /** The drawing has another size now. @param {{width: number, height: number}} size */
     setExtent(size) {

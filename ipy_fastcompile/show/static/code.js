@@ -3,6 +3,7 @@
 // the peak, run time. Every line is a row: it can be reached, chosen and followed.
 
 import { button, bytes, count, face, fill, h, seconds } from "./dom.js";
+import { makeFolds } from "./folds.js";
 import { Superseded } from "./host.js";
 import { makeRows } from "./rows.js";
 import { makeSilhouette } from "./silhouette.js";
@@ -13,7 +14,8 @@ const CLASSES = ["", "comment", "keyword", "string", "number", "name", "builtin"
  * @typedef {{total: number, start: number, text: string[], runs: number[][], kind?: string[],
  *   submodule?: number[], node?: any[], source?: number[], live?: number[], most?: number[],
  *   liveText?: string[],
- *   freed?: number[], frees?: string[], peak?: boolean[], seconds?: (number | null)[]}} CodeWindow
+ *   freed?: number[], frees?: string[], peak?: boolean[], seconds?: (number | null)[],
+ *   folds?: [number, number, string][]}} CodeWindow
  */
 
 /**
@@ -47,15 +49,19 @@ export function makeCode(ctx, options) {
   /** @type {Set<number>} */
   const asked = new Set();
   const stop = new AbortController();
+  const folds = makeFolds();
   let longest = 0;
   const view = makeRows({
     role: "grid",
     label: options.label,
     count: 0,
     draw,
-    choose: (index) => choose(index),
-    open: (index) => choose(index, true),
-    seen: (first, last) => need(first, last),
+    choose: (row) => choose(folds.at(row).line),
+    open: (row) => open(row),
+    key: onKey,
+    seen: (first, last) => {
+      for (let row = first; row <= last; row++) need(folds.at(row).line);
+    },
   });
   view.element.classList.add("fc-codeview");
   const message = h("div", { class: "fc-slot" });
@@ -105,14 +111,10 @@ export function makeCode(ctx, options) {
     return part ? { part, n: index - part.start } : undefined;
   };
 
-  /**
-   * @param {number} first
-   * @param {number} last
-   */
-  function need(first, last) {
-    for (let w = Math.floor(first / size); w <= Math.floor(Math.max(last, first) / size); w++) {
-      if (!asked.has(w)) load(w);
-    }
+  /** @param {number} line */
+  function need(line) {
+    const number = Math.floor(line / size);
+    if (!asked.has(number)) load(number);
   }
 
   /** @param {number} number */
@@ -145,8 +147,9 @@ export function makeCode(ctx, options) {
     longest = Math.max(longest, ...part.text.map((text) => text.length));
     view.setWidth(`calc(${Math.min(longest, 4100)}ch + ${options.margin ? 17 : 5}em)`);
     if (isFirst) {
-      view.setCount(part.total);
-      const wanted = firstLine();
+      folds.load(part.total, part.folds ?? []);
+      view.setCount(folds.count());
+      const wanted = folds.rowOf(firstLine());
       if (wanted > 0) {
         view.setActive(wanted);
         view.reveal(wanted);
@@ -161,11 +164,48 @@ export function makeCode(ctx, options) {
     return first > 0 ? first - 1 : (options.first ?? 0);
   }
 
+  /** @param {import("./folds.js").Fold} fold */
+  function toggle(fold) {
+    fold.isOpen = !fold.isOpen;
+    view.setCount(folds.count());
+    view.move(folds.headOf(fold));
+    ctx.say(`${fold.isOpen ? "Unfolded" : "Folded"} ${fold.label}`);
+  }
+
+  /** @param {number} row */
+  function open(row) {
+    const { line, fold } = folds.at(row);
+    if (fold) toggle(fold);
+    else choose(line, true);
+  }
+
+  /** @param {KeyboardEvent} event @param {number} row */
+  function onKey(event, row) {
+    const { fold } = folds.at(row);
+    if (!fold || event.key !== (fold.isOpen ? "ArrowLeft" : "ArrowRight")) return false;
+    toggle(fold);
+    return true;
+  }
+
+  /** @param {import("./folds.js").Fold} fold @param {HTMLElement} row */
+  function drawFold(fold, row) {
+    const words = `${fold.isOpen ? "▾" : "▸"} ${fold.label}`;
+    const act = button(words, () => toggle(fold), { class: "fc-codefold", tabindex: -1, "aria-expanded": String(fold.isOpen) });
+    row.className = "fc-row fc-fold";
+    row.removeAttribute("aria-selected");
+    fill(row, h("div", { role: "gridcell" }, act));
+  }
+
   /**
-   * @param {number} index
+   * @param {number} number
    * @param {HTMLElement} row
    */
-  function draw(index, row) {
+  function draw(number, row) {
+    const { line: index, fold } = folds.at(number);
+    if (fold) {
+      drawFold(fold, row);
+      return;
+    }
     const here = at(index);
     if (!here) {
       row.className = "fc-row";
@@ -177,9 +217,9 @@ export function makeCode(ctx, options) {
     const isOn = isChosen(part, n, index, state);
     row.className = `fc-row${isOn ? " fc-on" : isLit(part, n, state) ? " fc-lit" : ""}${isEcho(part, n, state) ? " fc-echo" : ""}`;
     row.setAttribute("aria-selected", String(isOn));
-    const number = h("div", { role: "gridcell", class: "fc-m-line" }, String(index + 1));
+    const place = h("div", { role: "gridcell", class: "fc-m-line" }, String(index + 1));
     const code = h("div", { role: "gridcell", class: "fc-m-code" }, colored(part.text[n], part.runs[n]));
-    const cells = options.margin ? [...margin(part, n), number, code] : [number, code];
+    const cells = options.margin ? [...margin(part, n), place, code] : [place, code];
     fill(row, ...cells);
   }
 
@@ -265,11 +305,17 @@ export function makeCode(ctx, options) {
    * @param {boolean} [focus]
    */
   function show(index, focus = false) {
-    need(index, index);
-    if (focus) view.move(index);
+    need(index);
+    const fold = folds.over(index);
+    if (fold) {
+      fold.isOpen = true;
+      view.setCount(folds.count());
+    }
+    const row = folds.rowOf(index);
+    if (focus) view.move(row);
     else {
-      view.setActive(index);
-      view.reveal(index);
+      view.setActive(row);
+      view.reveal(row);
     }
   }
 
@@ -286,19 +332,13 @@ export function makeCode(ctx, options) {
     silhouette?.mark(state);
   }
 
-  /** @param {import("./store.js").State} state */
+  /** The first line that is chosen, or of the chosen source line; one in sight before a folded one.
+   * @param {import("./store.js").State} state */
   function firstMatch(state) {
-    for (const part of windows.values()) {
-      for (let n = 0; n < part.text.length; n++) {
-        if (isChosen(part, n, part.start + n, state)) return part.start + n;
-      }
-    }
-    for (const part of windows.values()) {
-      for (let n = 0; n < part.text.length; n++) {
-        if (isEcho(part, n, state)) return part.start + n;
-      }
-    }
-    return -1;
+    const all = [...windows.values()].flatMap((part) => part.text.map((_, n) => ({ part, n, line: part.start + n })));
+    const echoes = all.filter(({ part, n }) => isEcho(part, n, state));
+    const first = all.find(({ part, n, line }) => isChosen(part, n, line, state)) ?? echoes.find(({ line }) => !folds.over(line)) ?? echoes[0];
+    return first ? first.line : -1;
   }
 
   const start = Math.floor(Math.max(firstLine(), 0) / size);

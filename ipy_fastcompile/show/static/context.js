@@ -13,7 +13,8 @@ import { makeStore } from "./store.js";
  *   reasons: string[],
  *   folds: {first: number, period: number, count: number, label: string}[],
  *   kernels: {label: string, shape: string, slot: number, native: boolean, why: string, near: string,
- *     also: string, size: number, seconds: number, count: number, sources: [string, string][]}[],
+ *     also: string, size: number, seconds: number, count: number,
+ *     calls: {output: number, native: number}, sources: [string, string][]}[],
  * }} Own
  * @typedef {Own & {
  *   model: string, facts: string[], summary: [string, string][], key: string, cache: string,

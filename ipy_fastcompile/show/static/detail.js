@@ -73,6 +73,7 @@ export function makeDetail(ctx) {
       return makeCode(ctx, {
         document: `output:${kernel}`,
         label: `Inductor output code of ${data.kernels[kernel].label}`,
+        first: data.kernels[kernel].calls.output,
         note: `What Inductor generated for ${data.kernels[kernel].label}. A line that stems from a source line follows it.`,
       });
     }
@@ -116,7 +117,7 @@ export function makeDetail(ctx) {
  * @returns {Part}
  */
 function makeSources(ctx, kernel, last, remember) {
-  const { sources, label } = ctx.data.kernels[kernel];
+  const { sources, label, calls } = ctx.data.kernels[kernel];
   /** @type {[string, string][]} */
   const choices = [
     ...sources.map(
@@ -142,8 +143,9 @@ function makeSources(ctx, kernel, last, remember) {
     remember(name);
     code?.close();
     const title = choices.find(([value]) => value === name)?.[1] ?? name;
-    code = makeCode(ctx, { document: name, label: title });
-    fill(box, code.element);
+    code = makeCode(ctx, { document: name, label: title, first: name.startsWith("native:") ? calls.native : 0 });
+    // The chooser cuts what is longer than it is; a kernel is named after all of its ops.
+    fill(box, h("p", { class: "fc-note fc-wholename" }, h("code", {}, title)), code.element);
   }
 
   if (choices.some(([value]) => value === last)) select.value = last;

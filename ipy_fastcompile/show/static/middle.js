@@ -56,6 +56,7 @@ export function makeMiddle(ctx) {
     shown = key;
     isComing = true;
     table?.close();
+    picture?.close();
     picture = table = items = undefined;
     if (view === "split") drawSplit(opened);
     else if (graph < 0) {
@@ -327,6 +328,7 @@ export function makeMiddle(ctx) {
       unlisten();
       slot.close();
       table?.close();
+      picture?.close();
     },
   };
 }

@@ -92,11 +92,19 @@ export function makePicture(options) {
       const index = indexOf(event);
       if (index >= 0) options.open(index);
     });
-    camera.open(svg, whole);
+    const begin = beginning();
+    camera.open(svg, whole, begin);
     active = chosen = -1;
     focused = false;
-    setActive(targets[0] ?? -1);
+    setActive(begin?.index ?? -1);
     onSearch();
+  }
+
+  /** The first box of the highest rank: a wide drawing has nothing at its corners. */
+  function beginning() {
+    const all = [...boxes.values()];
+    const top = Math.min(...all.map(({ y }) => y));
+    return all.find(({ y }) => y === top);
   }
 
   /** @param {Event} event */
@@ -247,7 +255,7 @@ export function makePicture(options) {
   }
 
   return {
-    element, load, mark, setFocus, fit: camera.fit, zoom: camera.zoom,
+    element, load, mark, setFocus, fit: camera.fit, zoom: camera.zoom, close: camera.close,
     focusSearch: () => search.focus(),
     focus: () => boxes.get(active)?.element.focus({ preventScroll: true }),
   };

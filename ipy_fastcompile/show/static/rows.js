@@ -149,7 +149,9 @@ export function makeRows(options) {
   scroller.addEventListener("scroll", update, { passive: true });
   sizer.addEventListener("keydown", onKey);
   sizer.addEventListener("click", onClick);
-  sizer.addEventListener("dblclick", () => options.open?.(active));
+  sizer.addEventListener("dblclick", (event) => {
+    if (!(/** @type {Element} */ (event.target).closest("button"))) options.open?.(active);
+  });
   const watcher = new ResizeObserver(() => (wanted >= 0 ? reveal(wanted) : update()));
   watcher.observe(scroller);
 
