@@ -94,8 +94,26 @@ def _values(record: Any) -> tuple[Any, ...]:
 
 
 def _repr(self: Any) -> str:
-    parts = (f"{name}={self.__dict__[name]!r}" for name in self.__match_args__)
+    """The fields, of long ones the beginning: a record may hold the whole text of a kernel."""
+    parts = (f"{name}={_brief(self.__dict__[name])}" for name in self.__match_args__)
     return f"{type(self).__qualname__}({', '.join(parts)})"
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, (str, bytes)):
+        return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}…"
+    if type(value) is tuple and len(value) > 1:
+        parts = ", ".join(map(_brief, value[:_SHOWN_ITEMS]))
+        if len(value) <= _SHOWN_ITEMS and len(parts) <= _SHOWN_VALUE:
+            return f"({parts})"
+        return f"({_brief(value[0])}, … {len(value)} in all)"
+    text = f"({_brief(value[0])},)" if type(value) is tuple and value else repr(value)
+    return text if len(text) <= _SHOWN_VALUE else f"{text[:_SHOWN_VALUE]}…"
+
+
+_SHOWN = 60  # characters of a text
+_SHOWN_VALUE = 200  # and of what any other value says of itself
+_SHOWN_ITEMS = 6
 
 
 def _eq(self: Any, other: Any) -> Any:

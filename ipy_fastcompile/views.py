@@ -14,7 +14,7 @@ from typing import Any
 VIEWS = {
     "Report.__repr__": "show.facts.summary_line",
     "Report.__str__": "show.text.render_text",
-    "Report._repr_mimebundle_": "show.html.mime_bundle",
+    "Report._repr_mimebundle_": "show.objects.show_report",
     "Report.to_html": "show.page.write_page",
     "ForeignArtifact.__str__": "foreign.text.render_text",
     "ForeignArtifact.to_folder": "foreign.export.export",
@@ -24,6 +24,15 @@ VIEWS = {
     "ForeignComparison.__str__": "foreign.comparison_text.render_text",
     "ForeignComparison.to_html": "show.foreign_comparison.write_page",
     "ForeignComparison._repr_mimebundle_": "show.foreign_comparison.mime_bundle",
+    "ReloadableModel._repr_mimebundle_": "show.objects.show_compiled",
+    "CachedResult._repr_mimebundle_": "show.objects.show_result",
+    "LoadedFunction._repr_mimebundle_": "show.objects.show_loaded",
+    "ArtifactInfo._repr_mimebundle_": "show.objects.show_artifact",
+    "ArtifactComparison._repr_mimebundle_": "show.objects.show_text",
+    "VerifyReport._repr_mimebundle_": "show.objects.show_text",
+    "Explanation._repr_mimebundle_": "show.objects.show_text",
+    "Calls._repr_mimebundle_": "show.objects.show_calls",
+    "Store._repr_mimebundle_": "show.objects.show_store",
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..frozen import frozen
+from ..views import view_of
 from .inert import inert, inert_lines
 from .inspect import REPORT, ArtifactInfo, inspect
 from .kinds import KINDS, TEXT
@@ -78,7 +79,8 @@ class ArtifactComparison:
         return f"<{inert(self.a.path)} beside {inert(self.b.path)}>"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"text/plain": str(self)}
+        bundle: dict[str, str] = view_of("ArtifactComparison._repr_mimebundle_")(self)
+        return bundle
 
 
 def compare(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> ArtifactComparison:

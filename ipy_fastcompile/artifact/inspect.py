@@ -12,6 +12,7 @@ from functools import cached_property
 
 from ..errors import ArtifactCorrupt, MemberCorrupt
 from ..records import Report
+from ..views import view_of
 from .edited import find_edited
 from .inert import inert
 from .kinds import KINDS, REPORT_KIND, TEXT, is_native, kind_of, plain_content
@@ -121,7 +122,8 @@ class ArtifactInfo:
         return "\n".join(summary_lines(self))
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"text/plain": str(self)}
+        bundle: dict[str, str] = view_of("ArtifactInfo._repr_mimebundle_")(self)
+        return bundle
 
     def __repr__(self) -> str:
         return f"ArtifactInfo({self.path!r}, {self.digest})"

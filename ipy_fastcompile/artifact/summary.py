@@ -52,6 +52,12 @@ class Readable(Protocol):
 
 def summary_lines(info: Readable) -> list[str]:
     """What a terminal shows of an artifact, one fact a line."""
+    title, rows = summary_rows(info)
+    return [title, *(f"  {head:<11} {text}" for head, text in rows)]
+
+
+def summary_rows(info: Readable) -> tuple[str, list[tuple[str, str]]]:
+    """A title, and what is told of an artifact; a label is empty where the one before goes on."""
     trusted = "yes" if info.trust.is_trusted else "no"
     outline = info.outline
     native = sum(kernel.native for kernel in outline.kernels)
@@ -88,7 +94,7 @@ def summary_lines(info: Readable) -> list[str]:
     rows += [("edited", line) for line in _cut(list(map(plain, info.edited.values())))]
     rows += [("unpickling", line) for line in _pickle_lines(info)]
     title = f"{inert(info.path)} · {format_bytes(info.size)} · {len(info.names)} members"
-    return [title, *(f"  {head:<11} {text}" for head, text in rows)]
+    return title, rows
 
 
 def plain(value: Any) -> str:

@@ -28,6 +28,7 @@ from ..records import Report
 from ..runtime.load import load_parts
 from ..runtime.loaded import LoadedFunction
 from ..runtime.wrappers import unwrapped
+from ..views import view_of
 from .keepable import keepable
 from .key.call import UNCOVERED, CallKey, make_key
 from .key.components import Key
@@ -52,6 +53,10 @@ class CachedResult:
 
     def __repr__(self) -> str:
         return f"<cache {'hit' if self.hit else 'miss'} {self.key[:12]}: {self.model!r}>"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        bundle: dict[str, str] = view_of("CachedResult._repr_mimebundle_")(self)
+        return bundle
 
     def __str__(self) -> str:
         if self.hit:

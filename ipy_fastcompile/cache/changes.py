@@ -28,6 +28,10 @@ class Change:
     differing: tuple[LineChange, ...] = ()
     kinds: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        more = f" and {len(self.lines) - 1} more" if self.lines[1:] else ""
+        return f"<{inert(self.component)}: {''.join(self.lines[:1])}{more}>"
+
     def __str__(self) -> str:
         name = inert(self.component)
         if len(self.lines) == 1:

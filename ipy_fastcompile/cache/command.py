@@ -6,7 +6,6 @@ import argparse
 import difflib
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
@@ -40,9 +39,9 @@ def answer(options: argparse.Namespace) -> Iterator[str]:
 def list_lines(entries: tuple[Entry, ...], cap_bytes: int) -> Iterator[str]:
     """The entries as a table, the most recently used first."""
     for entry in entries:
-        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(max(0, min(entry.used, 2**35))))
         what = inert(entry.problem, limit=200) or entry.what
-        yield f"{entry.digest[:12]}  {format_bytes(entry.size):>8}  {used}  {what}".rstrip()
+        size = format_bytes(entry.size)
+        yield f"{entry.digest[:12]}  {size:>8}  {entry.last_used}  {what}".rstrip()
     noun = "entry" if len(entries) == 1 else "entries"
     total = format_bytes(sum(entry.size for entry in entries))
     yield f"{len(entries)} {noun}, {total} of {format_bytes(cap_bytes)}"

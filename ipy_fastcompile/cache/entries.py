@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ..artifact.outline import read_outline
 from ..artifact.peek import Glimpse, peek
 from ..errors import ArtifactError, CacheError
 from ..frozen import frozen
+from ..views import view_of
 from .changes import Change, diff_components
 from .key.components import KEY_MEMBER, Key, recorded_digests
 from .summarise import summarise
@@ -41,6 +43,12 @@ class Entry:
     components: tuple[tuple[str, str], ...] = ()  # name, SHA-256 of its text
     programs: tuple[str, ...] = ()
     problem: str = ""
+
+    @property
+    def last_used(self) -> str:
+        """When it was used last, in local time to the minute."""
+        seconds = max(0, min(self.used, 2**35))
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
     @property
     def what(self) -> str:
@@ -100,6 +108,13 @@ class Explanation:
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
+
+    def __repr__(self) -> str:
+        return f"<{self.digest[:12]}: {'; '.join(self.facts)}>"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        bundle: dict[str, str] = view_of("Explanation._repr_mimebundle_")(self)
+        return bundle
 
 
 def _first_line(text: str | None) -> str:

@@ -18,6 +18,7 @@ from ..artifact.atomic import temporary_beside, write_atomically
 from ..artifact.inert import inert
 from ..artifact.inspect import ArtifactInfo, inspect
 from ..artifact.open import OpenArtifact, open_artifact
+from ..artifact.units import format_bytes
 from ..errors import (
     ArtifactCorrupt,
     ArtifactError,
@@ -30,6 +31,7 @@ from ..errors import (
     warn_user,
 )
 from ..frozen import frozen
+from ..views import view_of
 from . import sweep
 from .changes import Change, diff_components
 from .entries import Entry, Explanation, explain_key, list_entries, make_entry, model_of, read_key
@@ -46,6 +48,9 @@ class Hit:
     key: Key
     path: Path
     artifact: OpenArtifact
+
+    def __repr__(self) -> str:
+        return f"<cache hit {self.key.digest[:12]}: {str(self.path)!r}>"
 
 
 @frozen
@@ -73,6 +78,9 @@ class Miss:
         """All that differs from the nearest entry, where that is more than `lines` say."""
         return self.explanation.details if self.explanation is not None else ()
 
+    def __repr__(self) -> str:
+        return f"<cache miss {self.key.digest[:12]}: {'; '.join(self.lines)}>"
+
     def __str__(self) -> str:
         return "\n".join([f"cache miss: no entry {self.key.digest[:12]}", *self.lines])
 
@@ -99,6 +107,13 @@ class Store:
             directory = user_cache_dir("ipy_fastcompile", appauthor=False)
         self.directory = Path(directory)
         self.cap_bytes = cap_bytes
+
+    def __repr__(self) -> str:
+        return f"<Store {str(self.directory)!r}, at most {format_bytes(self.cap_bytes)}>"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        bundle: dict[str, str] = view_of("Store._repr_mimebundle_")(self)
+        return bundle
 
     def path_of(self, digest: str) -> Path:
         """Where the entry of a key with this digest is, or would be."""

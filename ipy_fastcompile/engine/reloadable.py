@@ -27,6 +27,7 @@ from ..runtime.load import load_parts
 from ..runtime.loaded import LoadedFunction
 from ..runtime.parts import Parts
 from ..torch_compat import surroundings
+from ..views import view_of
 from .again import race_again
 
 
@@ -127,6 +128,10 @@ class ReloadableModel(ABC):
 
     def __str__(self) -> str:
         return str(self.report)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        bundle: dict[str, str] = view_of("ReloadableModel._repr_mimebundle_")(self)
+        return bundle
 
 
 surroundings.hide_from_dynamo(ReloadableModel.__call__, "it runs kernels that are compiled already")

@@ -173,5 +173,11 @@ class LoadedFunction:
 
         return f"<{describe_programs([self._program], f'{self.via} path')}>"
 
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        from ..views import view_of  # nothing that a load has to wait for
+
+        bundle: dict[str, str] = view_of("LoadedFunction._repr_mimebundle_")(self)
+        return bundle
+
 
 surroundings.hide_from_dynamo(LoadedFunction.__call__, "it runs kernels that are compiled already")

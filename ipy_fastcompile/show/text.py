@@ -50,8 +50,8 @@ def render_text(report: Report, race_note: str = "") -> str:
     views = program_views(report)
     parts = [*alarms(report), summary_line(report), *report_facts(report), *_miss(report), ""]
     if report.programs:
-        parts += ["Programs", *_table(program_table(views)), ""]
-    parts += ["Stages of the cold compile", *_table(stage_table(report)), ""]
+        parts += ["Programs", *table_lines(program_table(views)), ""]
+    parts += ["Stages of the cold compile", *table_lines(stage_table(report)), ""]
     for view in views:
         if report.programs:
             parts += [f"Program {program_title(view)}", *program_facts(view.report), ""]
@@ -77,10 +77,10 @@ def _program(view: View) -> list[str]:
         "Submodules in call order",
         f"  {_pattern(view)}",
         "",
-        *_table(submodule_table(view)),
+        *table_lines(submodule_table(view)),
         "",
         "Kernels",
-        *_table(kernel_table(view)),
+        *table_lines(kernel_table(view)),
         "",
         f"Execution code, {length}: {legend}",
         *_code(view),
@@ -104,7 +104,8 @@ def _cell(cell: Cell, longest: int = _LONGEST_CELL) -> str:
     return shorten(text, longest)
 
 
-def _table(table: Table) -> list[str]:
+def table_lines(table: Table) -> list[str]:
+    """A table in columns, a line for its heads and one for each row."""
     grid = [list(table.heads)]
     grid += [
         [*map(_cell, row[:-1]), *(_cell(last, _LONGEST_LAST_CELL) for last in row[-1:])]
@@ -179,7 +180,7 @@ def reloads_text(report: Report, note: str = "") -> list[str]:
 def _reload_lines(table: Table) -> list[str]:
     """Stages are too long for a column; they follow their row."""
     short = Table(table.heads[:-1], tuple(row[:-1] for row in table.rows), table.numeric)
-    head, *rows = _table(short)
+    head, *rows = table_lines(short)
     lines = [head]
     for text, row in zip(rows, table.rows, strict=True):
         lines += [text, f"          {inert(row[-1].text)}"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from ..artifact.inert import inert, inert_lines
+from ..views import view_of
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ class VerifyReport:
         return f"<{inert(self.path)} verified by {calls}: {'pass' if self.passed else 'FAIL'}>"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"text/plain": str(self)}
+        bundle: dict[str, str] = view_of("VerifyReport._repr_mimebundle_")(self)
+        return bundle
 
     def __str__(self) -> str:
         return inert_lines("\n".join(_lines(self)))

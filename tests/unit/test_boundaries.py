@@ -55,7 +55,7 @@ RULES = (
         ("artifact/",),
         only=tuple(
             f"{PACKAGE}.{part}"
-            for part in ("artifact", "grammar", "records", "errors", "version", "frozen")
+            for part in ("artifact", "grammar", "records", "errors", "version", "frozen", "views")
         ),
     ),
     # Who waits for a process keeps none of what it may load.

@@ -26,7 +26,7 @@ from ...errors import CacheKeyError, ManifestCorrupt
 KEY_MEMBER = "key.json.z"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Key:
     """The key of a compile. Raises `CacheKeyError` when a component is not text.
 
@@ -51,6 +51,9 @@ class Key:
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"<Key {self.digest[:12]}, {len(self.components)} components>"
 
     @cached_property
     def digests(self) -> Mapping[str, str]:

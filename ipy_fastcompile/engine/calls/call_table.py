@@ -11,14 +11,22 @@ _LONGEST = 50  # of paths that are listed
 _HEADS = ("kind", "calls", "input", "", "varies")
 
 
-def write_table(kinds: Sequence[Kind]) -> str:
-    """The table, with a line for each group of inputs that are alike."""
-    rows: list[tuple[str, ...]] = [_HEADS]
+def call_table(kinds: Sequence[Kind]) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:
+    """Heads, a row for each group of inputs that are alike, and lines to put below them."""
+    rows: list[tuple[str, ...]] = []
     for kind in kinds:
         first, count = kind.name, str(kind.count)
         for paths, text, varies in _inputs(kind):
             rows.append((first, count, paths, text, varies))
             first = count = ""
+    auto = 'dynamic="auto": sizes without a name vary, too, where the model lets them'
+    return _HEADS, rows, [auto] if any(kind.seen.auto for kind in kinds) else []
+
+
+def write_table(kinds: Sequence[Kind]) -> str:
+    """The table as text."""
+    heads, found, below = call_table(kinds)
+    rows = [heads, *found]
     # A list of values may run on to the right: nothing stands there.
     wide = [row for row in rows if any(row[3:])]
     widths = [
@@ -32,9 +40,7 @@ def write_table(kinds: Sequence[Kind]) -> str:
             for head, cell, width in zip(_HEADS, row, widths, strict=False)
         ]
         lines.append("  ".join([*cells, row[-1]]).rstrip())
-    if any(kind.seen.auto for kind in kinds):
-        lines.append('dynamic="auto": sizes without a name vary, too, where the model lets them')
-    return "\n".join(lines)
+    return "\n".join([*lines, *below])
 
 
 def _inputs(kind: Kind) -> Iterator[tuple[str, str, str]]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
 from ...errors import CallError
-from .call_table import write_table
+from ...views import view_of
+from .call_table import call_table, write_table
 from .inside import Inside
 from .kinds import Kind
 from .observed import argument_of
@@ -86,6 +87,15 @@ class Calls(Sequence[Kind]):
     def called_instead(self) -> Inside | None:
         """What was called inside the model, where the model itself was not."""
         return None if self.kinds else next((each for each in self._inside if each.calls), None)
+
+    @property
+    def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:
+        """What is printed: the heads and rows of the table, and what is said below it."""
+        return call_table(self.kinds)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        bundle: dict[str, str] = view_of("Calls._repr_mimebundle_")(self)
+        return bundle
 
     def __repr__(self) -> str:
         if self.kinds:
