@@ -18,7 +18,7 @@ from ..torch_compat import module_tables, surroundings
 from . import modes
 from .dispatch import NOTHING, run_fitting
 from .flat import Fit, FlatFunction
-from .wrappers import unwrapped
+from .wrappers import name_step_into, unwrapped
 
 
 class Installable(Protocol):
@@ -42,19 +42,22 @@ class Installable(Protocol):
 @contextlib.contextmanager
 def installed(function: Installable, model: Any, *, strict: bool) -> Iterator[None]:
     """While this lasts, ``model(...)`` runs the function; see `LoadedFunction.installed`."""
-    _check_model(function, model)
-    call = _Calls(function, unwrapped(model), strict=strict)
-    with module_tables.call_watched(model, call):
+    module = _module_of(function, model)
+    call = _Calls(function, module, strict=strict)
+    # Who calls `torch.compile`'s wrapper, or that of a `DataParallel`, calls that.
+    seen = model if unwrapped(model) is module else module
+    with module_tables.call_watched(seen, call):
         yield
 
 
-def _check_model(function: Installable, model: Any) -> None:
+def _module_of(function: Installable, model: Any) -> torch.nn.Module:
+    """The module that was compiled: the model, or what is in it. Raises CallError if it is none."""
     if not isinstance(model, torch.nn.Module):
         raise CallError(
             f"{model!r:.60} is no torch.nn.Module, and only a module can have something installed.",
             "Pass the module that the function was loaded for.",
         )
-    inner = unwrapped(model)
+    inner = _inside(model, function.model)
     if module_tables.has_own_call(inner) or function.model != type(inner).__name__:
         raise CallError(
             f"{function.model} is not what a call of a {type(inner).__name__} runs.",
@@ -66,12 +69,21 @@ def _check_model(function: Installable, model: Any) -> None:
             f"{function.model} was loaded for a mapping of tensors, or its model is gone.",
             "Load it for the module that it is to be installed in: fc.load(path, model).",
         )
-    if unwrapped(bound) is not inner:
+    if _inside(bound, function.model) is not inner:
         raise CallError(
             f"{function.model} was loaded for another model than this {type(model).__name__}, and "
             "would compute with its weights.",
             "Load it for this one: fc.load(path, model).",
         )
+    return inner
+
+
+def _inside(model: Any, name: str) -> Any:
+    """The module of a class in a model and peft's wrappers around it, or the innermost one."""
+    inner = unwrapped(model)
+    while type(inner).__name__ != name and (step := name_step_into(inner)):
+        inner = unwrapped(getattr(inner, step))
+    return inner
 
 
 class _Calls:

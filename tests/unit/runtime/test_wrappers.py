@@ -11,7 +11,9 @@ import torch
 from torch import nn
 
 import ipy_fastcompile as fc
+from ipy_fastcompile import errors
 from ipy_fastcompile.runtime.wrappers import by_plain_name, plain_name, unwrapped
+from tests.tiny import everything
 
 NAMES = ["0.weight", "0.bias", "1.1.weight", "1.1.bias"]
 
@@ -79,6 +81,20 @@ def adapted() -> Any:
     options = peft.LoraConfig(r=2, target_modules=["1"], init_lora_weights=False)
     model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3)).eval()
     return model, peft.get_peft_model(model, options).eval()
+
+
+def test_what_was_compiled_of_the_model_is_installed_where_peft_wraps_it(tmp_path: Path) -> None:
+    x = torch.randn(2, 4)
+    inner, wrapper = adapted()
+    fc.compile(inner, (x,), split_at=everything).save(tmp_path / "a")
+    function = fc.load(tmp_path / "a", wrapper)
+    expected = inner(x)
+    with function.installed(wrapper, strict=True):
+        torch.testing.assert_close(wrapper(x), expected)
+        torch.testing.assert_close(inner(x), expected)
+        with pytest.raises(errors.InputError):  # so it is the function that is called
+            wrapper(x.double())
+    assert "_compiled_call_impl" not in vars(inner)
 
 
 def test_a_model_with_adapters_of_peft_loads_with_and_without_its_wrapper(tmp_path: Path) -> None:
