@@ -50,7 +50,7 @@ def installed(function: Installable, model: Any, *, strict: bool) -> Iterator[No
         yield
 
 
-def _module_of(function: Installable, model: Any) -> torch.nn.Module:
+def _module_of(function: Installable, model: Any) -> Any:
     """The module that was compiled: the model, or what is in it. Raises CallError if it is none."""
     if not isinstance(model, torch.nn.Module):
         raise CallError(
