@@ -23,6 +23,7 @@ from ..code.sources import kernel_lines
 from .obstacles import obstacles_of
 from .rewriter import Refused, Rewriter, check_names
 from .statements import plain_statement
+from .views import fewer_views
 
 # Op namespaces that every build of torch registers in C++.
 BUILTIN_NAMESPACES = frozenset(
@@ -76,6 +77,8 @@ def _rewrite(parts: CompiledParts, name: str, checked: Set[int]) -> NativeKernel
     texts, used = [], set()
     for function in functions:
         written = ast.fix_missing_locations(rewriter.visit(function))
+        if function is functions[-1]:
+            written = fewer_views(written, set(cpp))
         check_names(written, set(cpp) | set(launches) | set(names.values()))
         used |= {n.id for n in ast.walk(written) if isinstance(n, ast.Name)}
         texts.append(annotate(written, lines))
