@@ -12,7 +12,8 @@
     statement = targets "=" value | call | "del" NAME... | loop | autocast
     loop      = "while" call ":" statement*
     autocast  = "with torch.autocast(" value... "):" statement*
-    call      = ("torch.ops.NAMESPACE.OP.OVERLOAD" | "inlined_N" | kernel) "(" value... ")"
+    call      = (op | "inlined_N" | kernel) "(" value... ")"
+    op        = "torch.ops.NAMESPACE.OP.OVERLOAD" | a function of OP_FUNCTIONS
     value     = NAME | LITERAL | container | call | value "[" value "]" | NAME ".size(" value ")"
               | arithmetic | value "if" value "else" value
               | "torch.DTYPE" | "torch.device(" STRING ")" | ("math.F" | BUILTIN) "(" value... ")"
@@ -37,7 +38,7 @@ from .terms import (
     is_docstring,
     target_names,
 )
-from .words import BUILTINS, MATH, is_torch_value
+from .words import BUILTINS, MATH, OP_FUNCTIONS, is_torch_value
 
 # Methods of `ipy_fastcompile.runtime.checks.Checks`.
 CHECKS = frozenset(
@@ -194,7 +195,9 @@ class _Scope:
         name = dotted(node.func) if isinstance(node, ast.Call) else []
         if not isinstance(node, ast.Call) or not name:
             raise Refused(node, "a call of a computed function")
-        if name[:2] == ["torch", "ops"] and not self.checks:
+        if ".".join(name) in OP_FUNCTIONS and not self.checks:
+            self.arguments(node)
+        elif name[:2] == ["torch", "ops"] and not self.checks:
             check_op(node, name)
             self.arguments(node)
         elif len(name) == 1 and name[0] in self.callees and not node.keywords:

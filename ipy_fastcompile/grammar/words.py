@@ -13,6 +13,8 @@ MATH = frozenset(
     {"ceil", "floor", "trunc", "sqrt", "exp", "log", "log2", "pow", "sin", "cos", "tan", "sinh",
     "cosh", "tanh", "asin", "acos", "atan", "asinh", "isnan", "isinf", "pi", "e", "inf", "nan"}
 )  # fmt: skip
+# Functions that stand for an op; `torch_compat.ops.builtin_of` says why.
+OP_FUNCTIONS = frozenset({"torch._C._nn.scaled_dot_product_attention"})
 # Written down, for a text is read where there may be no torch.
 _DTYPE = r"(?:q?u?int|float|bfloat|complex|bits)[0-9][a-zA-Z0-9_]*"
 _VALUES = frozenset(

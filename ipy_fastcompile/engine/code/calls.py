@@ -1,6 +1,7 @@
 """node of an FX graph -> the Python expression that computes it.
 
-Ops are called as ``torch.ops.namespace.name.overload(...)``, arithmetic on sizes is Python's own.
+Ops are called as ``torch.ops.namespace.name.overload(...)``, or by torch's own binding where that
+is as good and quicker; arithmetic on sizes is Python's own.
 What is neither is refused with the node's name and the user's line.
 """
 
@@ -69,7 +70,7 @@ def write_call(node: Node, write: Write) -> str:
     """
     if node.op != "call_function":
         raise cannot_write(node, f"is a {node.op} of {node.target}")
-    function = _op_path(node)
+    function = ops.builtin_of(node.target) or _op_path(node)
     if function is None:
         if getattr(node.target, "__module__", "") in _WITHOUT_NAMES and not node.kwargs:
             text = _write_arithmetic(node, write)

@@ -29,7 +29,7 @@ def check_inputs(check, ids):
 
 
 def inlined_0(getitem, getitem_1, getitem_2):
-    scaled_dot_product_attention = torch.ops.aten.scaled_dot_product_attention.default(  # tiny.py in forward: mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    scaled_dot_product_attention = torch._C._nn.scaled_dot_product_attention(  # tiny.py in forward: mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         getitem, getitem_1, getitem_2, None, 0.0, True
     )
     return (scaled_dot_product_attention,)

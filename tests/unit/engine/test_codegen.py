@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 from torch.fx import Graph, GraphModule
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ipy_fastcompile.engine.calls.capture import capture
 from ipy_fastcompile.engine.code import codegen
@@ -55,6 +56,62 @@ def check_model(model: Any, *args: Any, more: Any = (), **options: Any) -> Stitc
             for pair in zip(found, expected, strict=True):
                 assert_equal(*pair)
     return stitched(model, *args, **options)
+
+
+class _Seen(TorchDispatchMode):
+    """What reaches the ops below the one that is called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[str] = []
+
+    def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        shown = torch.utils._pytree.tree_map(_shown, (args, kwargs or {}))
+        self.calls.append(f"{op} {shown}")
+        return op(*args, **(kwargs or {}))
+
+
+def _shown(value: Any) -> Any:
+    if not isinstance(value, torch.Tensor):
+        return value
+    return value.dtype, value.shape, value.stride(), value.double().sum().item()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("mask", "rest", "options"),
+    [
+        (None, (), {}),
+        (None, (0.0, True), {}),
+        (None, (0.0,), {"is_causal": True, "scale": 1}),
+        (torch.ones(5, 5).tril().bool(), (), {"scale": 0.25}),
+        (torch.zeros(1, 1, 5, 5), (), {"scale": None, "enable_gqa": True}),
+        (torch.zeros(2, 4, 5, 5), (0.0, False), {"enable_gqa": False}),
+    ],
+)
+def test_attention_is_called_by_torchs_own_binding_which_passes_on_the_same(
+    dtype: torch.dtype, mask: torch.Tensor | None, rest: tuple[Any, ...], options: dict[str, Any]
+) -> None:
+    torch.manual_seed(0)
+    op = aten.scaled_dot_product_attention.default
+    heads = 2 if options.get("enable_gqa") else 4
+    query, key, value = (torch.randn(2, n, 5, 8, dtype=dtype) for n in (4, heads, heads))
+    if mask is not None and mask.is_floating_point():
+        mask = mask.to(dtype)
+    graph = Graph()
+    inputs = [graph.placeholder(name) for name in ("query", "key", "value", "mask")]
+    arguments = (*inputs[:3], inputs[3] if mask is not None else None, *rest)
+    graph.output((graph.call_function(op, arguments, options),))
+    text = generate_execution_code_with_name(GraphModule(nn.Module(), graph), "attend")
+    assert "= torch._C._nn.scaled_dot_product_attention(" in text
+    namespace: dict[str, Any] = {"torch": torch}
+    exec(text, namespace)
+    with torch.no_grad(), _Seen() as written:
+        (found,) = namespace["attend"](query, key, value, mask)
+    with torch.no_grad(), _Seen() as by_name:
+        expected = op(query, key, value, mask, *rest, **options)
+    assert torch.equal(found, expected)
+    assert written.calls == by_name.calls != []
 
 
 # --- nodes, by hand ------------------------------------------------------------------------------

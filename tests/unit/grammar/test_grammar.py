@@ -255,6 +255,9 @@ x().y
 [x][0]()
 torch.ops['aten']
 torch.ops.aten.relu.default
+torch._C._nn
+torch._C._nn.linear(x, x)
+torch._C._nn.scaled_dot_product_attention.__call__(x, x, x)
 torch.ops.load_library('f')
 torch.ops.aten.from_file('f', shared=True)
 int.from_bytes(x)
