@@ -58,7 +58,7 @@ def line_changes(before: str, after: str) -> list[LineChange]:
 
 
 def _moved(found: list[LineChange]) -> list[LineChange]:
-    """The same, where a flag that went from one place and came in another is one change."""
+    """The same, where a flag that went and came elsewhere is one change, or none if unchanged."""
     gone = {line.name: line for line in found if line.name and line.new is None}
     come = {line.name: line for line in found if line.name and line.old is None}
     both = gone.keys() & come.keys()
@@ -66,7 +66,7 @@ def _moved(found: list[LineChange]) -> list[LineChange]:
     for line in found:
         if line.name not in both or None not in (line.old, line.new):
             joined.append(line)
-        elif line is come[line.name]:
+        elif line is come[line.name] and line.new != gone[line.name].old:
             joined.append(LineChange(line.place, gone[line.name].old, line.new, line.name))
     return joined
 

@@ -38,12 +38,19 @@ def summarise(changes: Sequence[Change]) -> tuple[str, ...]:
     told = [c for c in told if c.old is not None and c.new is not None] or told
     if any(c.component == _INPUTS and c.kinds for c in told):  # which says it of both
         told = [c for c in told if c.component == _INPUTS or c.differing or not c.kinds]
+    # Another call reaches the same of a package in another order.
+    told = [c for c in told if not _is_reordered_package(c)] or told
     if len(told) != 1:
         return tuple(_joined(change) for change in sorted(told, key=_rank)[:_FACTS])
     facts = _facts(told[0])[:_FACTS]
     if len(changes) == 1 and told[0].differing and all(map(_only_sizes, told[0].differing)):
         facts[-1] += " (dynamic= lets sizes vary)"
     return tuple(facts)
+
+
+def _is_reordered_package(change: Change) -> bool:
+    is_text = change.old is not None and change.new is not None
+    return change.component.startswith(_PACKAGE) and is_text and not change.differing
 
 
 def _rank(change: Change) -> int:

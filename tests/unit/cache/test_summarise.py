@@ -144,6 +144,15 @@ def test_a_package_says_its_version_and_else_its_files() -> None:
     ) == ("t 5.23.0 -> 5.24.0", "torch: 2.12.1 -> 2.13.0", "flags: cudnn: True -> False")
 
 
+def test_what_another_call_reaches_of_a_package_in_another_order_is_no_fact_of_its_own() -> None:
+    old, new = (
+        {"package:t": "version = 1\na = 1\nb = 2"},
+        {"package:t": "version = 1\nb = 2\na = 1"},
+    )
+    assert facts(old | {"flags": "x = 1"}, new | {"flags": "x = 2"}) == ("flags: x: 1 -> 2",)
+    assert facts(old, new) == ("package:t: the same lines in another order",)
+
+
 def test_changed_lines_are_told_without_those_that_only_moved() -> None:
     old = section("m.py", "def f(x):\n    return x", 5) + section(
         "m.py", "def g(x):\n    return 2", 9
