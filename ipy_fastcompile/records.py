@@ -157,7 +157,7 @@ class KernelRecord:
     sources: tuple[KernelSource, ...]
     binaries: tuple[BinaryRecord, ...]
     ops: tuple[str, ...]  # ops called from its code, "aten::mm.out"
-    size: int  # bytes in the artifact, binaries included
+    size: int  # bytes in the artifact that no other kernel needs
     seconds: float  # time to compile
     near_twin: NearTwin | None = None
     # Inductor output code line (from 1) -> the user's source line

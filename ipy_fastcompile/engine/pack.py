@@ -24,6 +24,7 @@ from .calls.captured import Captured
 from .code.codegen import ExecutionCode
 from .code.stored import store_code_of
 from .graph.stored_graph import serialized
+from .kernels.link import link_kernels
 from .kernels.lowered import Kernel
 from .kernels.native import BUILTIN_NAMESPACES
 from .kernels.pack import Shared, add_blob, pack_kernel
@@ -96,8 +97,9 @@ def pack(programs: Sequence[CompiledProgram]) -> Packed:
     """
     members: dict[str, bytes] = {}
     shared: Shared = {}
+    linked = link_kernels(_every(k for program in programs for k in program.lowered.kernels))
     entries = tuple(
-        _program(program, f"programs/{position}/" if position else "", members, shared)
+        _program(program, f"programs/{position}/" if position else "", members, shared, linked)
         for position, program in enumerate(programs)
     )
     first = programs[0].captured
@@ -122,7 +124,11 @@ def _ops(program: CompiledProgram) -> list[str]:
 
 
 def _program(
-    program: CompiledProgram, folder: str, members: dict[str, bytes], shared: Shared
+    program: CompiledProgram,
+    folder: str,
+    members: dict[str, bytes],
+    shared: Shared,
+    linked: Mapping[str, bytes],
 ) -> Program:
     lowered, code, captured = program.lowered, program.code, program.captured
     memory = captured.memory
@@ -131,9 +137,15 @@ def _program(
     texts = {execution: "execution code"}
     kernels = tuple(
         pack_kernel(
-            k, f"{folder}kernels/{k.index}", f"submod_{k.submodules[0]}", members, texts, shared
+            kernel,
+            f"{folder}kernels/{kernel.index}",
+            f"submod_{kernel.submodules[0]}",
+            members,
+            texts,
+            shared,
+            linked,
         )
-        for k in lowered.kernels
+        for kernel in lowered.kernels
     )
     nodes = {n.name: n for n in lowered.split.graph_module.graph.nodes}
     used = [p for p in captured.parameters if nodes[p.placeholder].users]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from ..artifact.schema import Program, read_programs
+from ..artifact.schema import KernelEntry, Program, read_programs
 from ..records import (
     NOT_COMPILED,
     BinaryRecord,
@@ -25,7 +25,6 @@ from ..records import (
     SubmoduleRecord,
     Value,
 )
-from ..runtime.kernels import digest_of
 from ..runtime.machine import describe_machine
 from ..torch_compat import symbolic
 from .code.codegen import ExecutionCode
@@ -48,8 +47,9 @@ def build_report(
     ``stages`` are those after the programs' own, which come first and are summed by name.
     """
     entries = read_programs(packed.manifest, packed.path)
+    shared = _shared_binaries(entries)
     reports = tuple(
-        _of_program(program, entry, packed)
+        _of_program(program, entry, packed, shared)
         for program, entry in zip(programs, entries, strict=True)
     )
     first = reports[0]
@@ -90,7 +90,9 @@ def _summed(reports: Sequence[Report]) -> list[StageRecord]:
     return list(found.values())
 
 
-def _of_program(program: CompiledProgram, entry: Program, packed: Packed) -> Report:
+def _of_program(
+    program: CompiledProgram, entry: Program, packed: Packed, shared: Set[str]
+) -> Report:
     lowered, code, captured = program.lowered, program.code, program.captured
     describer = _Describer(captured.names, {s.name: s.example for s in captured.symbols})
     graphs, graph_of = _graphs(lowered, describer)
@@ -139,9 +141,7 @@ def _of_program(program: CompiledProgram, entry: Program, packed: Packed) -> Rep
         parameter_bytes=sum(p.numel() * p.element_size() for p in parameters),
         submodules=submodules,
         graphs=tuple(graphs),
-        kernels=tuple(
-            _kernel(k, len(packed.members[entry.kernels[k.index].torch])) for k in lowered.kernels
-        ),
+        kernels=tuple(_kernel(k, entry.kernels[k.index], packed, shared) for k in lowered.kernels),
         execution_code=code.text,
         lines=lines,
         notes=tuple(notes),
@@ -257,15 +257,28 @@ def _graph(
 # --- kernels -------------------------------------------------------------------------------------
 
 
-def _kernel(kernel: Kernel, torch_bytes: int) -> KernelRecord:
+def _binaries(entry: KernelEntry) -> Iterator[tuple[str, str]]:
+    """The names and members of what a kernel runs; its variants have their own."""
+    yield from entry.libraries
+    yield from ((launch.name, launch.cubin) for launch in entry.launches)
+
+
+def _shared_binaries(programs: Sequence[Program]) -> Set[str]:
+    """The members that several kernels run, such as a library that is linked of all of them."""
+    users: dict[str, set[str]] = {}
+    for entry in (kernel for program in programs for kernel in program.kernels):
+        for _, member in _binaries(entry):
+            users.setdefault(member, set()).add(entry.torch)
+    return {member for member, kernels in users.items() if len(kernels) > 1}
+
+
+def _kernel(kernel: Kernel, entry: KernelEntry, packed: Packed, shared: Set[str]) -> KernelRecord:
     native = kernel.native
-    binaries = tuple(
-        BinaryRecord(name, digest_of(data), len(data))
-        for name, data in (
-            *(native.libraries if native else ()),
-            *((c.name, c.cubin) for c in (native.cubins if native else ())),
-        )
-    )
+    binaries = [
+        (member, BinaryRecord(name, packed.digest_of(member), len(packed.members[member])))
+        for name, member in _binaries(entry)
+    ]
+    own = {entry.torch, *(member for member, _ in binaries)} - shared
     return KernelRecord(
         index=kernel.index,
         digest=kernel.digest,
@@ -276,9 +289,9 @@ def _kernel(kernel: Kernel, torch_bytes: int) -> KernelRecord:
         aten_graph=kernel.parts.aten_graph,
         native_code=native.code if native else "",
         sources=tuple(KernelSource(*s) for s in kernel_sources(kernel.parts.output_code)),
-        binaries=binaries,
+        binaries=tuple(binary for _, binary in binaries),
         ops=native.ops if native else (),
-        size=torch_bytes + sum(binary.size for binary in binaries),
+        size=sum(len(packed.members[member]) for member in own),
         seconds=kernel.seconds,
         near_twin=kernel.near_twin,
         output_lines=tuple(

@@ -16,6 +16,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ Binary = bytes | memoryview
 _AS_BYTES = getattr(os, "O_BINARY", 0)
 
 # Extension modules of this process, by the digest of their bytes: a library is mapped once.
-_LOADED: dict[str, Callable[..., Any]] = {}
+_LOADED: dict[str, ModuleType] = {}
 
 
 # A file system in memory saves a millisecond; where it forbids execution, the other one serves.
@@ -50,8 +51,8 @@ def _private_directory(parent: str | None) -> Iterator[str]:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def load_libraries(binaries: Mapping[str, Binary]) -> dict[str, Callable[..., Any]]:
-    """The kernel function of every extension module, by the digest it is given under.
+def load_libraries(binaries: Mapping[str, Binary]) -> dict[str, ModuleType]:
+    """Every extension module, by the digest it is given under.
 
     Raises KernelError naming the binary that cannot be loaded, and the libraries it needs.
     """
@@ -98,22 +99,42 @@ def _write(path: str, data: Binary) -> None:
         os.close(descriptor)
 
 
-def _load_library(path: str, digest: str, data: Binary) -> Callable[..., Any]:
+def _load_library(path: str, digest: str, data: Binary) -> ModuleType:
     name = f"{digest}.kernel"
     loader = importlib.machinery.ExtensionFileLoader(name, path)
     spec = importlib.machinery.ModuleSpec(name, loader, origin=path)
     try:
         module = importlib.util.module_from_spec(spec)
         loader.exec_module(module)
-        kernel: Callable[..., Any] = module.kernel
-    except (ImportError, OSError, AttributeError) as error:
+    except (ImportError, OSError) as error:
         raise KernelError(
             f"Binary {digest[:12]} cannot be loaded: {error}.",
             'Load with on_mismatch="recompile", or compile again on this machine.',
             digest=digest,
             needs=needed_libraries(bytes(data)),
         ) from error
-    return kernel
+    return module
+
+
+def name_in_library(digest: str, name: str) -> str:
+    """What a C++ kernel is called in a library of several; ``digest`` is that of what calls it."""
+    return f"{digest}:{name}"
+
+
+def function_of(library: ModuleType, name: str) -> Callable[..., Any]:
+    """The function of a C++ kernel, by its `name_in_library`.
+
+    A library of one kernel calls it ``kernel``. Raises KernelError where there is none.
+    """
+    functions = vars(library)
+    function: Any = functions.get("kernel") or functions.get(name)
+    if not callable(function):
+        raise KernelError(
+            f"Binary {library.__name__:.12} has no function {name!r:.100}.",
+            "Save the artifact again.",
+        )
+    found: Callable[..., Any] = function
+    return found
 
 
 def needed_libraries(data: bytes) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ..artifact.schema import KernelEntry
 from ..errors import ArtifactIncompatible, FastCompileError, KernelError, LowerError, warn_user
 from ..frozen import NamedTuple, frozen
 from . import bind
-from .kernels import kernel_namespace, load_libraries
+from .kernels import function_of, kernel_namespace, load_libraries, name_in_library
 from .request import Request
 from .texts import CodeOf
 
@@ -107,13 +107,17 @@ def _load_one(
 
 def _native(request: Request, code_of: CodeOf, entry: KernelEntry) -> Kernel:
     parts = request.parts
+    code = code_of(entry.text, entry.name)
     loaded = load_libraries({m.rpartition("/")[2]: parts.view(m) for _, m in entry.libraries})
-    functions = {name: loaded[m.rpartition("/")[2]] for name, m in entry.libraries}
+    functions = {
+        name: function_of(loaded[m.rpartition("/")[2]], name_in_library(entry.digest, name))
+        for name, m in entry.libraries
+    }
     if entry.launches:
         from .cuda import load_launches
 
         functions |= load_launches(entry.launches, parts.read)
-    namespace = bind.run_code(code_of(entry.text, entry.name), kernel_namespace(functions))
+    namespace = bind.run_code(code, kernel_namespace(functions))
     kernel: Kernel | None = namespace.get(entry.name)
     if not callable(kernel):
         raise KernelError(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from . import objects
+
 
 def cpp_kernel_library(argument_types: Sequence[str], source: str) -> str:
     """Path of the extension module that Inductor built for a C++ kernel in this process.
@@ -16,7 +18,8 @@ def cpp_kernel_library(argument_types: Sequence[str], source: str) -> str:
     """
     from torch._inductor.codecache import CppPythonBindingsCodeCache
 
-    function = CppPythonBindingsCodeCache.load_pybinding(list(argument_types), source)
+    with objects.kept_objects():
+        function = CppPythonBindingsCodeCache.load_pybinding(list(argument_types), source)
     module = function.__self__
     return str(module.__file__)
 

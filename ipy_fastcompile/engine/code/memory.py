@@ -188,7 +188,7 @@ def _workspace(op: str, args: Sequence[Any]) -> int:
 
 def _without_kernels(native: NativeKernel) -> Callable[..., Any]:
     """A native kernel whose binaries do nothing and whose buffers hold nothing."""
-    functions = {name: _nothing for name, _ in native.libraries}
+    functions = {built.name: _nothing for built in native.libraries}
     functions |= {launch.name: _nothing for launch in native.cubins}
     namespace = kernel_namespace(functions) | {
         "assert_size_stride": _nothing,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ...errors import GrammarError
 from ...grammar.check import check_grammar
-from ...torch_compat import binaries
+from ...torch_compat import binaries, objects
 from ...torch_compat.compiled import CompiledParts
 from ...torch_compat.launches import CudaLaunch
 from ..code.annotate import annotate
@@ -32,17 +32,29 @@ BUILTIN_NAMESPACES = frozenset(
 
 
 @dataclass(frozen=True)
+class Built:
+    """A C++ kernel: its name in the code, and the extension module that Inductor built of it.
+
+    ``compiled`` is the object file that this was linked from, empty where none was kept.
+    """
+
+    name: str
+    library: bytes
+    compiled: bytes
+
+
+@dataclass(frozen=True)
 class NativeKernel:
     """A kernel that needs nothing but torch, bundled binaries and registered ops.
 
     ``code`` defines the function ``name``, and before it those of the model's branches and loops,
-    ``subgraph_0`` and so on. ``libraries`` are (name in the code, extension module),
-    ``cubins`` the same for launches on a GPU. ``ops`` are the registered ops it calls.
+    ``subgraph_0`` and so on. ``libraries`` are the C++ kernels that it calls, ``cubins`` the
+    launches on a GPU, and ``ops`` the registered ops.
     """
 
     name: str
     code: str
-    libraries: tuple[tuple[str, bytes], ...]
+    libraries: tuple[Built, ...]
     cubins: tuple[CudaLaunch, ...]
     ops: tuple[str, ...]
 
@@ -90,7 +102,7 @@ def _rewrite(parts: CompiledParts, name: str, checked: Set[int]) -> NativeKernel
     return NativeKernel(
         name,
         code,
-        tuple((k, _built(types, source)) for k, (types, source) in cpp.items() if k in used),
+        tuple(_built(k, *each) for k, each in cpp.items() if k in used),
         tuple(launch for kernel, launch in launches.items() if kernel in used),
         tuple(sorted(rewriter.ops)),
     )
@@ -171,8 +183,9 @@ def kernel_sources(output_code: str) -> list[tuple[str, str, str]]:
     return found
 
 
-def _built(types: list[str], source: str) -> bytes:
-    return Path(binaries.cpp_kernel_library(types, source)).read_bytes()
+def _built(name: str, types: list[str], source: str) -> Built:
+    path = binaries.cpp_kernel_library(types, source)
+    return Built(name, Path(path).read_bytes(), objects.object_of(path))
 
 
 def _as_function(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ...artifact import blob_name
@@ -10,6 +11,7 @@ from ...artifact.squeeze import squeeze
 from ...grammar.check import check_grammar
 from ...runtime.cuda import launch_text
 from ...torch_compat.launches import CudaLaunch
+from .link import library_of
 from .lowered import Kernel
 
 # What is packed already, by PyTorch's own form of a kernel and its native text.
@@ -30,19 +32,26 @@ def pack_kernel(
     members: dict[str, bytes],
     texts: dict[str, str],
     shared: Shared,
+    linked: Mapping[str, bytes],
 ) -> KernelEntry:
     """A kernel with its variants. Its texts go into ``folder``, what they are into ``texts``.
 
     A kernel that another program runs as well is the entry in ``shared``, and adds nothing.
+    ``linked`` has libraries of several kernels, see `link_kernels`.
     """
     key = kernel.data, kernel.native.code if kernel.native else ""
     if key not in shared:
-        shared[key] = _packed(kernel, folder, submodule, members, texts)
+        shared[key] = _packed(kernel, folder, submodule, members, texts, linked)
     return replace(shared[key], submodule=submodule)
 
 
 def _packed(
-    kernel: Kernel, folder: str, submodule: str, members: dict[str, bytes], texts: dict[str, str]
+    kernel: Kernel,
+    folder: str,
+    submodule: str,
+    members: dict[str, bytes],
+    texts: dict[str, str],
+    linked: Mapping[str, bytes],
 ) -> KernelEntry:
     entry = KernelEntry(
         name=f"kernel_{kernel.index}",
@@ -66,7 +75,8 @@ def _packed(
             entry,
             text=text,
             libraries=tuple(
-                Library(name, add_blob(members, data)) for name, data in kernel.native.libraries
+                Library(built.name, add_blob(members, library_of(kernel, built, linked)))
+                for built in kernel.native.libraries
             ),
             launches=tuple(_launch(cubin, members) for cubin in kernel.native.cubins),
         )
@@ -74,7 +84,7 @@ def _packed(
     for named, variant in kernel.sizes.items():
         inner = f"{folder}/{'_'.join(f'{name}{size}' for name, size in named)}"
         sizes = tuple(size for _, size in named)
-        variants.append((sizes, _packed(variant, inner, submodule, members, texts)))
+        variants.append((sizes, _packed(variant, inner, submodule, members, texts, linked)))
     return replace(entry, sizes=tuple(variants))
 
 
