@@ -111,7 +111,7 @@ def _brief(value: Any) -> str:
     return text if len(text) <= _SHOWN_VALUE else f"{text[:_SHOWN_VALUE]}…"
 
 
-_SHOWN = 60  # characters of a text
+_SHOWN = 80  # characters of a text
 _SHOWN_VALUE = 200  # and of what any other value says of itself
 _SHOWN_ITEMS = 6
 

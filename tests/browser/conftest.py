@@ -31,7 +31,8 @@ from tests.unit.show.sample import sample_report
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 
-def _missing(what: str) -> None:
+def missing(what: str) -> None:
+    """Skip the test, saying why; where CI is set, fail."""
     message = f"{what} is missing, so nothing was tested in a browser"
     if os.environ.get("CI"):
         pytest.fail(f"{message}; CI must have it")
@@ -45,11 +46,11 @@ def browser() -> Iterator[Any]:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        _missing("playwright (pip install playwright)")
+        missing("playwright (pip install playwright)")
     names = ("chromium", "chromium-browser", "google-chrome")
     chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if chromium is None:
-        _missing("Chromium (apt-get install chromium)")
+        missing("Chromium (apt-get install chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
@@ -202,7 +203,7 @@ class Lab:
 def serve(module: str, folder: Path) -> Iterator[Lab]:
     """Run ``python -m MODULE``, with notebooks, configuration and data in a folder of its own."""
     if importlib.util.find_spec(module) is None:
-        _missing(f"{module} (pip install {module})")
+        missing(f"{module} (pip install {module})")
     root, config = folder / "notebooks", folder / "config"
     settings = config / "lab/user-settings/@jupyterlab/apputils-extension"
     for path in (root, settings):
@@ -231,7 +232,7 @@ def serve(module: str, folder: Path) -> Iterator[Lab]:
             env=environment,
         )
     try:
-        _wait_for(f"http://127.0.0.1:{port}/api?token={token}", server, log)
+        wait_for(f"http://127.0.0.1:{port}/api?token={token}", server, log)
         yield Lab(f"http://127.0.0.1:{port}", token, root, settings, environment)
     finally:
         server.terminate()
@@ -247,7 +248,8 @@ def lab(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[La
         yield lab
 
 
-def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a server answers; raises what it said where it ended before that."""
     # A server that lives is given minutes, which it takes where others keep the cores busy.
     deadline = time.monotonic() + 600
     while server.poll() is None and time.monotonic() < deadline:
