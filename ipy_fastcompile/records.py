@@ -11,6 +11,7 @@ import os
 from dataclasses import replace
 
 from .data import from_data, to_data
+from .explains import Explains
 from .frozen import frozen
 from .views import view_of
 
@@ -162,6 +163,7 @@ class KernelRecord:
     near_twin: NearTwin | None = None
     # Inductor output code line (from 1) -> the user's source line
     output_lines: tuple[tuple[int, Source], ...] = ()
+    explained: str = ""  # what `explained.read_explained` reads: passes and fusions
 
 
 @frozen
@@ -306,7 +308,7 @@ class ArtifactRecord:
 
 
 @frozen
-class Report:
+class Report(Explains):
     """Everything a compile has to tell, as plain data.
 
     Where one artifact holds several programs, ``programs`` has the report of each, the first

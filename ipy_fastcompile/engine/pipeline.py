@@ -46,6 +46,7 @@ def compile(
     sizes: Mapping[str, Sequence[int]] | None = None,
     progress: OnProgress | None = None,
     check: bool = False,
+    explain: bool = False,
 ) -> CompiledModel:
     """Compile the call ``model(*args, **kwargs)`` for inference.
 
@@ -92,6 +93,9 @@ def compile(
     check:
         Compare the results of two such calls in a row with eager's, under one seed; the report
         then has ``max_error`` and the ``tolerance`` that was allowed. The model is left as it was.
+    explain:
+        Record the passes and the fusions of every kernel, also of those that Inductor has in its
+        cache, which it then compiles anew. Without it they are recorded of what is compiled.
 
     Raises
     ------
@@ -106,7 +110,7 @@ def compile(
     asked = asked_kinds(args, kwargs, dynamic, calls)
     clock = Stages(progress)
     with _ONE_AT_A_TIME, settled_heap(), module_tables.watches_aside():
-        kinds, programs = _compile_kinds(model, asked, split_at, wanted, clock)
+        kinds, programs = _compile_kinds(model, asked, split_at, wanted, clock, explain=explain)
         with set_aside("compile", CaptureError), clock.stage("pack"):
             packed = pack(programs)
         compiled = CompiledModel(model, kinds, programs, packed, clock.taken())
@@ -128,6 +132,8 @@ def _compile_kinds(
     split_at: Sequence[str] | str | SplitFunction | None,
     sizes: Mapping[str, list[int]],
     clock: Stages,
+    *,
+    explain: bool,
 ) -> tuple[list[Asked], list[CompiledProgram]]:
     """A program for each kind, and further ones for recorded calls that its graph does not serve.
 
@@ -152,7 +158,7 @@ def _compile_kinds(
     programs: list[CompiledProgram] = []
     for (kind, captured), cut in zip(graphs, cuts, strict=True):
         clock.about(kind.name, len(programs), len(graphs))
-        lowered, code = _compile_graph(kind, captured, cut, sizes, clock, known)
+        lowered, code = _compile_graph(kind, captured, cut, sizes, clock, known, explain=explain)
         known = {**lowered.reusable, **known}
         taken = (*stages[id(captured.graph_module)], *clock.taken())
         programs.append(CompiledProgram(kind.name, lowered, code, taken))
@@ -167,6 +173,8 @@ def _compile_graph(
     sizes: Mapping[str, list[int]],
     clock: Stages,
     known: Mapping[Key, Reusable],
+    *,
+    explain: bool,
 ) -> tuple[Lowered, ExecutionCode]:
     """The stages of one program; ``known`` are kernels that it may share with earlier ones."""
     if kind.name:  # of several: each has some of the dimensions
@@ -175,8 +183,12 @@ def _compile_graph(
         with clock.stage("split"):
             split_graph = split(captured, split_at)
         with clock.stage("lower"):
-            lowered = lower(split_graph, sizes=sizes, on_kernel=clock.on_kernel, known=known)
-            lowered = set_refused_apart(lowered, split_at, sizes, clock.on_kernel, known)
+            lowered = lower(
+                split_graph, sizes=sizes, on_kernel=clock.on_kernel, known=known, explain=explain
+            )
+            lowered = set_refused_apart(
+                lowered, split_at, sizes, clock.on_kernel, known, explain=explain
+            )
             check_kept(captured, lowered.conditions, kind.dynamic)
         with clock.stage("codegen"):
             return lowered, generate_execution_code(lowered)

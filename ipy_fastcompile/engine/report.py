@@ -294,6 +294,7 @@ def _kernel(kernel: Kernel, entry: KernelEntry, packed: Packed, shared: Set[str]
         size=sum(len(packed.members[member]) for member in own),
         seconds=kernel.seconds,
         near_twin=kernel.near_twin,
+        explained=kernel.explained,
         output_lines=tuple(
             (line, sources[-1])
             for line, sources in kernel_lines(

@@ -37,13 +37,17 @@ def _inference() -> Iterator[None]:
 
 
 def compile_submodule(
-    graph_module: torch.fx.GraphModule, inputs: Sequence[Any], digest: str = ""
+    graph_module: torch.fx.GraphModule,
+    inputs: Sequence[Any],
+    digest: str = "",
+    *,
+    anew: bool = False,
 ) -> bytes:
     """Compile a submodule by `standalone_compile(aot=True)`; the serialized artifact.
 
     The placeholders' and nodes' fake values are in ``node.meta["val"]``, where export puts them;
     Inductor looks for them under ``"example_value"``. ``digest`` stands for the whole graph, see
-    `_cacheable_branches`.
+    `_cacheable_branches`. ``anew`` asks Inductor for a compile of what it has in its cache, too.
     """
     from torch._inductor import standalone_compile
 
@@ -53,7 +57,7 @@ def compile_submodule(
     with (
         _inference(),
         _cacheable_branches(graph_module, digest),
-        _compiled_anew(inputs),
+        _compiled_anew(inputs, anew),
         _assertions_of_its_own(graph_module),
         guards.watched_sizes(),
         guards.kept_dynamic(),
@@ -70,7 +74,7 @@ def compile_submodule(
 
 
 @contextlib.contextmanager
-def _compiled_anew(inputs: Sequence[Any]) -> Iterator[None]:
+def _compiled_anew(inputs: Sequence[Any], asked: bool) -> Iterator[None]:
     """Keep Inductor from taking a kernel for dynamic sizes out of its cache.
 
     Its entry does not say which guards on sizes were recorded while it was made, and a hit records
@@ -81,7 +85,7 @@ def _compiled_anew(inputs: Sequence[Any]) -> Iterator[None]:
     import torch.compiler.config
 
     sizes = [s for v in inputs for s in (v.shape if isinstance(v, torch.Tensor) else (v,))]
-    if not any(map(symbolic.is_symbolic_int, sizes)):
+    if not asked and not any(map(symbolic.is_symbolic_int, sizes)):
         yield
         return
     with torch.compiler.config.patch(cache_key_tag=uuid.uuid4().hex):

@@ -77,7 +77,15 @@ RULES = (
     ),
     Rule(("errors.py", "data.py", "version.py", "views.py"), only=()),
     Rule(("frozen.py",), only=("typing_extensions",)),
-    Rule(("records.py",), only=tuple(f"{PACKAGE}.{part}" for part in ("data", "views", "frozen"))),
+    Rule(
+        ("records.py",),
+        only=tuple(f"{PACKAGE}.{part}" for part in ("data", "views", "frozen", "explains")),
+    ),
+    Rule(("explains.py",), only=(f"{PACKAGE}.views",)),
+    Rule(
+        ("explained.py", "fused.py"),
+        only=tuple(f"{PACKAGE}.{part}" for part in ("data", "frozen", "records", "explained")),
+    ),
     Rule(
         ("show/",), ("torch", *(f"{PACKAGE}.{part}" for part in ("engine", "runtime", "notebook")))
     ),

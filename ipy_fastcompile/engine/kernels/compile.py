@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from ..graph.exact import exact_outputs
 from ..graph.layout import settle_outputs
 from ..graph.split import SplitGraph
 from ..graph.twins import describe
+from .explain import Recorder
 from .lowered import Kernel, Variant
 from .native import rewrite_kernel
 
@@ -26,19 +28,26 @@ def compile_kernel(
     submodules: tuple[int, ...] = (),
     near_twin: NearTwin | None = None,
     weights: frozenset[int] = frozenset(),
+    *,
+    explain: bool = False,
 ) -> Kernel:
     """Compile one submodule; also what the fallback does with a submodule read from FX bytes.
 
-    ``weights`` are the positions of inputs that `weight_positions` found.
+    ``weights`` are the positions of inputs that `weight_positions` found. With ``explain`` nothing
+    is taken out of Inductor's cache, of which nothing can be recorded.
     """
     started = time.perf_counter()
     inputs = [n.meta["val"] for n in graph_module.graph.nodes if n.op == "placeholder"]
-    data = inductor.compile_submodule(graph_module, inputs, digest)
+    recorder = Recorder()
+    with recorder.watching():
+        data = inductor.compile_submodule(graph_module, inputs, digest, anew=explain)
     strides = compiled.output_strides(data)
     if settle_outputs(graph_module, strides):
-        data = inductor.compile_submodule(graph_module, inputs, describe(graph_module).digest)
+        digest_now = describe(graph_module).digest
+        with recorder.watching():
+            data = inductor.compile_submodule(graph_module, inputs, digest_now, anew=explain)
         strides = compiled.output_strides(data)
-    return _finish(
+    kernel = _finish(
         data,
         lambda: list(map(at_size, inputs)),
         index,
@@ -49,6 +58,7 @@ def compile_kernel(
         weights,
         exact_outputs(graph_module, strides),
     )
+    return replace(kernel, explained=recorder.explained().packed())
 
 
 def compile_variant(

@@ -33,12 +33,14 @@ def lower(
     sizes: Mapping[str, list[int]] | None = None,
     on_kernel: OnKernel | None = None,
     known: Mapping[Key, Reusable] | None = None,
+    explain: bool = False,
 ) -> Lowered:
     """Compile every distinct submodule of a split graph.
 
     A submodule that Inductor cannot compile runs inlined instead; `set_apart` splits again around
     the node that was refused. ``sizes`` asks for extra kernels: ``{"seq": [1, 16]}``. ``known``
-    are kernels of other programs, which are taken over where they are the same.
+    are kernels of other programs, which are taken over where they are the same. ``explain`` is as
+    in `compile_kernel`.
     """
     settle_layouts(split, at_size)
     of_kernels = GuardsOfKernels(split)
@@ -78,6 +80,7 @@ def lower(
                 tuple(s.index for s in subs),
                 near,
                 weights,
+                explain=explain,
             )
         except Exception as error:  # noqa: BLE001 - Inductor raises whatever its passes raise
             check_whole(error)

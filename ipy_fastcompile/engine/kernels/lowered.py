@@ -24,7 +24,8 @@ class Kernel:
     ``data`` is the artifact of `standalone_compile(aot=True)`, ``parts`` what is inside it, and
     ``native`` its output code rewritten for the native path, or None with the reason in ``why``.
     ``exact`` are the positions of what it returns laid out as the graph says, at every size.
-    ``sizes`` holds further kernels for fixed sizes: {(("seq", 1),): Kernel}.
+    ``sizes`` holds further kernels for fixed sizes: {(("seq", 1),): Kernel}. ``explained`` is what
+    was recorded of the compile, packed.
     """
 
     index: int
@@ -38,6 +39,7 @@ class Kernel:
     near_twin: NearTwin | None
     exact: frozenset[int]
     sizes: Mapping[Variant, Kernel]
+    explained: str = ""
 
 
 # The digest of what a kernel computes, and which of its inputs are weights: its text trusts them.

@@ -24,6 +24,8 @@ def set_refused_apart(
     sizes: Mapping[str, list[int]],
     on_kernel: OnKernel,
     known: Mapping[Key, Reusable] | None = None,
+    *,
+    explain: bool = False,
 ) -> Lowered:
     """Split and lower again, until Inductor refuses nothing new."""
     captured = lowered.split.captured
@@ -32,5 +34,5 @@ def set_refused_apart(
         refused |= lowered.refused
         spell_out(captured.graph_module, refused)
         split_graph = split(captured, split_at, refused=refused)
-        lowered = lower(split_graph, sizes=sizes, on_kernel=on_kernel, known=known)
+        lowered = lower(split_graph, sizes=sizes, on_kernel=on_kernel, known=known, explain=explain)
     return lowered
