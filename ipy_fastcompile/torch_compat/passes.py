@@ -45,11 +45,11 @@ def watched_passes(on_pass: Callable[[SeenPass], None]) -> Iterator[None]:
 
     def watched(original: Callable[..., Any]) -> Callable[..., Any]:
         def apply(self: Any, pass_fn: Callable[..., Any]) -> Any:
-            before = node_lines(self.gm.graph)
+            before = _node_lines(self.gm.graph)
             started = time.perf_counter()
             result = original(self, pass_fn)
             seconds = time.perf_counter() - started
-            after = node_lines(self.gm.graph)
+            after = _node_lines(self.gm.graph)
             on_pass(SeenPass(self.subsystem or "", self.passname, seconds, before, after))
             return result
 
@@ -62,7 +62,7 @@ def watched_passes(on_pass: Callable[[SeenPass], None]) -> Iterator[None]:
         observer.apply_gm_pass, observer.apply_graph_pass = originals
 
 
-def node_lines(graph: Graph) -> list[NodeLine]:
+def _node_lines(graph: Graph) -> list[NodeLine]:
     """The graph, a line for each node; of what it takes in, the type alone."""
     return [NodeLine(_line(node), node.meta.get("stack_trace") or "") for node in graph.nodes]
 
