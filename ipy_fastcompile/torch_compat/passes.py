@@ -1,7 +1,6 @@
 """a compile by Inductor -> every pass over its graph, with the graph before and after.
 
-torch.fx.passes.graph_transform_observer, through which Inductor runs its passes and the user's;
-seen on 2.11 and 2.13.
+torch.fx.passes.graph_transform_observer, which runs Inductor's and the user's; seen on 2.11, 2.13.
 """
 
 from __future__ import annotations
