@@ -13,6 +13,7 @@ from dataclasses import replace
 from .data import from_data, to_data
 from .explains import Explains
 from .frozen import frozen
+from .timings import EagerRecord, ProfileRecord
 from .views import view_of
 
 # A size: an int, or an expression over symbolic sizes such as "seq" or "64*seq".
@@ -241,23 +242,6 @@ class Standing:
 
 
 @frozen
-class ProfileRecord:
-    """How a call was profiled: medians over ``runs`` after ``warm_up`` more, in seconds and bytes.
-
-    ``overhead`` is what it costs to time one line; it was subtracted. ``call`` is the whole call
-    without any timing inside. The peaks are of intermediates, at these sizes.
-    """
-
-    runs: int
-    warm_up: int
-    sizes: tuple[tuple[str, int], ...]
-    call: float
-    overhead: float
-    predicted_peak: int
-    measured_peak: int
-
-
-@frozen
 class Symbol:
     """A symbolic size: its name, and the range it was compiled for (``max`` None: unbounded)."""
 
@@ -347,6 +331,7 @@ class Report(Explains):
     predicted_peak: int | None = None  # bytes of intermediates at the example sizes
     measured_peak: int | None = None
     profile: ProfileRecord | None = None
+    eager: EagerRecord | None = None  # the call beside eager's; None where it was not timed
     conditions: tuple[ConditionRecord, ...] = ()
     fixed: tuple[FixedSize, ...] = ()  # what might have varied and does not
     execution_language: str = "python"  # "cpp" where it is not ours: AOTInductor's

@@ -57,6 +57,9 @@ class CompiledModel(ReloadableModel):
     def profile(self, *args: Any, runs: int = 20, **kwargs: Any) -> Report:
         """Time every line and submodule of a call, and measure the most memory alive at a time.
 
+        The call runs in eager, too, in turn with the compiled one; and every submodule that runs a
+        kernel is timed beside its graph, which eager runs op by op on the same inputs.
+
         Parameters
         ----------
         args, kwargs:
@@ -67,8 +70,9 @@ class CompiledModel(ReloadableModel):
 
         Returns
         -------
-        The report with ``seconds`` of lines and submodules, ``measured_peak`` (bytes) and
-        ``profile``, which says what timing a line costs; that was subtracted. It becomes
+        The report with ``seconds`` of lines and submodules, ``measured_peak`` (bytes), ``eager``,
+        and ``profile``, which has the submodules beside eager, the memory of both, and what timing
+        a line costs; that was subtracted. It becomes
         ``compiled.report``, too. The code that normally runs is not changed.
 
         Raises InputError when the call does not fit.
@@ -81,11 +85,10 @@ class CompiledModel(ReloadableModel):
                 continue
             captured = program.captured
             example = captured.example_args, dict(captured.example_kwargs)
-            leaves = function.flat.leaves(*(example if chosen is None else (args, kwargs)))
+            call = example if chosen is None else (args, kwargs)
             known = self.report.programs[position] if self.report.programs else self.report
-            profiled = profile_call(
-                known, program.lowered, program.code, function, leaves, runs=runs
-            )
+            with self.kinds[position].surroundings():
+                profiled = profile_call(known, program, function, self._model, call, runs=runs)
             self.report = with_program(self.report, position, profiled)
         return self.report
 

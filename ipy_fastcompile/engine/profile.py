@@ -1,40 +1,50 @@
 """compiled model + call -> its report with the time of every line and submodule, and the peak.
 
-See `ipy_fastcompile.runtime.profile` for how lines are timed.
+All of it beside eager. See `ipy_fastcompile.runtime.profile` for how lines are timed.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
-from ..records import ProfileRecord, Report
+from ..records import Report
 from ..runtime.loaded import LoadedFunction
 from ..runtime.profile import LineTimes, measure_lines, measure_peak
+from ..timings import EagerRecord, ProfileRecord
+from ..torch_compat import module_tables
+from ..verification.check import cloned
+from ..verification.timed import time_beside_eager
+from .beside_eager import time_submodules
+from .calls.unharmed import Kept, keep, put_back, silent, unspent
 from .code.codegen import ExecutionCode
 from .code.liveness import line_liveness
 from .code.writer import CodeLine
 from .kernels.lowered import Lowered
+from .program import CompiledProgram
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def profile_call(
     report: Report,
-    lowered: Lowered,
-    code: ExecutionCode,
+    program: CompiledProgram,
     function: LoadedFunction,
-    leaves: Sequence[Any],
+    model: Callable[..., Any],
+    call: Arguments,
     *,
     runs: int,
 ) -> Report:
     """The report with what a profile of one call adds.
 
-    ``leaves`` are the call's arguments, flat. They are cloned, and buffers of the model are put
-    back, so that a model that writes to either leaves no trace.
+    ``call`` has its arguments, and those by name. They are cloned, and ``model`` is put back, so
+    that one that writes to either leaves no trace.
     """
-    leaves = [x.clone() if isinstance(x, torch.Tensor) else x for x in leaves]
+    lowered, code = program.lowered, program.code
+    leaves = [x.clone() if isinstance(x, torch.Tensor) else x for x in function.flat.leaves(*call)]
     kinds = [p.kind for p in lowered.split.captured.parameters if p.placeholder in _used(lowered)]
     state = [
         (tensor, tensor.clone())
@@ -43,16 +53,49 @@ def profile_call(
     ]
     sizes = _sizes(lowered, function, leaves)
     marked = [line.line for line in code.lines if _is_timed(line)]
+    cuda = any(isinstance(x, torch.Tensor) and x.is_cuda for x in leaves)
     try:
         times = measure_lines(code.text, marked, function.parts, leaves, runs=runs)
-        cuda = any(isinstance(x, torch.Tensor) and x.is_cuda for x in leaves)
         peak = measure_peak(lambda: function.flat(leaves), cuda=cuda)
+        submodules = time_submodules(
+            lowered, code.text, function, leaves, sizes, runs=runs, cuda=cuda
+        )
     finally:
         for tensor, value in state:
             with torch.no_grad():
                 tensor.copy_(value)
+    kept = keep(model, is_writing=bool(state))
+    with silent(), module_tables.watches_aside():
+        eager = time_beside_eager(function, model, *call, kept, runs=runs)
+        eager_peak = _eager_peak(model, call, kept, cuda=cuda)
     predicted = line_liveness(lowered, code, sizes, str).peak
-    return _with_times(report, code, times, sizes, predicted, peak)
+    record = ProfileRecord(
+        runs=times.runs,
+        warm_up=times.warm_up,
+        sizes=tuple(sizes.items()),
+        call=times.call,
+        overhead=times.overhead,
+        predicted_peak=predicted,
+        measured_peak=peak,
+        eager_peak=eager_peak,
+        submodules=submodules,
+    )
+    return _with_times(report, code, times, record, eager)
+
+
+def _eager_peak(model: Callable[..., Any], call: Arguments, kept: Kept, *, cuda: bool) -> int:
+    """The most bytes that the model itself holds at a time for the call."""
+
+    def run(args: Any, kwargs: Any) -> None:
+        try:
+            with unspent(kept):
+                model(*args, **kwargs)
+        finally:
+            put_back(kept)
+
+    args, kwargs = call
+    with torch.no_grad():
+        return measure_peak(run, lambda: (cloned(args), cloned(kwargs)), cuda=cuda)
 
 
 def _used(lowered: Lowered) -> set[str]:
@@ -74,12 +117,7 @@ def _is_timed(line: CodeLine) -> bool:
 
 
 def _with_times(
-    report: Report,
-    code: ExecutionCode,
-    times: LineTimes,
-    sizes: dict[str, int],
-    predicted: int,
-    peak: int,
+    report: Report, code: ExecutionCode, times: LineTimes, record: ProfileRecord, eager: EagerRecord
 ) -> Report:
     lines = tuple(
         dataclasses.replace(line, seconds=times.lines.get(line.line)) for line in report.lines
@@ -89,15 +127,11 @@ def _with_times(
         dataclasses.replace(sub, seconds=times.lines.get(calls.get(sub.index, 0)))
         for sub in report.submodules
     )
-    record = ProfileRecord(
-        runs=times.runs,
-        warm_up=times.warm_up,
-        sizes=tuple(sizes.items()),
-        call=times.call,
-        overhead=times.overhead,
-        predicted_peak=predicted,
-        measured_peak=peak,
-    )
     return dataclasses.replace(
-        report, lines=lines, submodules=submodules, measured_peak=peak, profile=record
+        report,
+        lines=lines,
+        submodules=submodules,
+        measured_peak=record.measured_peak,
+        profile=record,
+        eager=eager,
     )

@@ -74,6 +74,7 @@ def with_program(report: Report, position: int, program: Report) -> Report:
         submodules=program.submodules,
         measured_peak=program.measured_peak,
         profile=program.profile,
+        eager=program.eager,
         programs=tuple(programs),
     )
 

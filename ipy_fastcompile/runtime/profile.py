@@ -182,22 +182,29 @@ def _time_call(call: Callable[[], Any], clock: _Clock, runs: int) -> float:
 # --- memory --------------------------------------------------------------------------------------
 
 
-def measure_peak(call: Callable[[], Any], *, cuda: bool = False) -> int:
+def measure_peak(
+    call: Callable[..., Any],
+    arguments: Callable[[], Sequence[Any]] = tuple,
+    *,
+    cuda: bool = False,
+) -> int:
     """The most bytes that PyTorch's allocator holds at a time for a call, its outputs included.
 
-    On a CPU it is the running sum of the allocations in a trace of `torch.profiler`.
+    ``arguments`` makes those of every call anew; they are no part of it. On a CPU it is the running
+    sum of the allocations in a trace of `torch.profiler`.
     """
     for _ in range(_WARM_UP):
-        call()
+        call(*arguments())
+    given = arguments()
     if cuda:
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        call()
+        call(*given)
         torch.cuda.synchronize()
         return int(torch.cuda.max_memory_allocated() - before)
     held = peak = 0
-    for size in _allocations(call):
+    for size in _allocations(lambda: call(*given)):
         held += size
         peak = max(peak, held)
     return peak

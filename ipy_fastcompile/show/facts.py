@@ -7,7 +7,9 @@ from pathlib import PurePath
 
 from ..artifact.inert import inert
 from ..artifact.units import format_bytes
-from ..records import ConditionRecord, FixedSize, KernelRecord, ProfileRecord, ReloadRecord, Report
+from ..records import ConditionRecord, FixedSize, KernelRecord, ReloadRecord, Report
+from ..timings import ProfileRecord
+from .pays import call_fact, eager_fact, losses
 from .units import format_count, format_ratio, format_seconds
 
 WEIGHTS_NOTE = (
@@ -25,7 +27,9 @@ def summary(report: Report) -> tuple[tuple[str, str], ...]:
     """Label and text of what matters most, in the order in which it is told."""
     cold, warm = report.cold_seconds, report.warm_seconds
     programs = programs_of(report)
-    facts = [("programs", format_count(len(programs)))] if report.programs else []
+    # Of what somebody else compiled no times are known.
+    facts = [("call", call_fact(report))] if report.stages else []
+    facts += [("programs", format_count(len(programs)))] if report.programs else []
     facts += [
         ("submodules", format_count(sum(len(p.submodules) for p in programs))),
         ("kernels", format_count(_count_kernels(report))),
@@ -184,9 +188,11 @@ def _sizes_and_profile(report: Report) -> list[str]:
     if sizes:
         lines.append(" · ".join(sizes))
     lines += map(_fixed_text, report.fixed)
+    if report.eager:
+        lines.append(eager_fact(report))
     if report.profile:
         lines.append(_profile_fact(report.profile))
-    return lines
+    return [*losses(report), *lines]
 
 
 def _fixed_text(fixed: FixedSize) -> str:
@@ -206,6 +212,7 @@ def _profile_fact(profile: ProfileRecord) -> str:
         f"{format_seconds(profile.overhead)}, which is subtracted; peak "
         f"{format_bytes(profile.predicted_peak)} predicted, "
         f"{format_bytes(profile.measured_peak)} measured"
+        + (f", {format_bytes(profile.eager_peak)} in eager" if profile.eager_peak else "")
     )
 
 

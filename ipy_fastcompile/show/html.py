@@ -32,6 +32,8 @@ from .markup import (
     html_table,
     html_text,
 )
+from .palette import LOSS_FILL
+from .pays import PAYS_TITLE, lost, pays_table
 from .programs import program_table, program_title, program_views
 from .tables import (
     CodeLine,
@@ -99,15 +101,23 @@ def _program(view: View) -> list[str]:
         html_details("Submodules", html_table(submodule_table(view)), is_open=True),
         _code(view),
         html_details("Kernels", html_table(kernel_table(view)), is_open=False),
+        *_pays(view.report),
         *_drawing(view),
     ]
+
+
+def _pays(report: Report) -> list[str]:
+    if report.profile is None or not report.profile.submodules:
+        return []
+    return [html_details(PAYS_TITLE, html_table(pays_table(report)), is_open=True)]
 
 
 def _heading(report: Report) -> str:
     facts = "".join(
         f'<td style="{CELL.format("left")};padding-right:22px">'
         f'<span style="font-size:11px">{html_text(label)}</span><br>'
-        f'<b style="font-size:15px;white-space:nowrap">{html_text(text)}</b></td>'
+        f'<b style="font-size:15px;white-space:nowrap{_tone(label, report)}">{html_text(text)}</b>'
+        "</td>"
         for label, text in summary(report)
     )
     lines = "<br>".join(html_text(line) for line in report_facts(report))
@@ -124,6 +134,13 @@ def _heading(report: Report) -> str:
         f'<div style="{FINE};margin:4px 0">{lines}</div>'
         f"{_miss(report)}"
     )
+
+
+def _tone(label: str, report: Report) -> str:
+    """Red for a call that is slower than eager's."""
+    if label != "call" or not lost(report):
+        return ""
+    return f";background:{LOSS_FILL};color:#ffffff;border-radius:4px;padding:0 6px"
 
 
 def _miss(report: Report) -> str:

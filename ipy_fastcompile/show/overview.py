@@ -16,6 +16,7 @@ from ..records import NOT_COMPILED, KernelRecord, ReloadRecord, Report, Standing
 from .documents import WINDOW
 from .facts import alarms, medians_note, notes, program_facts, reload_note, report_facts, summary
 from .palette import kernel_badge
+from .pays import lost
 from .program_contents import ProgramContents, program_key
 from .programs import program_label, program_title
 from .regions import call_line
@@ -38,6 +39,7 @@ def overview(report: Report, contents: ProgramContents, *, can_rerun: bool) -> d
         "model": inert(report.model),
         "facts": list(report_facts(report)),
         "summary": [list(fact) for fact in summary(report) if fact[0] != "cache"],  # told below
+        "lost": lost(report),
         "key": inert(report.key),
         "cache": inert(report.cache),
         "why": [inert(why) for why in report.why_miss],

@@ -32,6 +32,8 @@ STAGE_FILLS = (
     "#86661a",
 )
 
+# The ground below white text that says what was lost.
+LOSS_FILL = "#c4302b"
 # Legible on white and on #111 alike (3:1, strokes and bars only; text inherits the host's colour).
 STROKE = "#80868f"
 

@@ -16,6 +16,7 @@ from .facts import (
     report_facts,
     summary_line,
 )
+from .pays import PAYS_TITLE, pays_table
 from .programs import program_table, program_title, program_views
 from .tables import (
     Cell,
@@ -82,10 +83,17 @@ def _program(view: View) -> list[str]:
         "Kernels",
         *table_lines(kernel_table(view)),
         "",
+        *_pays(view.report),
         f"Execution code, {length}: {legend}",
         *_code(view),
         "",
     ]
+
+
+def _pays(report: Report) -> list[str]:
+    if report.profile is None or not report.profile.submodules:
+        return []
+    return [PAYS_TITLE, *table_lines(pays_table(report)), ""]
 
 
 def _width(text: str) -> int:

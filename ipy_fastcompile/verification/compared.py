@@ -22,10 +22,12 @@ from ..records import Report
 from ..runtime.load import load_parts
 from ..runtime.loaded import LoadedFunction
 from ..runtime.parts import Parts, parts_of_program
+from ..timings import EagerRecord
 from ..torch_compat import module_tables
 from .check import cloned, leaves_of
 from .diagnose import diagnose
 from .examples import examples_of
+from .timed import time_beside_eager
 from .tolerance import Bounds, bounds_for, compare
 
 DRAWS = "Draws random numbers at every call"
@@ -81,6 +83,7 @@ def compared(
         tolerance=", ".join(dict.fromkeys(program.tolerance for program in reports)),
         difference=f"{wrong.name}: {wrong.difference}" if wrong is not None else "",
         notes=reports[0].notes,
+        eager=reports[0].eager,
         programs=reports,
     )
 
@@ -94,9 +97,12 @@ class _Alone:
 
 
 def _compared(compiled: Any, model: Callable[..., Any], kind: Asked) -> Report:
+    report: Report = compiled.report
     with kind.surroundings():
         found = compare_with_eager(compiled, model, kind.args, kind.kwargs)
-    report: Report = compiled.report
+        eager = report.eager  # a cached one has it of the day when it was compiled
+        if eager is None and not found.difference:
+            eager = _time(compiled, model, kind)
     notes = (*report.notes, found.note) if found.note else report.notes
     return dataclasses.replace(
         report,
@@ -104,7 +110,17 @@ def _compared(compiled: Any, model: Callable[..., Any], kind: Asked) -> Report:
         tolerance=found.tolerance,
         difference=found.difference,
         notes=tuple(dict.fromkeys(notes)),
+        eager=eager,
     )
+
+
+def _time(compiled: Any, model: Callable[..., Any], kind: Asked) -> EagerRecord:
+    """What the call takes, compiled and in eager."""
+    program = read_program(compiled.parts.manifest, compiled.parts.path)
+    kept = keep(model, is_writing=bool(program.written))
+    with silent(), module_tables.watches_aside():
+        function = _loaded(compiled, model)
+        return time_beside_eager(function, model, kind.args, kind.kwargs or {}, kept)
 
 
 def check_difference(report: Report) -> None:

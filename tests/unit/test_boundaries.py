@@ -77,9 +77,12 @@ RULES = (
     ),
     Rule(("errors.py", "data.py", "version.py", "views.py"), only=()),
     Rule(("frozen.py",), only=("typing_extensions",)),
+    Rule(("timings.py",), only=(f"{PACKAGE}.frozen",)),
     Rule(
         ("records.py",),
-        only=tuple(f"{PACKAGE}.{part}" for part in ("data", "views", "frozen", "explains")),
+        only=tuple(
+            f"{PACKAGE}.{part}" for part in ("data", "views", "frozen", "explains", "timings")
+        ),
     ),
     Rule(("explains.py",), only=(f"{PACKAGE}.views",)),
     Rule(

@@ -26,7 +26,10 @@ def compiled() -> Any:
 @pytest.mark.parametrize(
     ("way", "shown"),
     [
-        ("report", "<Report: TinyTransformer \u00b7 17 submodules \u00b7 "),
+        (
+            "report",
+            "<Report: TinyTransformer \u00b7 call not timed beside eager \u00b7 17 submodules ",
+        ),
         ("captured", "<TinyTransformer as one graph, "),
         ("split_graph", "<TinyTransformer split, 17 submodules>"),
         ("lowered", "<TinyTransformer lowered, 0 kernels>"),
@@ -102,9 +105,17 @@ LONG = ("info", "comparison", "why", "calls", "store")
 @pytest.mark.parametrize(
     ("name", "told", "on_a_page"),
     [
-        ("compiled", "TinyTransformer \u00b7 17 submodules", "Execution code"),
+        (
+            "compiled",
+            "TinyTransformer \u00b7 call not timed beside eager \u00b7 17 submodules",
+            "Execution code",
+        ),
         ("cached", "cache hit", "Execution code"),
-        ("report", "TinyTransformer \u00b7 17 submodules", "Execution code"),
+        (
+            "report",
+            "TinyTransformer \u00b7 call not timed beside eager \u00b7 17 submodules",
+            "Execution code",
+        ),
         ("fn", "TinyTransformer, loaded along the native path", "ids int64[1, 8]"),
         ("info", "model       TinyTransformer", "The report of the compile that it holds"),
         ("calls", "seq: 3, 8", "1 kind of calls of TinyTransformer"),

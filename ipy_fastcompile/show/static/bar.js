@@ -25,7 +25,8 @@ export function makeBar(ctx, options) {
     .map(([label, text]) => {
       // "161 submodules", "724 parameters (16 MB)", but "artifact 813 kB".
       const [, number, rest = ""] = text.match(/^([\d,]+)( \(.*\))?$/) ?? [];
-      if (!number) return h("span", { class: "fc-fact" }, `${label} `, h("b", {}, text));
+      const tone = label === "call" && data.lost ? " fc-lost" : "";
+      if (!number) return h("span", { class: `fc-fact${tone}` }, `${label} `, h("b", {}, text));
       return h("span", { class: "fc-fact" }, h("b", {}, number), ` ${number === "1" ? label.replace(/s$/, "") : label}${rest}`);
     });
   const head = h("div", { class: "fc-title" }, h("strong", { class: "fc-model" }, data.model), ...facts, badges);

@@ -17,7 +17,7 @@ import { makeStore } from "./store.js";
  *     calls: {output: number, native: number}, sources: [string, string][]}[],
  * }} Own
  * @typedef {Own & {
- *   model: string, facts: string[], summary: [string, string][], key: string, cache: string,
+ *   model: string, facts: string[], summary: [string, string][], lost: boolean, key: string, cache: string,
  *   why: string[], notes: string[], window: number, canRerun: boolean, weightsNote: string,
  *   cold: {seconds: number, stages: {name: string, seconds: number, detail: string, fill: string}[]},
  *   artifact: [string, string][], start: Record<string, any>,

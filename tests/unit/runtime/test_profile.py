@@ -195,6 +195,22 @@ def test_a_profile_fills_lines_submodules_and_peaks(compiled: Any) -> None:
     assert Report.from_json(report.to_json()) == report
 
 
+def test_a_profile_has_every_submodule_that_runs_a_kernel_beside_eager(compiled: Any) -> None:
+    report = compiled.profile(torch.ones(100, 16), runs=5)
+    beside = report.profile.submodules
+    kernels = [sub.index for sub in report.submodules if sub.kernel is not None]
+    assert [one.submodule for one in beside] == kernels
+    for one in beside:
+        assert 0 < one.compiled.low <= one.compiled.median <= one.compiled.high
+        assert one.eager.median > 0
+        assert one.compiled_peak > 0
+        assert one.eager_peak > 0
+    assert report.eager.runs == 5
+    assert report.eager.compiled.median > 0
+    # Two halves of 100 rows of 16 numbers, their sines, and one of them plus 1.
+    assert report.profile.eager_peak >= 2 * 100 * 16 * 4
+
+
 def test_a_profile_leaves_model_and_arguments_as_they_were(compiled: Any, model: Any) -> None:
     x = torch.ones(4, 16)
     calls = model.calls.item()

@@ -69,4 +69,6 @@ def empty_report() -> Report:
         n_nodes=0,
         predicted_peak=None,
         measured_peak=None,
+        profile=None,
+        eager=None,
     )

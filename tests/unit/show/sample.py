@@ -16,7 +16,6 @@ from ipy_fastcompile.records import (
     KernelSource,
     LineRecord,
     NearTwin,
-    ProfileRecord,
     ReloadRecord,
     Report,
     StageRecord,
@@ -24,6 +23,7 @@ from ipy_fastcompile.records import (
     Symbol,
     Value,
 )
+from ipy_fastcompile.timings import ProfileRecord
 
 from .sample_graph import (
     HEAD,
@@ -42,6 +42,7 @@ from .sample_graph import (
     tensor,
     weights,
 )
+from .sample_pays import EAGER, beside
 
 
 @dataclass
@@ -424,7 +425,10 @@ def sample_report(layers: int = 4, *, profiled: bool = True, near_twin: bool = F
         notes=(),
         predicted_peak=peak,
         measured_peak=peak + 2048,
-        profile=ProfileRecord(20, 3, (("seq", SEQ),), 0.0089, 2e-7, peak, peak + 2048)
+        profile=ProfileRecord(
+            20, 3, (("seq", SEQ),), 0.0089, 2e-7, peak, peak + 2048, 2 * peak, beside(submodules)
+        )
         if profiled
         else None,
+        eager=EAGER,
     )

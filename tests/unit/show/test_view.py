@@ -74,7 +74,9 @@ def test_the_summary_says_what_matters(report: Report) -> None:
     assert facts["submodules"] == "9"
     assert facts["cold"] == "17.1 s"
     assert facts["warm"] == "7.1 ms (2,415\u00d7)"
-    assert summary_line(report).startswith("LlamaForCausalLM · 9 submodules · 3 kernels · ")
+    assert summary_line(report).startswith(
+        "LlamaForCausalLM · call 8.9 ms, 2.4\u00d7 faster than eager · 9 submodules · 3 kernels · "
+    )
     one = replace(report, kernels=report.kernels[:1], reloads=(), artifact=None, max_error=None)
     line = summary_line(one)
     assert " · 1 kernel · " in line
