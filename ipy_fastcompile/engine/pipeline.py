@@ -13,7 +13,7 @@ from ..errors import CaptureError, warn_user
 from ..interrupts import import_whole
 from ..records import StageRecord
 from ..runtime.modes import set_aside
-from ..torch_compat import inductor, module_tables
+from ..torch_compat import ahead, inductor, module_tables
 from ..verification.compared import check_difference, compared
 from .calls.asked import asked_sizes, check_asked
 from .calls.asked_kinds import Asked, Kind, asked_kinds
@@ -145,6 +145,7 @@ def _compile_kinds(
         clock.about(kind.name, len(stages), max(len(asked), len(stages) + 1))
         with kind.surroundings(), clock.stage("capture"):
             import_whole(*inductor.COMPILER_MODULES)
+            ahead.probe_ahead()
             captured = capture(
                 model, kind.args, kind.kwargs, dynamic=kind.dynamic, loose=kind.loose
             )

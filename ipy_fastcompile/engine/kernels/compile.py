@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch.fx import GraphModule
 
 from ...records import NearTwin
-from ...torch_compat import compiled, inductor, symbolic
+from ...torch_compat import ahead, compiled, inductor, symbolic
 from ..graph.exact import exact_outputs
 from ..graph.layout import settle_outputs
 from ..graph.split import SplitGraph
@@ -21,44 +21,78 @@ from .lowered import Kernel, Variant
 from .native import rewrite_kernel
 
 
-def compile_kernel(
+@dataclass(frozen=True)
+class Begun:
+    """A submodule that Inductor has written code for; its C++ kernels may still be being built.
+
+    ``exact`` and ``explained`` are those of its kernel, ``seconds`` what it took up to here.
+    """
+
+    data: bytes
+    digest: str
+    inputs: Sequence[Any]
+    weights: frozenset[int]
+    exact: frozenset[int]
+    explained: str
+    seconds: float
+    builds: ahead.Builds
+
+
+def begin_kernel(
     graph_module: GraphModule,
-    index: int,
     digest: str,
-    submodules: tuple[int, ...] = (),
-    near_twin: NearTwin | None = None,
     weights: frozenset[int] = frozenset(),
     *,
     explain: bool = False,
-) -> Kernel:
-    """Compile one submodule; also what the fallback does with a submodule read from FX bytes.
+) -> Begun:
+    """Compile one submodule, up to the builds of its C++ kernels, which go on meanwhile.
 
     ``weights`` are the positions of inputs that `weight_positions` found. With ``explain`` nothing
     is taken out of Inductor's cache, of which nothing can be recorded.
     """
     started = time.perf_counter()
     inputs = [n.meta["val"] for n in graph_module.graph.nodes if n.op == "placeholder"]
-    recorder = Recorder()
-    with recorder.watching():
-        data = inductor.compile_submodule(graph_module, inputs, digest, anew=explain)
+    recorder, builds = Recorder(), ahead.Builds()
+
+    def compiled_as(digest: str) -> bytes:
+        with recorder.watching(), builds.under_way():
+            return inductor.compile_submodule(graph_module, inputs, digest, anew=explain)
+
+    data = compiled_as(digest)
     strides = compiled.output_strides(data)
     if settle_outputs(graph_module, strides):
-        digest_now = describe(graph_module).digest
-        with recorder.watching():
-            data = inductor.compile_submodule(graph_module, inputs, digest_now, anew=explain)
+        data = compiled_as(describe(graph_module).digest)
         strides = compiled.output_strides(data)
-    kernel = _finish(
+    return Begun(
         data,
-        lambda: list(map(at_size, inputs)),
-        index,
         digest,
+        inputs,
+        weights,
+        exact_outputs(graph_module, strides),
+        recorder.explained().packed(),
+        time.perf_counter() - started,
+        builds,
+    )
+
+
+def finish_kernel(
+    begun: Begun, index: int, submodules: tuple[int, ...] = (), near_twin: NearTwin | None = None
+) -> Kernel:
+    """The kernel, once what it calls is built."""
+    started = time.perf_counter() - begun.seconds
+    begun.builds.wait()
+    kernel = _finish(
+        begun.data,
+        lambda: list(map(at_size, begun.inputs)),
+        index,
+        begun.digest,
         submodules,
         near_twin,
         started,
-        weights,
-        exact_outputs(graph_module, strides),
+        begun.weights,
+        begun.exact,
     )
-    return replace(kernel, explained=recorder.explained().packed())
+    return replace(kernel, explained=begun.explained)
 
 
 def compile_variant(

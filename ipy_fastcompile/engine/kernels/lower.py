@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from torch.fx import GraphModule, Node
 
 from ...errors import warn_user
 from ...interrupts import check_whole
 from ...records import NearTwin
-from ...torch_compat import guards, inductor
+from ...torch_compat import guards, inductor, objects
 from ..graph.boundaries import REFUSED
 from ..graph.layout import settle_layouts
 from ..graph.split import SplitGraph, Submodule
 from ..graph.twins import Description, describe, first_difference
 from ..graph.weights import weight_positions
 from ..sizes.kernel_guards import GuardsOfKernels, places_of, symbol_ranges
-from .compile import at_size, compile_kernel, compile_variant
+from .compile import Begun, at_size, begin_kernel, compile_variant, finish_kernel
 from .culprit import refused_node
 from .lowered import Kernel, Key, Lowered, Reusable, Variant
 from .reuse import before_compile, take_over
 from .trust import trusting
 from .variants import size_variants
 
+
+@dataclass(frozen=True)
+class _Begun:
+    """A kernel under way, what makes it reusable, and the guards that its compile recorded."""
+
+    kernel: Begun
+    make_reusable: Callable[[Kernel, Sequence[Any]], Reusable | None]
+    guards: Sequence[Any]
+
+
 OnKernel = Callable[[int, int, str], None]  # (kernels done, kernels in all, submodule's name)
 
 
+@objects.kept_objects()  # whose builds may come after the compile that asked for them
 def lower(
     split: SplitGraph,
     *,
@@ -40,7 +52,7 @@ def lower(
     A submodule that Inductor cannot compile runs inlined instead; `set_apart` splits again around
     the node that was refused. ``sizes`` asks for extra kernels: ``{"seq": [1, 16]}``. ``known``
     are kernels of other programs, which are taken over where they are the same. ``explain`` is as
-    in `compile_kernel`.
+    in `begin_kernel`.
     """
     settle_layouts(split, at_size)
     of_kernels = GuardsOfKernels(split)
@@ -50,63 +62,66 @@ def lower(
     for sub, description in zip(split.submodules, descriptions, strict=True):
         if not sub.inlined:
             groups.setdefault(description.digest, []).append(sub)
-    kernels: list[Kernel] = []
     failures = {s.index: s.reason.detail for s in split.submodules if s.reason.kind == REFUSED}
     refused: dict[str, str] = {}
     variants = size_variants(split, sizes or {})
+    total = len(groups) * (1 + len(variants))
+
+    def given_up_on(subs: Sequence[Submodule], error: Exception) -> None:
+        check_whole(error)
+        failures.update({sub.index: said(error) for sub in subs})
+        node = refused_node(subs[0].graph_module, error, _try)
+        if node is not None:
+            refused.update(_same_nodes(node, subs, said(error)))
+
+    # The C++ of one is built while the next is lowered.
+    begun: list[tuple[list[Submodule], Key, _Begun | Reusable]] = []
+    for position, (digest, subs) in enumerate(groups.items()):
+        if on_kernel:
+            on_kernel(position, total, subs[0].name)
+        key = digest, weight_positions(split, subs)
+        if known and key in known and not variants:
+            begun.append((subs, key, known[key]))
+            continue
+        places, make_reusable = places_of(subs), before_compile(subs[0])
+        try:
+            first = begin_kernel(subs[0].graph_module, *key, explain=explain)
+        except Exception as error:  # noqa: BLE001 - Inductor raises whatever its passes raise
+            given_up_on(subs, error)
+        else:
+            begun.append((subs, key, _Begun(first, make_reusable, of_kernels.add(places))))
+    kernels: list[Kernel] = []
     given_up: set[Variant] = set()
     made: dict[Key, Reusable] = {}
-    total = len(groups) * (1 + len(variants))
-    done = 0
-    for digest, subs in groups.items():
-        first = subs[0]
-        if on_kernel:
-            on_kernel(done, total, first.name)
-        near = _near_twin(first, descriptions, kernels)
-        weights = weight_positions(split, subs)
-        key = digest, weights
-        if known and key in known and not variants:
-            kernel = take_over(known[key], len(kernels), subs, near, of_kernels)
-            made[key] = known[key]
-            kernels.append(kernel)
-            done += 1
+    done = len(groups)
+    for subs, key, under_way in begun:
+        near = _near_twin(subs[0], descriptions, kernels)
+        if isinstance(under_way, Reusable):
+            made[key] = under_way
+            kernels.append(take_over(under_way, len(kernels), subs, near, of_kernels))
             continue
-        places, make_reusable = places_of(subs), before_compile(first)
         try:
-            kernel = compile_kernel(
-                first.graph_module,
-                len(kernels),
-                digest,
-                tuple(s.index for s in subs),
-                near,
-                weights,
-                explain=explain,
-            )
-        except Exception as error:  # noqa: BLE001 - Inductor raises whatever its passes raise
-            check_whole(error)
-            failures.update({sub.index: said(error) for sub in subs})
-            node = refused_node(first.graph_module, error, _try)
-            if node is not None:
-                refused |= _same_nodes(node, subs, said(error))
-            done += 1 + len(variants)
+            indices = tuple(sub.index for sub in subs)
+            kernel = finish_kernel(under_way.kernel, len(kernels), indices, near)
+        except Exception as error:  # noqa: BLE001 - a compiler that is not there, or does not take it
+            given_up_on(subs, error)
             continue
-        reusable = make_reusable(kernel, of_kernels.add(places))
+        reusable = under_way.make_reusable(kernel, under_way.guards)
         if reusable is not None and not variants:
             made[key] = reusable
-        done += 1
         extra: dict[Variant, Kernel] = {}
         for variant in variants:
             if on_kernel:
-                on_kernel(done, total, f"{first.name} at {variant}")
+                on_kernel(done, total, f"{subs[0].name} at {variant}")
             done += 1
             if variant in given_up:
                 continue
             try:
-                extra[variant] = compile_variant(first.graph_module, kernel, variant, split)
+                extra[variant] = compile_variant(subs[0].graph_module, kernel, variant, split)
             except Exception as error:  # noqa: BLE001 - Inductor raises whatever its passes raise
                 check_whole(error)
                 given_up.add(variant)
-                _warn_of_variant(variant, first.name, said(error))
+                _warn_of_variant(variant, subs[0].name, said(error))
         if extra:
             kernel = replace(kernel, sizes=extra)
         kernels.append(kernel)

@@ -299,11 +299,11 @@ def test_what_runs_uncompiled_is_not_kept_and_says_so_each_time(
     model, x = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.GELU()).eval(), inputs()
     for error in _PASSING:
 
-        def refuse(*args: Any, error: Exception = error) -> Any:
+        def refuse(*args: Any, error: Exception = error, **options: Any) -> Any:
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(lower, "compile_kernel", refuse)
+            patch.setattr(lower, "begin_kernel", refuse)
             with pytest.warns(FastCompileWarning) as said:
                 result = compile_cached(model, (x,), store=store)
         assert not result.hit

@@ -45,11 +45,11 @@ def refuse_op(patch: pytest.MonkeyPatch, name: str) -> None:
     """Inductor refuses every graph with an op of this name, as one would that has a bug."""
     real = inductor.compile_submodule
 
-    def compile_submodule(graph_module: Any, *rest: Any) -> bytes:
+    def compile_submodule(graph_module: Any, *rest: Any, **options: Any) -> bytes:
         calls = [n for n in graph_module.graph.nodes if n.op == "call_function"]
         if any(name in str(node.target) for node in calls):
             raise RuntimeError(f"a pass of Inductor tripped\nover {name}")
-        return real(graph_module, *rest)
+        return real(graph_module, *rest, **options)
 
     patch.setattr(inductor, "compile_submodule", compile_submodule)
 
@@ -99,7 +99,7 @@ def test_saving_says_it_again(one_apart: Any, tmp_path: Path) -> None:
 def test_a_failure_of_the_machine_is_no_nodes_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = []
 
-    def no_compiler(*_: Any) -> bytes:
+    def no_compiler(*_: Any, **__: Any) -> bytes:
         attempts.append(1)
         raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found")
 
