@@ -24,6 +24,7 @@ from .calls.captured import Captured
 from .code.codegen import ExecutionCode
 from .code.stored import store_code_of
 from .graph.stored_graph import serialized
+from .kernels.handed import as_views
 from .kernels.link import link_kernels
 from .kernels.lowered import Kernel
 from .kernels.native import BUILTIN_NAMESPACES
@@ -159,6 +160,13 @@ def _program(
         conditions=tuple(condition.words for condition in conditions),
         parameters=TensorSpecs.of(
             tensor_spec(p.name, p.kind, nodes[p.placeholder].meta["val"]) for p in used
+        ),
+        views=as_views(
+            {
+                n: lowered.views[node.name]
+                for n, node in enumerate(nodes[p.placeholder] for p in used)
+                if node.name in lowered.views
+            }
         ),
         ties=ties_of(captured),
         written=tuple(p.name for p in used if p.placeholder in memory.written),

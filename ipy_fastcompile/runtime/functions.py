@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from ..artifact.schema import View
 from ..frozen import frozen
 from .bind import ExecutionParts, bind_again
+from .handed import in_views, on_views
 from .request import Request
 from .ways import GraphOf, Kernels
 
@@ -42,14 +44,20 @@ def binder(
         return partial(
             _bind_graph, namespace, partial(stitched_forward, graph_of(), request.program)
         )
-    return partial(_bind_code, namespace, kernels.by_size)
+    views = request.program.views if kernels.as_packed else ()
+    return partial(_bind_code, namespace, kernels.by_size, views)
 
 
 def _bind_code(
     namespace: Mapping[str, Any],
     by_size: Mapping[tuple[int, ...], Sequence[Callable[..., Any]]],
+    views: Sequence[View],
     parts: ExecutionParts,
 ) -> Functions:
+    if views:
+        parameters = in_views(parts.parameters, views)
+        by_size = {sizes: on_views(kernels) for sizes, kernels in by_size.items()}
+        parts = ExecutionParts(on_views(parts.kernels), parameters, parts.constants)
     function = bind_again(namespace, *parts)
     fixed = {
         sizes: bind_again(namespace, kernels, parts.parameters, parts.constants).forward

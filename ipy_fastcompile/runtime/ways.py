@@ -12,6 +12,7 @@ from ..artifact.schema import KernelEntry
 from ..errors import ArtifactIncompatible, FastCompileError, KernelError, LowerError, warn_user
 from ..frozen import NamedTuple, frozen
 from . import bind
+from .handed import FromWeights
 from .kernels import function_of, kernel_namespace, load_libraries, name_in_library
 from .request import Request
 from .texts import CodeOf
@@ -25,13 +26,14 @@ class Kernels:
     """The kernels of a program, in its order.
 
     ``by_size`` has those for fixed sizes, ``ways`` the way of each kernel, ``notes`` what a user
-    should know of them.
+    should know of them. ``as_packed``: none is recompiled, so that they take weights as was packed.
     """
 
     functions: tuple[Kernel, ...]
     by_size: Mapping[tuple[int, ...], tuple[Kernel, ...]]
     ways: tuple[str, ...]
     notes: tuple[str, ...]
+    as_packed: bool
 
 
 class _Loaded(NamedTuple):
@@ -76,6 +78,7 @@ def load_kernels(
         {sizes: tuple(each.function for each in row) for sizes, row in fixed.items()},
         tuple(each.way for each in loaded),
         tuple(each.note for each in every if each.note),
+        request.via == "native" and all(each.way != "recompiled" for each in every),
     )
 
 
@@ -125,6 +128,8 @@ def _native(request: Request, code_of: CodeOf, entry: KernelEntry) -> Kernel:
             "Save the artifact again.",
             kernel=entry.name,
         )
+    if entry.views:
+        return FromWeights(kernel, entry.views)
     return kernel
 
 

@@ -26,6 +26,7 @@ from .records import (
     TensorSpec,
     TensorSpecs,
     Tie,
+    View,
 )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "TensorSpec",
     "TensorSpecs",
     "Tie",
+    "View",
     "read_key",
     "read_leniently",
     "read_manifest",

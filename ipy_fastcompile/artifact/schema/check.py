@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from .fields import Notes
-from .records import KernelEntry, Program
+from .records import KernelEntry, Program, Shape, View
 
 _MARKS = frozenset({"parameter", "unused", "input"})
 
@@ -38,6 +39,8 @@ def _contradictions(program: Program) -> Iterator[tuple[str, str]]:
         yield "signature.n_positional", "is negative"
     if len(program.example) != inputs:
         yield "example", f"has {len(program.example)} leaves, and the signature {inputs} inputs"
+    if not all(_is_whole(view, program.parameters.shapes) for view in program.views):
+        yield "views", "has a view that is not of whole parameters"
     if program.ties and not names.issuperset(tie.name for tie in program.ties):
         yield "ties", "names what is no parameter"
     if program.written and not names.issuperset(program.written):
@@ -50,6 +53,16 @@ def _contradictions(program: Program) -> Iterator[tuple[str, str]]:
         yield "stitched", "has the number of no kernel"
     for position, kernel in enumerate(program.kernels):
         yield from _of_kernel(f"kernels[{position}]", kernel, len(program.symbols))
+
+
+def _is_whole(view: View, shapes: Sequence[Shape]) -> bool:
+    """Whether a view reaches as far as the tensors that it is of, and no further."""
+    size, stride, positions = view
+    if len(size) != len(stride) or min((*size, *stride, *positions), default=0) < 0:
+        return False
+    span = 1 + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    whole = {math.prod(shapes[n]) if n < len(shapes) else -1 for n in positions}
+    return whole <= {span} and math.prod(size) == span
 
 
 def _of_kernel(place: str, kernel: KernelEntry, symbols: int) -> Iterator[tuple[str, str]]:

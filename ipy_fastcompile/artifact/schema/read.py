@@ -30,6 +30,7 @@ from .records import (
     Symbol,
     TensorSpecs,
     Tie,
+    View,
 )
 from .values import (
     COUNT,
@@ -54,6 +55,7 @@ _DIGITS = 8  # of the number of a kernel, at most
 _TENSOR = (TEXT, TEXT, TEXT, NUMBERS, NUMBERS_OR_NULL, TEXT)
 _SYMBOL = (TEXT, NUMBER, NUMBER_OR_NULL, NUMBER)
 _TIE = (TEXT, TEXT, NUMBER, NUMBERS_OR_NULL)
+_VIEW = (NUMBERS, NUMBERS, NUMBERS)
 _LIBRARY = (TEXT, TEXT)
 
 
@@ -121,6 +123,7 @@ def _program(fields: Fields) -> Program:
         symbols=fields.rows("symbols", Symbol, _SYMBOL),
         conditions=fields.get("conditions", TEXTS),
         parameters=TensorSpecs(*fields.columns("parameters", _TENSOR)),
+        views=fields.rows("views", View, _VIEW),
         ties=fields.rows("ties", Tie, _TIE),
         written=fields.get("written", TEXTS),
         written_inputs=fields.get("written_inputs", NUMBERS),
@@ -170,6 +173,7 @@ def _kernel(fields: Fields, sizes: tuple[tuple[Shape, KernelEntry], ...] = ()) -
         launches=tuple(map(_launch, fields.each("launches"))),
         torch=fields.get("torch", TEXT),
         submodule=fields.get("submodule", TEXT),
+        views=fields.rows("views", View, _VIEW),
         sizes=sizes,
     )
 

@@ -78,6 +78,17 @@ class Tie(NamedTuple):
     shape: Shape | None
 
 
+class View(NamedTuple):
+    """Sizes and strides in which native kernels take tensors of the model, whole; ``of`` which.
+
+    Positions are those of a program's parameters, or of a kernel's arguments.
+    """
+
+    size: Shape
+    stride: Shape
+    of: tuple[int, ...]
+
+
 class Input(NamedTuple):
     """A leaf of the call. ``dims`` are numbers and expressions over symbols, None for no tensor."""
 
@@ -151,6 +162,7 @@ class KernelEntry:
     launches: tuple[Launch, ...]
     torch: str
     submodule: str
+    views: tuple[View, ...]
     sizes: tuple[tuple[Shape, KernelEntry], ...] = ()
 
 
@@ -183,6 +195,7 @@ class Program:
     symbols: tuple[Symbol, ...]
     conditions: tuple[str, ...]  # on sizes, in words; `check_inputs` checks them
     parameters: TensorSpecs
+    views: tuple[View, ...]
     ties: tuple[Tie, ...]
     written: tuple[str, ...]  # parameters and buffers that a call writes to
     written_inputs: tuple[int, ...]

@@ -16,8 +16,10 @@ from typing import Any
 import torch
 
 from ...runtime import bind
+from ...runtime.handed import FromWeights
 from ...runtime.kernels import kernel_namespace
 from ...torch_compat import fake, symbolic, tensor_kinds, trees
+from ..kernels.handed import as_views
 from ..kernels.lowered import Lowered
 from ..kernels.native import NativeKernel
 from ..sizes.expressions import example_of
@@ -206,7 +208,8 @@ def _without_kernels(native: NativeKernel) -> Callable[..., Any]:
     }
     code = bind.compile_text(native.code, native.name)
     kernel: Callable[..., Any] = bind.run_code(code, namespace)[native.name]
-    return kernel
+    views = as_views(native.views)
+    return FromWeights(kernel, views, _reinterpret) if views else kernel
 
 
 def _nothing(*_: Any, **__: Any) -> None:

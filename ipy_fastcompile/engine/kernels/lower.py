@@ -132,7 +132,7 @@ def lower(
         replace(k, sizes={v: inner for v, inner in k.sizes.items() if v not in given_up})
         for k in kernels
     ]
-    kernels = trusting(split, kernels)
+    kernels, views = trusting(split, kernels)
     kernel_of = {submodule: kernel.index for kernel in kernels for submodule in kernel.submodules}
     return Lowered(
         split,
@@ -144,6 +144,7 @@ def lower(
         of_kernels.conditions(),
         of_kernels.of_data(),
         made,
+        views,
     )
 
 

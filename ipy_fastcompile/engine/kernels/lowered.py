@@ -11,6 +11,7 @@ from ...torch_compat.compiled import CompiledParts
 from ..graph.split import SplitGraph
 from ..graph.twins import Description
 from ..sizes.conditions import Condition
+from .memories import Layout
 from .native import NativeKernel
 
 # ((name of a dynamic dimension, its size), ...)
@@ -68,6 +69,7 @@ class Lowered:
     conditions: tuple[Condition, ...]  # on sizes: of the graph, and what the kernels add to them
     of_data: tuple[Condition, ...] = ()  # on sizes that depend on values; kernels check them
     reusable: Mapping[Key, Reusable] = field(default_factory=dict)  # by other programs
+    views: Mapping[str, Layout] = field(default_factory=dict)  # of placeholders, for native kernels
 
     def __repr__(self) -> str:
         return f"<{self.split.captured.model_name} lowered, {len(self.kernels)} kernels>"

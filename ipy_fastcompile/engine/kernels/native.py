@@ -9,8 +9,8 @@ left to PyTorch's own loader. Branches and loops of a model are functions beside
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import GrammarError
@@ -20,6 +20,7 @@ from ...torch_compat.compiled import CompiledParts
 from ...torch_compat.launches import CudaLaunch
 from ..code.annotate import annotate
 from ..code.sources import kernel_lines
+from .memories import Layout
 from .obstacles import obstacles_of
 from .rewriter import Refused, Rewriter, check_names
 from .statements import plain_statement
@@ -49,7 +50,8 @@ class NativeKernel:
 
     ``code`` defines the function ``name``, and before it those of the model's branches and loops,
     ``subgraph_0`` and so on. ``libraries`` are the C++ kernels that it calls, ``cubins`` the
-    launches on a GPU, and ``ops`` the registered ops.
+    launches on a GPU, and ``ops`` the registered ops. ``views`` are the inputs, by position, that
+    it is given in other sizes and strides.
     """
 
     name: str
@@ -57,25 +59,32 @@ class NativeKernel:
     libraries: tuple[Built, ...]
     cubins: tuple[CudaLaunch, ...]
     ops: tuple[str, ...]
+    views: Mapping[int, Layout] = field(default_factory=dict)
 
 
 def rewrite_kernel(
-    parts: CompiledParts, name: str, checked: Set[int] = frozenset()
+    parts: CompiledParts,
+    name: str,
+    checked: Set[int] = frozenset(),
+    views: Mapping[int, Layout] | None = None,
 ) -> tuple[NativeKernel | None, str]:
     """The native form of a compiled submodule, or None and the reason.
 
-    ``checked`` are the positions of inputs whose sizes and strides are known when it is called.
+    ``checked`` are the positions of inputs whose sizes and strides are known when it is called,
+    ``views`` those that are handed over in another layout, which the kernel looks at them in.
     """
     obstacles = "; ".join(obstacles_of(parts))
     if obstacles:
         return None, obstacles
     try:
-        return _rewrite(parts, name, checked), ""
+        return _rewrite(parts, name, checked, views or {}), ""
     except Refused as refusal:
         return None, str(refusal)
 
 
-def _rewrite(parts: CompiledParts, name: str, checked: Set[int]) -> NativeKernel:
+def _rewrite(
+    parts: CompiledParts, name: str, checked: Set[int], views: Mapping[int, Layout]
+) -> NativeKernel:
     tree = ast.parse(parts.output_code)
     call = _find_call(tree)
     cpp = dict(_cpp_kernels(tree))
@@ -90,7 +99,7 @@ def _rewrite(parts: CompiledParts, name: str, checked: Set[int]) -> NativeKernel
     for function in functions:
         written = ast.fix_missing_locations(rewriter.visit(function))
         if function is functions[-1]:
-            written = fewer_views(written, set(cpp))
+            written = fewer_views(written, set(cpp), views)
         check_names(written, set(cpp) | set(launches) | set(names.values()))
         used |= {n.id for n in ast.walk(written) if isinstance(n, ast.Name)}
         texts.append(annotate(written, lines))
@@ -105,6 +114,7 @@ def _rewrite(parts: CompiledParts, name: str, checked: Set[int]) -> NativeKernel
         tuple(_built(k, *each) for k, each in cpp.items() if k in used),
         tuple(launch for kernel, launch in launches.items() if kernel in used),
         tuple(sorted(rewriter.ops)),
+        views,
     )
 
 

@@ -11,6 +11,7 @@ from ...artifact.squeeze import squeeze
 from ...grammar.check import check_grammar
 from ...runtime.cuda import launch_text
 from ...torch_compat.launches import CudaLaunch
+from .handed import as_views
 from .link import library_of
 from .lowered import Kernel
 
@@ -63,6 +64,7 @@ def _packed(
         launches=(),
         torch=add_blob(members, squeeze(kernel.data)),
         submodule=submodule,
+        views=as_views(kernel.native.views) if kernel.native is not None else (),
     )
     if kernel.native is None:
         # A native kernel's text says what runs; the report has Inductor's, C++ included.

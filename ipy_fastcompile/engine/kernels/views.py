@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from .layouts import is_contiguous, same_bytes
 from .memories import Layout, Memory, Reader, Unknown, Use, uses_of
@@ -22,19 +22,32 @@ from .memories import Layout, Memory, Reader, Unknown, Use, uses_of
 # Products whose result is contiguous where they make it themselves.
 _PRODUCTS = frozenset({"torch.mm", "torch.bmm", "torch.addmm", "torch.baddbmm"})
 
+# Of statements that stand for no line of Inductor's output code.
+_NO_LINE = 0
 
-def fewer_views(function: ast.FunctionDef, kernels: Set[str]) -> ast.FunctionDef:
-    """A function in the words of the native path; ``kernels`` are those of C++ that it calls."""
-    reader = Reader([argument.arg for argument in function.args.args], kernels)
+
+def fewer_views(
+    function: ast.FunctionDef, kernels: Set[str], given: Mapping[int, Layout] | None = None
+) -> ast.FunctionDef:
+    """A function in the words of the native path; ``kernels`` are those of C++ that it calls.
+
+    ``given`` are the layouts of inputs, by position, that it looks at in no other.
+    """
+    inputs = [argument.arg for argument in function.args.args]
+    reader = Reader(inputs, kernels)
     written = copy.deepcopy(function)
     try:
         statements = list(reader.read(written.body))
     except Unknown:
         return function
+    layouts = {inputs[n]: layout for n, layout in (given or {}).items()}
     for memory in reader.memories:
+        memory.layout = layouts.get(memory.name, memory.layout)
         _lay_out(memory)
     statements = _with_own_results(statements)
-    written.body = list(_with_deletions(*_Writer(reader.memories).write(statements)))
+    said = [f"{name} {layout.size}, strides {layout.stride}" for name, layout in layouts.items()]
+    head = [ast.Expr(ast.Constant(f"Given as views: {'; '.join(said)}."))] if said else []
+    written.body = head + list(_with_deletions(*_Writer(reader.memories).write(statements)))
     return ast.fix_missing_locations(written)
 
 
@@ -103,17 +116,17 @@ class _Writer(ast.NodeTransformer):
         written: list[ast.stmt] = []
         for statement in statements:
             for use in uses_of(statement):
-                written += self._begin(use, statement)
+                written += self._begin(use)
             self._returned = {} if isinstance(statement, ast.Return) else None
             written.append(self.visit(statement))
         return written, self._freed | set(self._named.values())
 
-    def _begin(self, use: Use, at: ast.stmt) -> Iterator[ast.stmt]:
+    def _begin(self, use: Use) -> Iterator[ast.stmt]:
         name = self._name(use)
         if name != use.memory.name and name not in self._begun and use.layout is not None:
             self._begun.add(name)
             value = _view(use.memory, use.layout)
-            yield ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), at)
+            yield ast.Assign([ast.Name(name, ast.Store())], value, lineno=_NO_LINE, col_offset=0)
 
     def _name(self, use: Use) -> str:
         """The name that a use has a tensor under; that of its memory where it has none."""
@@ -169,4 +182,4 @@ def _with_deletions(statements: Sequence[ast.stmt], names: Set[str]) -> Iterator
         gone = [name for name, at in last.items() if at is statement]
         if gone and not isinstance(statement, ast.Return):
             targets: list[ast.expr] = [ast.Name(name, ast.Del()) for name in gone]
-            yield ast.copy_location(ast.Delete(targets), statement)
+            yield ast.Delete(targets, lineno=_NO_LINE, col_offset=0)

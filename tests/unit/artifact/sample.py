@@ -21,6 +21,7 @@ from ipy_fastcompile.artifact.schema import (
     TensorSpec,
     TensorSpecs,
     Tie,
+    View,
 )
 
 LAUNCH = Launch(
@@ -51,6 +52,7 @@ def kernel(index: int, **changes: Any) -> KernelEntry:
         "launches": (LAUNCH,),
         "torch": "blobs/torch",
         "submodule": "submod_0",
+        "views": (View((4, 4), (1, 4), (2, 5)),),
     }
     return KernelEntry(**{**fields, **changes})
 
@@ -83,6 +85,7 @@ PROGRAM = Program(
             TensorSpec("mask", "constant", "bool", (1, 4), (0, 1), "cpu"),
         ]
     ),
+    views=(View((2, 8), (1, 2), (0,)),),
     ties=(Tie("weight", "tied", 0, None), Tie("weight", "part", 4, (2, 4))),
     written=("weight",),
     written_inputs=(0,),

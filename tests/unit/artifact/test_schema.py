@@ -12,6 +12,7 @@ import pytest
 from ipy_fastcompile.artifact.schema import (
     ExampleValue,
     Manifest,
+    View,
     read_key,
     read_leniently,
     read_manifest,
@@ -169,6 +170,18 @@ def test_the_error_says_what_it_found(way: tuple[Any, ...], value: Any, said: st
         ({"example": PROGRAM.example[:2]}, "example has 2 leaves, and the signature 3 inputs"),
         ({"ties": (PROGRAM.ties[0]._replace(name="gone"),)}, "ties names what is no parameter"),
         ({"written": ("gone",)}, "written names what is no parameter"),
+        *(
+            ({"views": (View(*wrong),)}, "views has a view that is not of whole parameters")
+            for wrong in [
+                ((4, 4), (1, 4), (0, 2)),  # there are two
+                ((4, 4), (1, 4), (-1,)),
+                ((4, 5), (1, 4), (0,)),
+                ((4, 3), (1, 4), (0,)),
+                ((4, 4), (4,), (0,)),
+                ((4, 4), (-1, 4), (0,)),
+                ((1 << 40, 1 << 40), (1, 1 << 40), (0,)),
+            ]
+        ),
         ({"written_inputs": (3,)}, "written_inputs has the number of no input"),
         ({"stored": ""}, "stored is empty, and there are constants"),
         ({"stitched": {"submod_0": 2}}, "stitched has the number of no kernel"),

@@ -12,7 +12,7 @@ import torch
 from ipy_fastcompile.engine.code.memory import CallMemory, _measure, _without_kernels
 from ipy_fastcompile.engine.kernels.layouts import is_contiguous, same_bytes
 from ipy_fastcompile.engine.kernels.memories import Layout
-from ipy_fastcompile.engine.kernels.native import NativeKernel
+from ipy_fastcompile.engine.kernels.native import Built, NativeKernel
 from ipy_fastcompile.engine.kernels.views import fewer_views
 from ipy_fastcompile.runtime.bind import compile_text, run_code
 from ipy_fastcompile.runtime.kernels import kernel_namespace
@@ -103,7 +103,9 @@ def test_memory_is_freed_no_later_than_before() -> None:
     inputs = [torch.ones(1, 7, 4), 7, torch.ones(4, 4)]
 
     def peak(text: str) -> int:
-        native = NativeKernel("kernel_0", text, tuple((name, b"") for name in KERNELS), (), ())
+        native = NativeKernel(
+            "kernel_0", text, tuple(Built(name, b"", b"") for name in KERNELS), (), ()
+        )
         found = _measure(_without_kernels(native), inputs, {})
         assert isinstance(found, CallMemory), found
         return found.peak
