@@ -13,7 +13,7 @@ import ipy_fastcompile as fc
 from ipy_fastcompile.engine.code.liveness import line_liveness
 from ipy_fastcompile.engine.code.memory import CallMemory, _measure, _without_kernels
 from ipy_fastcompile.engine.graph.boundaries import SplitReason
-from ipy_fastcompile.engine.kernels.native import NativeKernel
+from ipy_fastcompile.engine.kernels.native import Built, NativeKernel
 from tests.unit.engine.test_codegen import everything, stitched
 
 
@@ -184,7 +184,7 @@ KERNEL = """def kernel_0(arg0_1, arg1_1):
 
 
 def test_a_kernels_buffers_count_while_they_are_alive() -> None:
-    native = NativeKernel("kernel_0", KERNEL, (("triton_poi_fused_0", b""),), (), ())
+    native = NativeKernel("kernel_0", KERNEL, (Built("triton_poi_fused_0", b"", b""),), (), ())
     found = _measure(_without_kernels(native), [torch.ones(3), 7], {})
     assert found == CallMemory(
         peak=7 * 100 * 4 + 7 * 10 * 8, outputs=(0, 0, -1, None), storages=(7 * 10 * 8,)
