@@ -84,7 +84,8 @@ def compile(
         argument, ``input_ids_1``; the report's ``fixed`` lists what the model fixes, and where.
     split_at:
         Op names (``"aten::scaled_dot_product_attention"``), or a function ``Node -> SplitReason |
-        None``. Default: attention ops; where there are none, the boundaries of repeated layers.
+        None``. Default: attention ops; where there are none, the boundaries of repeated layers
+        that share a kernel.
     sizes:
         Extra kernels for fixed sizes of dynamic dimensions: ``{"seq": [1, 16]}``. Of several
         programs, those get them that have a dimension of this name.

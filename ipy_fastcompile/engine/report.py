@@ -121,7 +121,7 @@ def _of_program(
     )
     parameters = [placeholders[p.placeholder].meta["val"] for p in captured.parameters]
     output = next(n for n in captured.graph_module.graph.nodes if n.op == "output")
-    notes = [*captured.notes]
+    notes = [*captured.notes, *filter(None, [lowered.split.note])]
     told = list(lowered.failures.items())[SHOWN:]  # those before are in the alarms
     notes += [f"submod_{i} runs uncompiled: {why}" for i, why in told]
     notes += [f"The predicted peak leaves out what is alive inside {why}" for why in alive.unknown]

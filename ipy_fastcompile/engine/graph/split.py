@@ -1,15 +1,16 @@
 """Captured -> SplitGraph: a stitching graph that calls submodules, each boundary with its reason.
 
 The graph is cut at splitting ops (attention by default; any op by name; any function
-``Node -> SplitReason | None``). Where it has none of them, it is cut at the boundaries of its
-repeated layers. Sizes that follow from the inputs' shapes stay in the stitching graph.
+``Node -> SplitReason | None``). Where it has none of them, it is cut at the boundaries of those
+repeated layers that share a kernel. Sizes that follow from the inputs' shapes stay in the stitching
+graph.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -30,6 +31,7 @@ from .boundaries import (
     splitting_nodes,
 )
 from .known_values import COMPARES
+from .paying import paying_boundaries, why_whole
 
 # Arithmetic on sizes, which the stitching graph does itself.
 _SIZE_ARITHMETIC = frozenset(
@@ -59,6 +61,7 @@ class SplitGraph:
     graph_module: GraphModule
     submodules: tuple[Submodule, ...]
     captured: Captured
+    note: str = ""  # why the graph was not cut at a repeated layer, for a reader
 
     def __repr__(self) -> str:
         return f"<{self.captured.model_name} split, {len(self.submodules)} submodules>"
@@ -104,8 +107,17 @@ def split(
             own_piece[node] = SplitReason("compared value", op_name(node))
         if refused and node.name in refused:
             own_piece[node] = SplitReason(REFUSED, f"{op_name(node)}: {refused[node.name]}")
-    pieces = _partition(captured, nodes, own_piece, starts)
-    return _build(captured, pieces)
+    parts = _partition(captured, nodes, own_piece, starts)
+    found = _build(captured, parts)
+    if not starts:
+        return found
+    firsts = [piece.nodes[0] for piece in parts[0]]
+    graphs = [sub.graph_module for sub in found.submodules]
+    paying = paying_boundaries(starts, firsts, graphs)
+    if len(paying) == len(starts):
+        return found
+    found = _build(captured, _partition(captured, nodes, own_piece, paying))
+    return replace(found, note=why_whole(starts, paying, graphs))
 
 
 # --- the pieces ----------------------------------------------------------------------------------

@@ -61,6 +61,36 @@ def test_repeated_layers_are_the_boundaries_without_splitting_ops() -> None:
         torch.testing.assert_close(run(graph, model, x)[0], model(x))
 
 
+def test_layers_that_share_nothing_are_left_whole_and_the_graph_says_so() -> None:
+    model, x = Stack((1.0, 2.0, 3.0, 1.5)), torch.randn(2, 4)
+    graph = split(capture(model, (x,)))
+    assert [str(s.reason) for s in graph.submodules] == ["start"]
+    assert graph.note == (
+        "Not cut at its repeated layers (Layer): no two of them would share a kernel. "
+        "Two do the same but for node mul_1: float 2.0 instead of float 1.0."
+    )
+    with torch.no_grad():
+        torch.testing.assert_close(run(graph, model, x)[0], model(x))
+
+
+def test_a_cut_is_beside_a_layer_that_shares_its_kernel() -> None:
+    model, x = Stack((1.0, 2.0, 5.0, 5.0, 3.0, 4.0)), torch.randn(2, 4)
+    graph = split(capture(model, (x,)))
+    assert [str(s.reason) for s in graph.submodules] == [
+        "start",
+        "repeated layer Layer layers.2",
+        "repeated layer Layer layers.3",
+        "repeated layer Layer layers.4",
+    ]
+    assert graph.note == (
+        "Cut at its repeated layers (Layer) only where two of them share a kernel."
+    )
+    twins = [describe(s.graph_module).digest for s in graph.submodules[1:3]]
+    assert twins[0] == twins[1]
+    with torch.no_grad():
+        torch.testing.assert_close(run(graph, model, x)[0], model(x))
+
+
 def test_attention_is_a_splitting_op_and_inlined(tiny_model: Any, tiny_ids: Any) -> None:
     graph = split(capture(tiny_model, (tiny_ids,), dynamic={"ids": {1: "seq"}}))
     inlined = [s for s in graph.submodules if s.inlined]
@@ -132,7 +162,7 @@ def test_layers_of_the_same_ops_and_shapes_are_twins() -> None:
 
 
 def test_a_baked_in_constant_makes_near_twins_and_is_named() -> None:
-    graph = split(capture(Stack((2.0, 2.0, 3.0)), (torch.ones(2, 4),)))
+    graph = split(capture(Stack((2.0, 2.0, 3.0, 3.0)), (torch.ones(2, 4),)))
     one, two, three = (describe(s.graph_module) for s in graph.submodules[1:4])
     assert one.digest == two.digest != three.digest
     assert first_difference(one, three) == ("mul", "float 2.0", "float 3.0")
