@@ -101,7 +101,8 @@ class Explained:
 
     def packed(self) -> str:
         """The text that `read_explained` gives back as an equal record."""
-        data = json.dumps(to_data(self), ensure_ascii=False).encode()
+        # In ASCII: a path, and so a source line, may hold what no UTF-8 does.
+        data = json.dumps(to_data(self)).encode()
         return base64.b85encode(zlib.compress(data, 6)).decode()
 
 
