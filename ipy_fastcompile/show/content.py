@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .documents import Documents
+from .fusion_content import fusion_content
 from .graph_content import graph_columns, graph_drawing, source_columns, split_columns
+from .passes_content import passes_content
 from .submodule_content import submodule_facts
 from .view import View
 
@@ -29,6 +31,7 @@ class Contents:
         self.view = view
         self.documents = Documents(view)
         self._submodules = {s.index: s for s in view.report.submodules}
+        self._kernels = {kernel.index: kernel for kernel in view.report.kernels}
 
     def answer(self, key: str) -> Content:
         """The content of ``key``. Raises UnknownKey when the report has no such thing."""
@@ -40,6 +43,8 @@ class Contents:
             "code": self._code,
             "text": lambda name: {"text": self.documents.whole(name)},
             "sub": lambda number: submodule_facts(self.view, self._submodules[int(number)]),
+            "passes": lambda number: passes_content(self.documents.explained(int(number))),
+            "fusion": self._fusion,
             "sources": lambda _: source_columns(self.view),
             "profile": lambda _: self.documents.profile(),
             "hello": lambda _: {},
@@ -60,6 +65,8 @@ class Contents:
         for graph in report.graphs:
             yield from (f"graph:{graph.index}", f"svg:{graph.index}", f"svg:{graph.index}:all")
         yield from (f"sub:{submodule.index}" for submodule in report.submodules)
+        for kernel in report.kernels:
+            yield from (f"passes:{kernel.index}", f"fusion:{kernel.index}")
         for name in self.documents.names():
             if name != "execution":
                 yield from self._windows(name)
@@ -74,6 +81,10 @@ class Contents:
     def _code(self, rest: str) -> Content:
         name, _, number = rest.rpartition(":")
         return self.documents.window(name, int(number))
+
+    def _fusion(self, number: str) -> Content:
+        kernel = self._kernels[int(number)]
+        return fusion_content(self.view, kernel, self.documents.explained(kernel.index))
 
     def _svg(self, rest: str) -> Content:
         number, _, flags = rest.partition(":")

@@ -8,10 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 from ..artifact.inert import inert, inert_lines
+from ..explained import DiffLine, Explained, read_explained
 from ..records import GraphRecord
+from .passes_content import changing_passes, diff_text
 from .regions import fold_around_call
 from .tokens import Line, tokenise
-from .view import View, code_lines, most_bytes, source_id
+from .view import View, code_lines, line_id, most_bytes, source_id
 
 # Lines of code per window; long lines of calls make 200 of them about 60 kB.
 WINDOW = 200
@@ -30,14 +32,21 @@ class Documents:
         self._lines: Callable[[str], list[Line]] = lru_cache(maxsize=24)(self._tokenise)
         self._program = code_lines(view.report)
         self._kernels = {kernel.index: kernel for kernel in view.report.kernels}
+        # What was recorded of a kernel is unpacked when somebody asks for it.
+        self.explained: Callable[[int], Explained] = lru_cache(maxsize=24)(self._explained)
 
     def names(self) -> Iterator[str]:
-        """The names of all code: ``execution``, ``fx:0``, ``output:2``, ``source:2:0``, ..."""
+        """The names of all code: ``execution``, ``fx:0``, ``output:2``, ``source:2:0``, ...
+
+        ``pass:2:0`` is what the first pass that changed kernel 2's graph did to it.
+        """
         yield "execution"
         yield from (f"fx:{graph.index}" for graph in self.view.report.graphs)
         for kernel in self._kernels.values():
             yield from (f"{kind}:{kernel.index}" for kind in ("output", "aten", "native"))
             yield from (f"source:{kernel.index}:{n}" for n in range(len(kernel.sources)))
+            changes = len(changing_passes(self.explained(kernel.index)))
+            yield from (f"pass:{kernel.index}:{n}" for n in range(changes))
 
     def windows(self, name: str) -> int:
         """How many windows a document has."""
@@ -46,7 +55,11 @@ class Documents:
 
     def whole(self, name: str) -> str:
         """The text of a document."""
-        return inert_lines(self._document(name)[0])
+        text, kind = self._document(name)[0], name.partition(":")[0]
+        if kind == "pass":
+            lines = zip(self._diff(name), text.split("\n"), strict=True)
+            text = "\n".join(f"{diff.mark} {line}" for diff, line in lines)
+        return inert_lines(text)
 
     def window(self, name: str, number: int) -> dict[str, Any]:
         """A window of a document, as columns; raises LookupError where there is none."""
@@ -77,6 +90,10 @@ class Documents:
             content["source"] = [
                 source_id(self.view, source_of.get(start + n + 1)) for n in range(len(window))
             ]
+        elif kind == "pass":
+            diff = self._diff(name)[start : start + WINDOW]
+            content["sign"] = [inert(line.mark) for line in diff]
+            content["source"] = [line_id(self.view, line.source) for line in diff]
         if kind in ("output", "native"):
             folds = fold_around_call(self._document(name)[0])
             content["folds"] = [[fold.first, fold.last, fold.label] for fold in folds]
@@ -101,11 +118,25 @@ class Documents:
         if kind == "fx":
             return self.view.graphs[int(numbers[0])].code, "python"
         kernel = self._kernels[int(numbers[0])]
+        if kind == "pass":
+            return "\n".join(diff_text(line) for line in self._diff(name)), "python"
         if kind == "source":
             source = kernel.sources[int(numbers[1])]
             return source.text, source.language if source.language == "cpp" else "python"
         texts = {"output": "output_code", "aten": "aten_graph", "native": "native_code"}
         return getattr(kernel, texts[kind]), "python"
+
+    def _explained(self, kernel: int) -> Explained:
+        try:
+            return read_explained(self._kernels[kernel].explained)
+        except ValueError as error:
+            # All else of a report whose file is damaged here is still to be read.
+            return Explained(missing=str(error))
+
+    def _diff(self, name: str) -> tuple[DiffLine, ...]:
+        """The lines of what a pass changed."""
+        _, kernel, number = name.split(":")
+        return changing_passes(self.explained(int(kernel)))[int(number)].diff
 
     def _tokenise(self, name: str) -> list[Line]:
         return tokenise(*self._document(name))

@@ -56,6 +56,7 @@ class View:
     weights: tuple[frozenset[int], ...]
     sources: tuple[Source, ...]
     source_ids: dict[Source, int]
+    line_ids: dict[tuple[str, int], int]  # the same by file and line
     graphs: dict[int, GraphRecord]  # by GraphRecord.index
     also: Mapping[int, str]
 
@@ -81,6 +82,7 @@ def make_view(report: Report, also: Mapping[int, str] | None = None) -> View:
         ),
         sources=sources,
         source_ids={source: number for number, source in enumerate(sources)},
+        line_ids={(source.file, source.line): number for number, source in enumerate(sources)},
         graphs=graphs,
         also=also or {},
     )
@@ -102,6 +104,11 @@ def _all_sources(report: Report) -> Iterator[Source]:
 def source_id(view: View, source: Source | None) -> int:
     """The number of a source line in `View.sources`, -1 for none."""
     return -1 if source is None else view.source_ids[source]
+
+
+def line_id(view: View, source: Source | None) -> int:
+    """The number of a source line that Inductor told, -1 where no node of a graph is of it."""
+    return -1 if source is None else view.line_ids.get((source.file, source.line), -1)
 
 
 def op_name(target: str) -> str:

@@ -327,7 +327,9 @@ def test_a_partial_compile_is_told(open_page: OpenPage, write: Callable[[Report]
     page = open_page().page
     page.goto(write(report))
     assert page.locator(".fc-warn").all_inner_texts() == ["submod_2 runs uncompiled: no luck"]
-    assert "cache miss: configuration" in page.locator(".fc-state").inner_text()
+    assert (
+        "cache miss: model.config.hidden_size: 32 -> 64" in page.locator(".fc-state").inner_text()
+    )
 
 
 def test_nothing_compiled_has_a_face(open_page: OpenPage, write: Callable[[Report], str]) -> None:

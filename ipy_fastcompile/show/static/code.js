@@ -15,7 +15,7 @@ const CLASSES = ["", "comment", "keyword", "string", "number", "name", "builtin"
  *   submodule?: number[], node?: any[], source?: number[], live?: number[], most?: number[],
  *   liveText?: string[],
  *   freed?: number[], frees?: string[], peak?: boolean[], seconds?: (number | null)[],
- *   folds?: [number, number, string][]}} CodeWindow
+ *   folds?: [number, number, string][], sign?: string[]}} CodeWindow
  */
 
 /**
@@ -219,6 +219,10 @@ export function makeCode(ctx, options) {
     row.setAttribute("aria-selected", String(isOn));
     const place = h("div", { role: "gridcell", class: "fc-m-line" }, String(index + 1));
     const code = h("div", { role: "gridcell", class: "fc-m-code" }, colored(part.text[n], part.runs[n]));
+    const sign = part.sign?.[n];
+    if (sign === "+") row.classList.add("fc-added");
+    if (sign === "-") row.classList.add("fc-removed");
+    if (sign) code.prepend(h("code", { class: "fc-code" }, `${sign} `));
     const cells = options.margin ? [...margin(part, n), place, code] : [place, code];
     fill(row, ...cells);
   }

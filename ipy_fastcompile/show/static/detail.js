@@ -3,6 +3,8 @@
 
 import { makeCode } from "./code.js";
 import { button, count, face, fill, h, kernelBadge } from "./dom.js";
+import { makeFusion } from "./fusion.js";
+import { makePasses } from "./passes.js";
 import { makeSlot } from "./slot.js";
 import { makeArtifact, makeValues } from "./tables.js";
 import { makeTabs } from "./tabs.js";
@@ -17,6 +19,8 @@ export function makeDetail(ctx) {
     tabs: [
       ["code", "Execution code"],
       ["fx", "FX graph"],
+      ["passes", "Passes"],
+      ["fusion", "Fusion"],
       ["output", "Output code"],
       ["kernels", "Kernels"],
       ["io", "In/out"],
@@ -43,7 +47,7 @@ export function makeDetail(ctx) {
     other.hidden = tab === "code";
     const graph = submodule < 0 ? -1 : data.submodules.graph[submodule];
     const kernel = submodule < 0 ? -1 : data.submodules.kernel[submodule];
-    const of = { fx: graph, output: submodule, kernels: submodule, io: submodule, source: graph, artifact: submodule }[tab];
+    const of = { fx: graph, passes: kernel, fusion: kernel, output: submodule, kernels: submodule, io: submodule, source: graph, artifact: submodule }[tab];
     const key = tab === "code" ? shown : `${tab} ${of}`;
     if (key === shown) return;
     shown = key;
@@ -69,6 +73,8 @@ export function makeDetail(ctx) {
         : "It is inlined in the execution code as plain FX code, because it is a splitting op.";
       return { element: face(`${data.submodules.name[submodule]} has no kernel`, text, lines) };
     }
+    if (tab === "passes") return makePasses(ctx, kernel);
+    if (tab === "fusion") return makeFusion(ctx, kernel);
     if (tab === "output") {
       return makeCode(ctx, {
         document: `output:${kernel}`,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ipy_fastcompile.records import Report
+from ipy_fastcompile.explained import read_explained
+from ipy_fastcompile.records import KernelRecord, Report
 from tests.unit.show.sample import sample_report
 
 # Markup, terminal escapes, bidirectional controls, invisible and unpaired characters, breakouts
@@ -18,7 +19,9 @@ HOSTILE = (
 )
 
 
-def poison(record: Any, skip: frozenset[str] = frozenset({"kind", "op", "language"})) -> Any:
+def poison(
+    record: Any, skip: frozenset[str] = frozenset({"kind", "op", "language", "missing"})
+) -> Any:
     """The record with `HOSTILE` before every string in it; names stay consistent by that."""
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
         changes = {
@@ -26,6 +29,8 @@ def poison(record: Any, skip: frozenset[str] = frozenset({"kind", "op", "languag
             for field in dataclasses.fields(record)
             if field.name not in skip
         }
+        if isinstance(record, KernelRecord):
+            changes["explained"] = poison(read_explained(record.explained)).packed()
         return dataclasses.replace(record, **changes)
     if isinstance(record, tuple):
         return tuple(poison(item) for item in record)

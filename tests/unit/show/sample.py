@@ -25,6 +25,7 @@ from ipy_fastcompile.records import (
 )
 from ipy_fastcompile.timings import ProfileRecord
 
+from .sample_explained import sample_explained
 from .sample_graph import (
     HEAD,
     HIDDEN,
@@ -355,6 +356,7 @@ def sample_report(layers: int = 4, *, profiled: bool = True, near_twin: bool = F
                 if kind == "odd"
                 else None,
                 output_lines=mapped,
+                explained=sample_explained(graph).packed(),
             )
         )
     n_nodes = sum(len(graphs[d.kind].nodes) for d in drafts)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from ipy_fastcompile.explained import Explained, read_explained
+from ipy_fastcompile.fused import meaning
 from ipy_fastcompile.records import NodeRecord, Report, Value
 from ipy_fastcompile.show import graph_content
 from ipy_fastcompile.show.content import Contents, UnknownKey
@@ -50,7 +52,8 @@ def test_windows_of_code_join_to_the_whole(contents: Contents, report: Report) -
             total = window["total"]
             assert window["start"] == len(lines)
             assert len(window["text"]) == len(window["runs"]) <= WINDOW
-            lines += window["text"]
+            signs = [f"{sign} " for sign in window.get("sign", ())] or [""] * len(window["text"])
+            lines += map("".join, zip(signs, window["text"], strict=True))
         assert "\n".join(lines) == contents.answer(f"text:{name}")["text"].removesuffix("\n")
 
 
@@ -148,3 +151,62 @@ def test_without_pygraphviz_there_are_reasons_in_place_of_drawings(
         assert answer["svg"] == ""
         assert "pip install pygraphviz" in answer["why"]
     assert contents.answer("split:")["first"] == [0, 1, 7, 8]
+
+
+def test_a_kernel_knows_its_passes_and_what_they_changed(
+    contents: Contents, report: Report
+) -> None:
+    content = contents.answer("passes:1")
+    passes = read_explained(report.kernels[1].explained).passes
+    assert len(content["changed"]) + len(content["unchanged"]) == len(passes) == 7
+    assert [one["name"] for one in content["changed"]] == ["mm_of_linear", "tests.my_pass"]
+    assert (content["changed"][0]["added"], content["changed"][0]["removed"]) == (2, 1)
+    assert [one["more"] for one in content["changed"]] == ["", "; 12 more lines not kept"]
+    assert content["note"] == "7 passes in 1.5 ms, 2 of which changed the graph."
+    window = contents.answer("code:pass:1:0:0")
+    removed = window["sign"].index("-")
+    table = contents.answer("sources:")
+    assert table["line"][window["source"][removed]] == 263
+    assert window["text"][removed].endswith("self.o_proj(attn_output)")
+    assert contents.answer("text:pass:1:0")["text"].count("\n+ ") == 2
+
+
+def test_a_kernel_knows_what_was_fused_and_what_was_not(contents: Contents, report: Report) -> None:
+    content = contents.answer("fusion:1")
+    explained = read_explained(report.kernels[1].explained)
+    nodes = content["nodes"]
+    assert nodes["name"] == [node.name for node in explained.nodes]
+    for group in explained.groups:
+        (number,) = {nodes["group"][nodes["name"].index(name)] for name in group.nodes}
+        assert content["groups"][number] == group.kernel
+    assert len(content["refusals"]) == len(explained.refusals) > 3
+    for (first, second, reason), refusal in zip(
+        content["refusals"], explained.refusals, strict=True
+    ):
+        assert tuple(nodes["name"][n] for n in first) == refusal.first
+        assert tuple(nodes["name"][n] for n in second) == refusal.second
+        assert content["reasons"][reason] == [refusal.reason, meaning(refusal.reason)]
+    reasons, buffers = content["tables"]
+    assert sum(int(row[0]) for row in reasons["rows"]) == len(explained.refusals)
+    assert buffers["title"] == f"{len(buffers['rows'])} buffers"
+    assert content["note"].endswith("3 more refusals not kept.")
+
+
+def test_a_scheduled_node_leads_to_its_source_line(contents: Contents, report: Report) -> None:
+    nodes, table = contents.answer("fusion:1")["nodes"], contents.answer("sources:")
+    explained = read_explained(report.kernels[1].explained)
+    for number, node in enumerate(explained.nodes):
+        assert node.source is not None
+        assert table["line"][nodes["source"][number]] == node.source.line
+        assert nodes["place"][number].startswith(f"modeling_llama.py:{node.source.line}: ")
+
+
+def test_what_was_not_recorded_says_so(report: Report) -> None:
+    told = "Inductor took it out of its own cache."
+    packed = Explained(missing=told).packed()
+    for text, said in ((packed, told), ("", "recorded none"), (packed[:-9], "cut off")):
+        kernels = tuple(replace(kernel, explained=text) for kernel in report.kernels)
+        contents = Contents(make_view(replace(report, kernels=kernels)))
+        for key in ("passes:0", "fusion:0"):
+            assert said in contents.answer(key)["why"]
+        assert not any(":pass:" in key for key in list(contents.keys()))

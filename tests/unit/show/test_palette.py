@@ -63,7 +63,7 @@ def test_text_of_the_explorer_is_legible_on_every_ground_it_meets(
     name: str, grounds: tuple[str, ...]
 ) -> None:
     colors = theme(name)
-    own = [colors[f"fc-{n}"] for n in ("panel", "card", "on", "lit", "echo")]
+    own = [colors[f"fc-{n}"] for n in ("panel", "card", "on", "lit", "echo", "add", "cut")]
     bars = [colors["fc-bar"], colors["fc-heat"]]
     tokens = [color for key, color in colors.items() if key.startswith("fc-t-")]
     assert len(tokens) == 6
