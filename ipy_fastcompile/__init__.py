@@ -2,9 +2,10 @@
 
 ``compile`` turns a model and its example inputs into a `CompiledModel`, ``compile_cached`` asks the
 cache first, which is a `Store`; ``record`` notes the calls that a model is given, for ``compile``;
-``load`` turns a saved artifact back into a callable; ``inspect`` reads an artifact, ours or
-somebody else's, without torch; ``verify`` checks one before it is shipped. In IPython or Jupyter,
-``%load_ext ipy_fastcompile`` adds ``%%fastcompile`` and its relatives.
+``load`` turns a saved artifact back into a callable; ``graphs`` lists what ``torch.compile`` made
+with ``backend="fastcompile"``; ``inspect`` reads an artifact, ours or somebody else's, without
+torch; ``verify`` checks one before it is shipped. In IPython or Jupyter, ``%load_ext
+ipy_fastcompile`` adds ``%%fastcompile`` and its relatives.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ __all__ = [
     "compile",
     "compile_cached",
     "errors",
+    "graphs",
     "inspect",
     "load",
     "record",
@@ -30,6 +32,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import errors
+    from .backend.graphs import graphs
     from .cache.cached import compile_cached
     from .cache.store import Store
     from .engine.calls.record import record
@@ -47,6 +50,7 @@ _HOMES = {
     "Store": "cache.store",
     "compile": "engine.pipeline",
     "compile_cached": "cache.cached",
+    "graphs": "backend.graphs",
     "inspect": "foreign.inspect",
     "load": "runtime.load",
     "record": "engine.calls.record",

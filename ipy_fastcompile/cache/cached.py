@@ -152,6 +152,24 @@ def compile_cached(
         "calls": calls, "dynamic": dynamic, "split_at": split_at, "sizes": sizes,
     }  # fmt: skip
     wanted = _key_of(unwrapped(model), args, kwargs, options)
+    return cached_by_key(
+        wanted, model, args, kwargs, {**options, "progress": progress},
+        store=store, force=force, assert_warm=assert_warm,
+    )  # fmt: skip
+
+
+def cached_by_key(
+    wanted: CallKey,
+    model: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+    *,
+    store: Store,
+    force: bool = False,
+    assert_warm: bool = False,
+) -> CachedResult:
+    """What `compile_cached` does once the key is known; ``options`` are those of `compile`."""
     why, details = _why_not(wanted, force=force), tuple[str, ...]()
     if not why:
         found = _look_up(store, wanted.key, model)
@@ -172,9 +190,7 @@ def compile_cached(
 
     with interrupts_deferred():  # sympy, which only a compile needs, must not stay half
         from .build import build, write_entry
-    build_it = partial(
-        build, model, args, kwargs, {**options, "progress": progress}, wanted.key, why, details
-    )
+    build_it = partial(build, model, args, kwargs, options, wanted.key, why, details)
     if wanted.uncovered:  # no key would ever match it
         return CachedResult(
             build_it(), wanted.key.digest, hit=False, why_miss=why, miss_details=details

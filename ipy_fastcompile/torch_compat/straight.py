@@ -163,10 +163,15 @@ def runner(straight: Straight, seen: Callable[[Evaluation], None]) -> Callable[.
         if straight.prints:
             print(end="")  # noqa: T201 - for whoever watches what a call does
         _ask_again(straight, inputs, seen)
-        with torch.fx.traceback.preserve_node_meta():
-            return torch.fx.Interpreter(straight.graph).run(*inputs)
+        return interpret(straight.graph, *inputs)
 
     return straight.run(call)
+
+
+def interpret(graph: torch.fx.GraphModule, *inputs: Any) -> Any:
+    """Run a graph node by node, so that what traces it learns the user's line of each."""
+    with torch.fx.traceback.preserve_node_meta():
+        return torch.fx.Interpreter(graph).run(*inputs)
 
 
 def retraced(straight: Straight) -> Straight:

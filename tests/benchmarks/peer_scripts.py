@@ -42,6 +42,18 @@ def load(case, folder):
 cold = load
 """
 
+_BACKEND = f"""{_DYNAMO}
+from ipy_fastcompile.backend.fastcompile import fastcompile  # what backend="fastcompile" finds
+
+def load(case, folder):
+    compiled = torch.compile(
+        case.model, fullgraph=True, backend=fastcompile, options={{"store": str(folder)}}
+    )
+    return lambda ids: compiled(input_ids=ids)
+
+cold = load
+"""
+
 _MEGA_CACHE = f"""{_DYNAMO}
 def cold(case, folder):
     compiled = torch.compile(case.model, fullgraph=True)
@@ -192,6 +204,7 @@ def load(case, folder):
 
 PEERS = {
     "compile": Peer("torch.compile(fullgraph=True), FX cache", _COMPILE),
+    "backend": Peer('the same with backend="fastcompile", our cache', _BACKEND),
     "mega_cache": Peer("torch.compile + Mega-Cache", _MEGA_CACHE),
     "aot_plain": Peer("aot_compile + load_compiled_function", _AOT_PLAIN, kept_by="aot_globals"),
     "aot_globals": Peer(

@@ -37,7 +37,7 @@ RULES = (
     # Whoever runs a script, a command line or a server needs no frontend.
     Rule(("",), FRONTENDS, but=("notebook/", "show/explorer.py")),
     Rule(
-        ("engine/", "cache/", "verification/"),
+        ("engine/", "cache/", "verification/", "backend/"),
         (f"{PACKAGE}.show", f"{PACKAGE}.notebook"),
         but=("cache/command.py",),
     ),
@@ -283,6 +283,7 @@ def test_no_file_crosses_a_boundary(file: str) -> None:
 def test_every_part_of_the_package_is_walked() -> None:
     assert {name.split("/")[0] for name in files() if "/" in name} == {
         "artifact",
+        "backend",
         "cache",
         "children",
         "engine",

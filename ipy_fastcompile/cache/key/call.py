@@ -90,6 +90,11 @@ def make_key(
     with walk.component("sizes"):
         for name, values in sorted((sizes or {}).items()):
             walk.describe(name, list(values))
+    return key_of_walk(walk, cuda=_uses_cuda(tree, kinds))
+
+
+def key_of_walk(walk: Walk, *, cuda: bool) -> CallKey:
+    """The key of what a walk has described, and of the process, the machine and this package."""
     with walk.component("flags"):
         describe_flags(walk)
     with walk.component("inductor config"):
@@ -100,7 +105,7 @@ def make_key(
     components = {name: reached.pop(name, "(default)") for name in _ALWAYS}
     components |= reached
     components["environment"] = environment_text(walk.environment)
-    components["stamp"] = stamp_text(cuda=_uses_cuda(tree, kinds))
+    components["stamp"] = stamp_text(cuda=cuda)
     components["ipy_fastcompile"] = package_text()
     if walk.uncovered:
         never = f"this key matches nothing: {uuid.uuid4()}"
