@@ -33,6 +33,7 @@ def fusion_content(view: View, kernel: KernelRecord, explained: Explained) -> di
         "nodes": {
             "name": [inert(node.name) for node in nodes],
             "what": [_what(node) for node in nodes],
+            "from": [list(map(inert, node.sources)) for node in nodes],
             "isCall": [node.kind == "extern" for node in nodes],
             "group": [group_of[node.name] for node in nodes],
             "place": [place(node.source) if node.source else "" for node in nodes],

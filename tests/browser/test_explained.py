@@ -130,6 +130,29 @@ def test_two_nodes_are_chosen_by_keys_alone(open_page: OpenPage, page_80: str) -
     assert "op1 " not in answer.inner_text()
 
 
+def test_nodes_of_the_graph_lead_to_what_they_became(
+    open_page: OpenPage, page_80: str, report_80: Report
+) -> None:
+    page = open_page().page
+    page.goto(page_80)
+    list_of(page).get_by_text("submod_4", exact=True).dblclick()
+    explained = explained_of(report_80, 2)
+    became = {name: node.name for node in explained.nodes for name in node.sources}
+    for name in ("silu", "mul_2"):
+        page.locator(f".fc-stage [aria-label^='{name},']").click()
+        page.get_by_role("button", name="Fused with …?").click()
+    answer = page.locator(".fc-answer")
+    answer.get_by_text(f"{became['silu']} ").wait_for()
+    answer.get_by_text(f"{became['mul_2']} ").wait_for()
+    (pair,) = answers(explained, "silu", "mul_2")
+    assert answer.locator("strong").inner_text() == verdict(pair)[0]
+    # A view is no node of the scheduler, which is said; and the choice stays.
+    page.locator(".fc-stage [aria-label^='transpose,']").first.click()
+    page.get_by_role("button", name="Fused with …?").click()
+    page.locator(".fc-status").get_by_text("transpose is no node of its own").wait_for()
+    assert answer.locator("strong").inner_text() == verdict(pair)[0]
+
+
 def test_every_pair_is_answered_as_in_python(
     open_page: OpenPage, write: Callable[[Report], str]
 ) -> None:

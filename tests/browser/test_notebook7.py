@@ -40,6 +40,10 @@ def test_report_and_explorer_run_in_notebook_7(open_page: OpenPage, notebook7: L
     page.get_by_text("#pragma omp parallel").first.wait_for()
     assert "submod_4" in page.locator(".fc-status").inner_text()
 
+    page.get_by_role("tab", name="Fusion", exact=True).click()
+    page.get_by_role("grid", name="Groups").get_by_text("op1", exact=True).click()
+    page.locator(".fc-answer").get_by_text("Choose another node").wait_for()
+
     # Keys stay with the explorer: "d d" would delete the cell.
     for key in "dd]":
         page.keyboard.press(key)

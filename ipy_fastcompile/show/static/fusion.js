@@ -9,12 +9,12 @@ import { makeSlot } from "./slot.js";
 import { makeTabs } from "./tabs.js";
 
 /**
- * What `fusion_content.py` answers for `fusion:`. Nodes are the scheduler's; `group` is what each is
- * fused into, and `groups` the functions that these are in. A refusal is of two lists of nodes, and
+ * What `fusion_content.py` answers for `fusion:`. Nodes are the scheduler's, made `from` those of
+ * the submodule's graph; `group` is what each is fused into, and `groups` the functions that these are in. A refusal is of two lists of nodes, and
  * a number of `reasons`: Inductor's words and what they mean.
  * @typedef {{why: string, note: string,
- *   nodes: {name: string[], what: string[], isCall: boolean[], group: number[], place: string[],
- *     source: number[]},
+ *   nodes: {name: string[], what: string[], from: string[][], isCall: boolean[], group: number[],
+ *     place: string[], source: number[]},
  *   groups: string[],
  *   refusals: [first: number[], second: number[], reason: number][],
  *   reasons: [words: string, meaning: string][],
@@ -181,11 +181,24 @@ function drawFusion(ctx, content) {
     return h("div", {}, h("div", { class: "fc-line" }, h("code", {}, nameOf(node))), where);
   }
 
+  /** Chooses what a node of the graph became; of several, the one that gives its result. */
+  function takeFusing() {
+    const { fusing } = ctx.store.get();
+    if (!fusing) return;
+    ctx.store.change({ fusing: "" });
+    const node = nodes.from.map((names) => names.includes(fusing)).lastIndexOf(true);
+    if (node < 0) ctx.say(`${fusing} is no node of its own in Inductor's scheduler.`);
+    else if (!chosen.includes(node)) chooseNext(node);
+    else ctx.say(`${fusing} is chosen already, in ${nodes.name[node]}.`);
+  }
+
   const unlisten = ctx.store.listen((_, changed) => {
+    if (changed.has("fusing")) takeFusing();
     if (changed.has("source")) tables[shown].grid?.redraw();
   });
   open(0);
   tell();
+  takeFusing();
   return {
     element: h(
       "div",

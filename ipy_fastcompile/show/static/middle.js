@@ -304,9 +304,16 @@ export function makeMiddle(ctx) {
     return [
       h("div", { class: "fc-line" }, h("strong", {}, graph.name[n]), h("code", {}, graph.target[n]), sharedNote(graphOf())),
       h("div", { class: "fc-line fc-fine" }, `${KINDS[graph.kind[n]] ?? graph.op[n]} · ${graph.value[n] || "no value"}${graph.bytes[n] ? ` · ${bytes(graph.bytes[n])}` : ""}${graph.module[n] ? ` · ${graph.module[n]}` : ""}`),
-      h("div", { class: "fc-line" }, chips("reads", reads[n]), chips("used by", users[n])),
+      h("div", { class: "fc-line" }, chips("reads", reads[n]), chips("used by", users[n]), fusionButton(graph, n)),
       source >= 0 ? h("div", { class: "fc-where" }, button("Source line", () => store.change({ tab: "source" }), { class: "fc-chip" }), where) : null,
     ];
+  }
+
+  /** Asks the Fusion tab about a node of a graph that has a kernel. @param {import("./nodes.js").GraphContent} graph @param {number} n */
+  function fusionButton(graph, n) {
+    if (graph.op[n] !== "call_function" || data.submodules.kernel[store.get().submodule] < 0) return null;
+    const ask = () => store.change({ tab: "fusion", fusing: graph.name[n] });
+    return button("Fused with …?", ask, { class: "fc-chip", title: "Choose it in the Fusion tab; of two nodes it says whether they are fused, and if not, why" });
   }
 
   const unlisten = store.listen((_, changed) => {

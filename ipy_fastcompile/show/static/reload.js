@@ -234,7 +234,7 @@ export function makeHelp(several) {
   const keys = [
     ["↑ ↓", "rows of a list; in a drawing, along edges"],
     ["← →", "fold and unfold; in a drawing, within a rank; in the nodes table, along edges"],
-    ["Enter", "open: a fold, the graph of a submodule, the source line of a node"],
+    ["Enter", "open: a fold, the graph of a submodule, the source line of a node; choose a node in Fusion"],
     ["Esc", "up: from a graph to the split graph, from there to the list"],
     ["/", "filter the submodules, or search the graph that has the focus"],
     ["[ ]", "previous, next submodule"],

@@ -6,7 +6,7 @@
  *   submodule: number, node: number, source: number, line: number,
  *   view: "split" | "graph" | "nodes", tab: string, opened: string,
  *   filter: string, sort: string, descending: boolean, focus: boolean, weights: boolean,
- *   search: string, panel: string, shipped: boolean,
+ *   search: string, panel: string, shipped: boolean, fusing: string,
  * }} State
  */
 
@@ -28,6 +28,8 @@ function firstState() {
     search: "",
     panel: "",
     shipped: false,
+    // The name of a node that the Fusion tab is asked about, until it has taken it.
+    fusing: "",
   };
 }
 
