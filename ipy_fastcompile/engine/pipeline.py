@@ -13,7 +13,7 @@ from ..errors import CaptureError, warn_user
 from ..interrupts import import_whole
 from ..records import StageRecord
 from ..runtime.modes import set_aside
-from ..torch_compat import ahead, inductor, module_tables
+from ..torch_compat import ahead, inductor, module_calls
 from ..verification.compared import check_difference, compared
 from .calls.asked import asked_sizes, check_asked
 from .calls.asked_kinds import Asked, Kind, asked_kinds
@@ -110,7 +110,7 @@ def compile(
     wanted = asked_sizes(sizes)
     asked = asked_kinds(args, kwargs, dynamic, calls)
     clock = Stages(progress)
-    with _ONE_AT_A_TIME, settled_heap(), module_tables.watches_aside():
+    with _ONE_AT_A_TIME, settled_heap(), module_calls.watches_aside():
         kinds, programs = _compile_kinds(model, asked, split_at, wanted, clock, explain=explain)
         with set_aside("compile", CaptureError), clock.stage("pack"):
             packed = pack(programs)

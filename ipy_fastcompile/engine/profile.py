@@ -15,7 +15,7 @@ from ..records import Report
 from ..runtime.loaded import LoadedFunction
 from ..runtime.profile import LineTimes, measure_lines, measure_peak
 from ..timings import EagerRecord, ProfileRecord
-from ..torch_compat import module_tables
+from ..torch_compat import module_calls
 from ..verification.check import cloned
 from ..verification.timed import time_beside_eager
 from .beside_eager import time_submodules
@@ -65,7 +65,7 @@ def profile_call(
             with torch.no_grad():
                 tensor.copy_(value)
     kept = keep(model, is_writing=bool(state))
-    with silent(), module_tables.watches_aside():
+    with silent(), module_calls.watches_aside():
         eager = time_beside_eager(function, model, *call, kept, runs=runs)
         eager_peak = _eager_peak(model, call, kept, cuda=cuda)
     predicted = line_liveness(lowered, code, sizes, str).peak

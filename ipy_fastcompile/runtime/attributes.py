@@ -12,7 +12,7 @@ import torch
 
 from ..artifact.schema import TensorSpecs
 from ..errors import ParameterError
-from ..torch_compat import module_tables
+from ..torch_compat import module_calls
 from . import plain
 from .parameters import Found, Lookup, find_parameters
 from .places import Place
@@ -54,7 +54,7 @@ def with_attributes(
 def _check_kept(name: str, place: Place) -> None:
     """Refuse a tensor that a hook sets anew before each call of its module, as pruning does."""
     owner = place.owner
-    if not isinstance(owner, torch.nn.Module) or not module_tables.has_pre_hooks(owner):
+    if not isinstance(owner, torch.nn.Module) or not module_calls.has_pre_hooks(owner):
         return
     if place.key in vars(owner):
         raise ParameterError(

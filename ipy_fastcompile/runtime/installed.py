@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 
 from ..errors import CallError, FastCompileError, InputError, ParameterError, warn_user
-from ..torch_compat import module_tables, surroundings
+from ..torch_compat import module_calls, surroundings
 from . import modes
 from .dispatch import NOTHING, run_fitting
 from .flat import Fit, FlatFunction
@@ -46,7 +46,7 @@ def installed(function: Installable, model: Any, *, strict: bool) -> Iterator[No
     call = _Calls(function, module, strict=strict)
     # Who calls `torch.compile`'s wrapper, or that of a `DataParallel`, calls that.
     seen = model if unwrapped(model) is module else module
-    with module_tables.call_watched(seen, call):
+    with module_calls.call_watched(seen, call):
         yield
 
 
@@ -58,7 +58,7 @@ def _module_of(function: Installable, model: Any) -> Any:
             "Pass the module that the function was loaded for.",
         )
     inner = _inside(model, function.model)
-    if module_tables.has_own_call(inner) or function.model != type(inner).__name__:
+    if module_calls.has_own_call(inner) or function.model != type(inner).__name__:
         raise CallError(
             f"{function.model} is not what a call of a {type(inner).__name__} runs.",
             "Compile the module itself; its class must leave __call__ to torch.nn.Module.",
@@ -99,7 +99,7 @@ class _Calls:
         self._autocast = program.autocast
         self._hooks = program.hooks
         self._is_odd = bool(self._odd_hooks())
-        self._same_hooks = module_tables.same_hooks(module)
+        self._same_hooks = module_calls.same_hooks(module)
 
     def __call__(self, own: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         why: FastCompileError | None = self._changed()
@@ -151,7 +151,7 @@ class _Calls:
 
     def _odd_hooks(self) -> list[str]:
         """Hooks that only one of the model and what was compiled has."""
-        return sorted({*module_tables.hooks_of(self._module)} ^ {*self._hooks})
+        return sorted({*module_calls.hooks_of(self._module)} ^ {*self._hooks})
 
 
 def _other_autocast(compiled: tuple[str, ...]) -> InputError | None:

@@ -23,7 +23,7 @@ from ..runtime.load import load_parts
 from ..runtime.loaded import LoadedFunction
 from ..runtime.parts import Parts, parts_of_program
 from ..timings import EagerRecord
-from ..torch_compat import module_tables
+from ..torch_compat import module_calls
 from .check import cloned, leaves_of
 from .diagnose import diagnose
 from .examples import examples_of
@@ -118,7 +118,7 @@ def _time(compiled: Any, model: Callable[..., Any], kind: Asked) -> EagerRecord:
     """What the call takes, compiled and in eager."""
     program = read_program(compiled.parts.manifest, compiled.parts.path)
     kept = keep(model, is_writing=bool(program.written))
-    with silent(), module_tables.watches_aside():
+    with silent(), module_calls.watches_aside():
         function = _loaded(compiled, model)
         return time_beside_eager(function, model, kind.args, kind.kwargs or {}, kept)
 
@@ -150,7 +150,7 @@ def compare_with_eager(
     program = read_program(compiled.parts.manifest, compiled.parts.path)
     kept = keep(model, is_writing=bool(program.written))
     # What is installed in the model is not what it is compared with.
-    with silent(), module_tables.watches_aside():
+    with silent(), module_calls.watches_aside():
         # Random numbers of a second call depend on how many the first one drew.
         calls = 1 if is_random else 2
         eager = _run(lambda: model, model, args, kwargs, kept, calls)

@@ -18,7 +18,7 @@ import torch
 import ipy_fastcompile as fc
 from ipy_fastcompile.children.answer import answer
 from ipy_fastcompile.errors import FastCompileWarning
-from ipy_fastcompile.torch_compat.module_tables import call_watched
+from ipy_fastcompile.torch_compat.module_calls import call_watched
 from tests.architectures.each import answer_each
 from tests.architectures.generation_models import Generation, make
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ...torch_compat import configuration, module_tables, surroundings
+from ...torch_compat import configuration, module_calls, surroundings
 
 _cpu, _cuda, _cudnn, _mkldnn = (
     torch.backends.cpu, torch.backends.cuda, torch.backends.cudnn, torch.backends.mkldnn
@@ -58,8 +58,8 @@ _READERS: dict[str, Callable[[], Any]] = {
     "autocast cpu": functools.partial(_autocast, "cpu"),
     "autocast cuda": functools.partial(_autocast, "cuda"),
     "cuda": torch.cuda.is_available,
-    "global forward hooks": lambda: module_tables.global_hooks()[0],
-    "global forward pre hooks": lambda: module_tables.global_hooks()[1],
+    "global forward hooks": lambda: module_calls.global_hooks()[0],
+    "global forward pre hooks": lambda: module_calls.global_hooks()[1],
     "function modes": surroundings.function_modes,
     "dispatch modes": surroundings.dispatch_modes,
 }

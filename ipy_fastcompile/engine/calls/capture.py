@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from ...errors import CaptureError, warn_user
-from ...torch_compat import module_tables, surroundings
+from ...torch_compat import module_calls, surroundings
 from ..graph.randomness import (
     check_draws,
     check_host_numbers,
@@ -62,9 +62,9 @@ def capture(
     args, kwargs = asked_call(args, kwargs)
     check_kind(model)
     module = as_module(model)
-    hooks, is_training = module_tables.hooks_of(module), module.training
+    hooks, is_training = module_calls.hooks_of(module), module.training
     try:
-        with module_tables.without_compiled_parts(module):
+        with module_calls.without_compiled_parts(module):
             captured = _captured(model, module, args, kwargs, dynamic, loose)
     except CaptureError as error:
         if not _makes_calls(model):

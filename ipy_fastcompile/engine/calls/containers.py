@@ -25,7 +25,7 @@ from ...runtime.nests import (
     builder,
     flatten,
 )
-from ...torch_compat import export, module_tables, trees
+from ...torch_compat import export, module_calls, trees
 from .attributes import attributes_of, attributes_within, put_attributes, with_attributes
 from .changed import Flat, changed_numbers, changed_objects, flat, sized_numbers
 from .refused import refused_argument, refused_output
@@ -152,7 +152,7 @@ class PlainCall:
             finally:
                 self._is_inside = False
 
-        with module_tables.call_replaced(module, call):
+        with module_calls.call_replaced(module, call):
             yield
 
     def result_nest(self, out_spec: Any, name: str) -> Any:

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from ...torch_compat import export, module_tables
+from ...torch_compat import export, module_calls
 from ..graph.assigned import Assigned
 from .fastpath import noticed_padding
 from .generators import generator_states, moved_generators, restore_generators
@@ -156,7 +156,7 @@ def _function_of(model: Any) -> Any:
 @contextlib.contextmanager
 def _around_call(module: torch.nn.Module, look: Callable[[], Callable[[], None]]) -> Iterator[None]:
     """Run ``look`` before a call of the module, hooks included, and what it gives after it."""
-    if isinstance(module, module_tables.UnhookedModule):
+    if isinstance(module, module_calls.UnhookedModule):
         own = module.forward
 
         @functools.wraps(own)

@@ -16,7 +16,7 @@ from ...torch_compat import (
     export,
     guards,
     lazy_graphs,
-    module_tables,
+    module_calls,
     size_operators,
     surroundings,
     written_sizes,
@@ -146,4 +146,4 @@ def _in_place_of(module: torch.nn.Module, forward: Callable[..., Any] | None) ->
     if forward is None:
         return contextlib.nullcontext()
     named = functools.wraps(module.forward)(functools.partial(call_through, forward))
-    return module_tables.forward_replaced(module, named)
+    return module_calls.forward_replaced(module, named)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ...runtime.wrappers import name_step_into
-from ...torch_compat import module_tables
+from ...torch_compat import module_calls
 from .module import model_name
 
 
@@ -40,7 +40,7 @@ def watched_inside(model: Any) -> Iterator[list[Inside]]:
         for path, module in _inner(model):
             inside = Inside(path, model_name(module))
             found.append(inside)
-            stack.enter_context(module_tables.call_watched(module, inside.call))
+            stack.enter_context(module_calls.call_watched(module, inside.call))
         yield found
 
 
@@ -53,5 +53,5 @@ def _inner(model: Any) -> Iterator[tuple[str, torch.nn.Module]]:
         if not isinstance(model := children.get(step), torch.nn.Module):
             return
         path += f".{step}"
-        if not module_tables.has_own_call(model):
+        if not module_calls.has_own_call(model):
             yield path, model

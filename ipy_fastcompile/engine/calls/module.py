@@ -12,7 +12,7 @@ import torch
 from ...errors import CallError
 from ...runtime.signature import literal_of
 from ...runtime.wrappers import unwrapped
-from ...torch_compat import module_tables
+from ...torch_compat import module_calls
 from .stand_in import StandIn, call_through
 
 
@@ -24,7 +24,7 @@ def model_name(model: Callable[..., Any]) -> str:
     return str(getattr(model, "__name__", type(model).__name__))
 
 
-class _Method(StandIn, module_tables.UnhookedModule):
+class _Method(StandIn, module_calls.UnhookedModule):
     """A method as a module: the parameters are its owner's, the hooks of its owner do not run."""
 
 
@@ -32,7 +32,7 @@ def as_module(model: Any) -> torch.nn.Module:
     """The module to capture: ``model`` itself, or a function or bound method wrapped in one."""
     model = unwrapped(model)
     if isinstance(model, torch.nn.Module):
-        if not module_tables.has_own_call(model):
+        if not module_calls.has_own_call(model):
             _check_forward(model)
             return model
         model = model.__call__
@@ -42,7 +42,7 @@ def as_module(model: Any) -> torch.nn.Module:
             f"{type(model).__name__} object {model!r:.60} is neither a module nor a function.",
             "Pass a torch.nn.Module or a function that calls one.",
         )
-    wrapper: torch.nn.Module = module_tables.UnhookedModule()
+    wrapper: torch.nn.Module = module_calls.UnhookedModule()
     if isinstance(owner, torch.nn.Module):
         wrapper = _Method(owner)
     call = functools.wraps(model)(functools.partial(call_through, model))

@@ -13,7 +13,7 @@ import torch
 
 from ...errors import CallError
 from ...runtime.wrappers import unwrapped
-from ...torch_compat import module_tables, surroundings
+from ...torch_compat import module_calls, surroundings
 from .calls import Calls
 from .inside import Inside, watched_inside
 from .kinds import Kind
@@ -100,8 +100,8 @@ def watched(model: Any, notes: Notes) -> contextlib.AbstractContextManager[None]
 
     Raises CallError for anything else, whose calls nobody sees from outside.
     """
-    if isinstance(model, torch.nn.Module) and not module_tables.has_own_call(model):
-        return module_tables.call_watched(model, notes.call)
+    if isinstance(model, torch.nn.Module) and not module_calls.has_own_call(model):
+        return module_calls.call_watched(model, notes.call)
     if isinstance(model, types.MethodType) and hasattr(model.__self__, "__dict__"):
         return _method_watched(model, notes)
     raise CallError(
