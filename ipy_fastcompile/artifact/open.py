@@ -23,7 +23,7 @@ from ..errors import (
 from . import limits
 from .container import check_crc, parse_container
 from .files import path_text, read_file
-from .manifest import parse_manifest
+from .parse import parse_manifest
 from .schema.records import Common
 from .trust import Verdict, check_pin, judge, refuse
 

@@ -17,7 +17,7 @@ from ..frozen import frozen
 from . import limits
 from .container import parse_directory
 from .files import check_end, open_regular, read_exactly
-from .manifest import parse_manifest
+from .parse import parse_manifest
 from .schema.records import Common
 
 _MAX_MEMBER_BYTES = 32 * 2**20

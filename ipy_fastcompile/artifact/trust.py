@@ -14,9 +14,9 @@ from hashlib import sha256
 from ..errors import ArtifactUntrusted
 from ..frozen import NamedTuple
 from . import limits
-from .keyfile import read_key
-from .manifest import is_digest
+from .key import read_key
 from .ownership import exposure
+from .parse import is_digest
 
 _ALGORITHM = b"hmac-sha256 "
 

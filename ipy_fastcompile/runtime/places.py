@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ..frozen import NamedTuple
-from ..torch_compat import module_calls
+from ..torch_compat import module_tables
 from .wrappers import name_step_into
 
 
@@ -58,13 +58,13 @@ class Places:
         return found
 
     def _enter(self, path: str, owner: Any) -> _Tables:
-        tables = module_calls.tables_of(owner) if isinstance(owner, torch.nn.Module) else _NONE
+        tables = module_tables.tables_of(owner) if isinstance(owner, torch.nn.Module) else _NONE
         modules = tables[2]
         # Most modules on the way have no submodules, and are no wrappers then.
         while modules and (step := name_step_into(owner)):  # `torch.compile`'s, say
             owner = modules[step]  # the model in it
             self.steps.append((modules, step, owner))
-            tables = module_calls.tables_of(owner)
+            tables = module_tables.tables_of(owner)
             modules = tables[2]
         self._owners[path] = entry = (owner, *tables)
         return entry

@@ -38,8 +38,8 @@ class CallTree:
         self._in_tree: ArgumentTree | None = None
         self._out_kind = signature.out_kind
         if self._out_kind == "tree":
-            from .nested import ResultTree  # not where tensors are returned: loads count in ms
-            from .nests import read_nest
+            from .nests import read_nest  # not where tensors are returned: loads count in ms
+            from .results import ResultTree
 
             self._result = ResultTree(_read(signature.out_tree, read_nest), types or {})
 

@@ -1,4 +1,4 @@
-"""module -> where it keeps what it has, and how it is called.
+"""module -> how it is called: its hooks, its forward, and who watches.
 
 torch.nn.Module; seen on 2.11 and 2.13.
 """
@@ -12,12 +12,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-
-# What `torch.compile` notes on a module and on its parameters, for itself alone (seen on 2.13).
-MARKS_OF_TORCH_COMPILE = frozenset({"_is_torch_compile", "_dynamo_static_input_type"})
-
-# What is in the names of all that it notes on tensors.
-MARK_OF_DYNAMO = "_dynamo_"
 
 
 class UnhookedModule(torch.nn.Module):
@@ -149,16 +143,6 @@ def without_compiled_parts(module: torch.nn.Module) -> Iterator[None]:
 
 def _has_hooks(module: Any) -> bool:
     return bool(module._forward_pre_hooks or module._forward_hooks)
-
-
-def tables_of(
-    module: torch.nn.Module,
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """The dicts in which a module itself keeps parameters, buffers and submodules.
-
-    Values may be None.
-    """
-    return module._parameters, module._buffers, module._modules
 
 
 def global_hooks() -> tuple[list[Any], list[Any]]:

@@ -17,7 +17,7 @@ import torch
 
 from . import guards, retrace, symbolic
 from .guards import Evaluation
-from .module_calls import MARKS_OF_TORCH_COMPILE
+from .module_tables import MARKS_OF_TORCH_COMPILE
 
 
 @dataclass(frozen=True)

@@ -258,3 +258,17 @@ class Manifest:
     programs: tuple[Program, ...]  # one or more; a call runs the one that it fits
     ops_called: tuple[str, ...]
     key: KeyEntry | None = None
+
+
+class ManifestData(dict[str, Any]):
+    """A manifest as it is in the file; ``["program"]`` is the first of its programs.
+
+    Most artifacts have one program, and whoever reads a manifest asks for it by that name, which
+    format 2 had for it. Nothing is written under it.
+    """
+
+    def __missing__(self, name: str) -> Any:
+        programs = self.get("programs")
+        if name == "program" and isinstance(programs, list) and programs:
+            return programs[0]
+        raise KeyError(name)

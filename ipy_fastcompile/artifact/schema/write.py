@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .data import ManifestData
 from .records import (
     ExampleOther,
     ExampleTensor,
@@ -15,6 +14,7 @@ from .records import (
     Input,
     KernelEntry,
     Manifest,
+    ManifestData,
     Program,
     TensorSpecs,
 )

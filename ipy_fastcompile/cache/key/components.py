@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ...artifact import limits
-from ...artifact.manifest import is_digest
+from ...artifact.parse import is_digest
 from ...artifact.schema import KeyEntry, read_key
 from ...artifact.schema.write import as_data
 from ...artifact.squeeze import squeeze, unsqueeze

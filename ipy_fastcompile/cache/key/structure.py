@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...torch_compat import module_calls, tensor_kinds
+from ...torch_compat import module_tables, tensor_kinds
 from .hidden import state_of
 from .home import home_of_class
 from .names import class_name
@@ -25,7 +25,7 @@ from .words import word_set
 # their values, since their keys count the hooks of the whole process.
 _CHILDREN = frozenset({"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"})
 # A model stays what it is when `torch.compile` has run it, for comparison.
-_LEFT_OUT = _CHILDREN | module_calls.MARKS_OF_TORCH_COMPILE
+_LEFT_OUT = _CHILDREN | module_tables.MARKS_OF_TORCH_COMPILE
 _HOOKS = word_set(
     """
     _backward_pre_hooks _backward_hooks _forward_hooks _forward_hooks_with_kwargs
@@ -91,7 +91,7 @@ def name_tensors(walker: Walker, root: nn.Module, path: str = "model") -> None:
         note = "" if shared == name else f", {tensor.storage_offset()} into the memory of {shared}"
         walker.line(name, f"{kind} {tensor_text(tensor)}{note}")
         for attribute, value in sorted(vars(tensor).items()):
-            if attribute not in module_calls.MARKS_OF_TORCH_COMPILE:
+            if attribute not in module_tables.MARKS_OF_TORCH_COMPILE:
                 walker.describe(f"{name}.{attribute}", value)
 
 

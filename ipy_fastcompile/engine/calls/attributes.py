@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ...torch_compat.module_calls import MARK_OF_DYNAMO
+from ...torch_compat.module_tables import MARK_OF_DYNAMO
 from .holders import PLAIN
 
 

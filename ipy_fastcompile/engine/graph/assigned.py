@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ...torch_compat import module_calls, symbolic, tensor_kinds
+from ...torch_compat import module_tables, symbolic, tensor_kinds
 
 
 class Assigned:
@@ -67,11 +67,11 @@ class Assigned:
 
 
 def _parameters_of(module: torch.nn.Module) -> dict[str, Any]:
-    return module_calls.tables_of(module)[0]
+    return module_tables.tables_of(module)[0]
 
 
 def _buffers_of(module: torch.nn.Module) -> dict[str, Any]:
-    return module_calls.tables_of(module)[1]
+    return module_tables.tables_of(module)[1]
 
 
 def _is_plain(value: Any) -> bool:

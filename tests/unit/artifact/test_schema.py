@@ -17,7 +17,7 @@ from ipy_fastcompile.artifact.schema import (
     read_leniently,
     read_manifest,
 )
-from ipy_fastcompile.artifact.schema.data import ManifestData
+from ipy_fastcompile.artifact.schema.records import ManifestData
 from ipy_fastcompile.artifact.schema.write import manifest_data
 from ipy_fastcompile.errors import ManifestCorrupt
 

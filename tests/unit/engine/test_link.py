@@ -20,12 +20,12 @@ from ipy_fastcompile.engine import pack
 from ipy_fastcompile.engine.kernels import link
 from ipy_fastcompile.engine.kernels.native import Built
 from ipy_fastcompile.engine.kernels.table import table_of
+from ipy_fastcompile.runtime.elf import needed_libraries
 from ipy_fastcompile.runtime.kernels import (
     digest_of,
     function_of,
     load_libraries,
     name_in_library,
-    needed_libraries,
 )
 from ipy_fastcompile.torch_compat import binaries, objects
 from tests.unit.engine.test_programs import Call

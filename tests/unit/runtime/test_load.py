@@ -16,8 +16,8 @@ import ipy_fastcompile as fc
 from ipy_fastcompile import errors
 from ipy_fastcompile.artifact import open_artifact, save_artifact
 from ipy_fastcompile.children.environment import child_environment
+from ipy_fastcompile.runtime.elf import needed_libraries
 from ipy_fastcompile.runtime.fresh import measure_reloads, run_child
-from ipy_fastcompile.runtime.kernels import needed_libraries
 
 pytestmark = pytest.mark.slow
 _LOADED_BY_TORCH = (
