@@ -1,11 +1,12 @@
 """See what compiling a PyTorch model really does, and reload the result in milliseconds.
 
 ``compile`` turns a model and its example inputs into a `CompiledModel`, ``compile_cached`` asks the
-cache first, which is a `Store`; ``record`` notes the calls that a model is given, for ``compile``;
-``load`` turns a saved artifact back into a callable; ``graphs`` lists what ``torch.compile`` made
-with ``backend="fastcompile"``; ``inspect`` reads an artifact, ours or somebody else's, without
-torch; ``verify`` checks one before it is shipped. In IPython or Jupyter, ``%load_ext
-ipy_fastcompile`` adds ``%%fastcompile`` and its relatives.
+cache first, which is a `Store`; ``preview`` says what a compile would make, split in one way or
+several; ``record`` notes the calls that a model is given, for ``compile``; ``load`` turns a saved
+artifact back into a callable; ``graphs`` lists what ``torch.compile`` made with
+``backend="fastcompile"``; ``inspect`` reads an artifact, ours or somebody else's, without torch;
+``verify`` checks one before it is shipped. In IPython or Jupyter, ``%load_ext ipy_fastcompile``
+adds ``%%fastcompile`` and its relatives.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = [
     "graphs",
     "inspect",
     "load",
+    "preview",
     "record",
     "verify",
 ]
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from .engine.graph.boundaries import SplitReason
     from .engine.pipeline import compile
     from .foreign.inspect import inspect
+    from .planning.preview import preview
     from .runtime.load import load
     from .verification.verify import verify
 
@@ -53,6 +56,7 @@ _HOMES = {
     "graphs": "backend.graphs",
     "inspect": "foreign.inspect",
     "load": "runtime.load",
+    "preview": "planning.preview",
     "record": "engine.calls.record",
     "verify": "verification.verify",
 }

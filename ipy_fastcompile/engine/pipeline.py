@@ -110,7 +110,7 @@ def compile(
     wanted = asked_sizes(sizes)
     asked = asked_kinds(args, kwargs, dynamic, calls)
     clock = Stages(progress)
-    with _ONE_AT_A_TIME, settled_heap(), module_calls.watches_aside():
+    with ONE_AT_A_TIME, settled_heap(), module_calls.watches_aside():
         kinds, programs = _compile_kinds(model, asked, split_at, wanted, clock, explain=explain)
         with set_aside("compile", CaptureError), clock.stage("pack"):
             packed = pack(programs)
@@ -124,7 +124,7 @@ def compile(
 
 
 # torch.export and Inductor keep what they trace in globals; a thread that comes later waits.
-_ONE_AT_A_TIME = threading.RLock()
+ONE_AT_A_TIME = threading.RLock()
 
 
 def _compile_kinds(

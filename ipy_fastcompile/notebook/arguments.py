@@ -35,6 +35,7 @@ class Options:
     race: bool = False
     wait: bool = False
     keep_anyway: bool = False
+    preview: bool = False
     explorer: bool = True
     quiet: bool = False
     help: bool = False
@@ -160,6 +161,8 @@ def read_options(parser: argparse.ArgumentParser, line: str, *, is_cell: bool) -
         raise UsageError("--force asks for a compile, and --assert-warm forbids one.")
     if found.race and found.no_warm:
         raise UsageError("--race asks for the warm reload to be timed, and --no-warm forbids it.")
+    if found.preview:
+        _check_preview(found)
     return Options(
         code=code,
         output=check_name(found.output),
@@ -175,10 +178,21 @@ def read_options(parser: argparse.ArgumentParser, line: str, *, is_cell: bool) -
         race=found.race,
         wait=found.wait,
         keep_anyway=found.keep_anyway,
+        preview=found.preview,
         explorer=not found.no_explorer,
         quiet=found.quiet,
         help=found.help,
     )
+
+
+def _check_preview(found: argparse.Namespace) -> None:
+    """Raise UsageError for what a preview, which compiles nothing, cannot do."""
+    if found.model is not None:
+        raise UsageError("--preview is of the one call at the end of a cell, and -m names several.")
+    for flag in ("save", "force", "assert_warm", "race", "sizes"):
+        if getattr(found, flag):
+            name = f"--{flag.replace('_', '-')}"
+            raise UsageError(f"--preview compiles nothing, and {name} is about what was compiled.")
 
 
 def check_name(name: str | None) -> str | None:

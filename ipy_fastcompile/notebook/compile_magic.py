@@ -31,6 +31,7 @@ from .intercept import run_noted
 from .mistakes import BAD_INPUT, forget_frames
 from .options import COMPILE_OPTIONS, OPTIONS, takes
 from .outputs import cell_key, give, has_frontend, show_explorer, show_text
+from .previewing import show_preview
 from .progress import Bar, make_bar
 from .races import Races
 from .racing import is_attended, race_note, race_outputs, wants_race
@@ -89,6 +90,9 @@ class FastCompileMagics(Magics):
 
             %fastcompile -o compiled model(x)
 
+            %%fastcompile --preview --split-at aten::linear
+            model(input_ids)
+
             %%fastcompile -m pipe.unet
             images = pipe(prompt)
 
@@ -114,6 +118,8 @@ class FastCompileMagics(Magics):
 
         def on_call(callee: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             __tracebackhide__ = True
+            if options.preview:
+                return show_preview(self.shell, options, callee, args, kwargs)
             asked = AskedCall(args, kwargs, options.dynamic)
             return self._compile_and_show(options, key, callee, asked, run=True)
 

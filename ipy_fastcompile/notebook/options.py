@@ -116,6 +116,12 @@ COMPILE_OPTIONS = (
         action="store_true",
         help="save even if the result differs from eager's by more than rounding explains",
     ),
+    _option(
+        "--preview",
+        action="store_true",
+        help="compile nothing: show into which pieces and kernels the call would be split, by "
+        "default and at --split-at; the model itself is called, and -o stores the preview",
+    ),
     _option("--no-explorer", action="store_true", help="show the report without the explorer"),
     _option("-q", "--quiet", action="store_true", help="show nothing; use it with -o or --save"),
     _HELP,

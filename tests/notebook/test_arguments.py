@@ -58,6 +58,7 @@ def test_every_option_is_read() -> None:
         quiet=True,
     )
     assert read("--assert-warm f(x)") == Options(code="f(x)", assert_warm=True)
+    assert read("--preview f(x)") == Options(code="f(x)", preview=True)
     assert read("--race --wait f(x)") == Options(code="f(x)", race=True, wait=True)
 
 
@@ -74,6 +75,7 @@ def test_no_option_is_missing_above() -> None:
             "--runs",
             "--no-warm",
             "--keep-anyway",
+            "--preview",
         ),
         *("--no-explorer", "-q", "-h", "call", "-f", "--assert-warm", "--race", "--wait"),
     }

@@ -37,7 +37,7 @@ RULES = (
     # Whoever runs a script, a command line or a server needs no frontend.
     Rule(("",), FRONTENDS, but=("notebook/", "show/explorer.py")),
     Rule(
-        ("engine/", "cache/", "verification/", "backend/"),
+        ("engine/", "cache/", "verification/", "backend/", "planning/"),
         (f"{PACKAGE}.show", f"{PACKAGE}.notebook"),
         but=("cache/command.py",),
     ),
@@ -290,6 +290,7 @@ def test_every_part_of_the_package_is_walked() -> None:
         "foreign",
         "grammar",
         "notebook",
+        "planning",
         "runtime",
         "show",
         "torch_compat",

@@ -17,6 +17,7 @@ from ipy_fastcompile.engine.calls.calls import Calls
 from ipy_fastcompile.engine.reloadable import ReloadableModel
 from ipy_fastcompile.foreign.comparison import ForeignComparison
 from ipy_fastcompile.foreign.records import ForeignArtifact
+from ipy_fastcompile.previews import Preview
 from ipy_fastcompile.records import Report
 from ipy_fastcompile.runtime.loaded import LoadedFunction
 from ipy_fastcompile.verification.report import VerifyReport
@@ -24,7 +25,7 @@ from ipy_fastcompile.views import VIEWS, view_of
 
 KINDS = (
     Report, ForeignArtifact, ForeignComparison, ArtifactInfo, ArtifactComparison, ReloadableModel,
-    CachedResult, LoadedFunction, VerifyReport, Explanation, Calls, Store,
+    CachedResult, LoadedFunction, VerifyReport, Explanation, Calls, Store, Preview,
 )  # fmt: skip
 OBJECTS = {kind.__name__: kind for kind in KINDS}
 # Those whose files who draws must not import, and what draws them knows them as.

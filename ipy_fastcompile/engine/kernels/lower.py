@@ -10,16 +10,15 @@ from torch.fx import GraphModule, Node
 
 from ...errors import warn_user
 from ...interrupts import check_whole
-from ...records import NearTwin
 from ...torch_compat import guards, inductor, objects
 from ..graph.boundaries import REFUSED
-from ..graph.layout import settle_layouts
 from ..graph.split import SplitGraph, Submodule
-from ..graph.twins import Description, describe, first_difference
+from ..graph.twins import describe
 from ..graph.weights import weight_positions
-from ..sizes.kernel_guards import GuardsOfKernels, places_of, symbol_ranges
-from .compile import Begun, at_size, begin_kernel, compile_variant, finish_kernel
+from ..sizes.kernel_guards import GuardsOfKernels, places_of
+from .compile import Begun, begin_kernel, compile_variant, finish_kernel
 from .culprit import refused_node
+from .grouped import group_twins, near_twin
 from .lowered import Kernel, Key, Lowered, Reusable, Variant
 from .reuse import before_compile, take_over
 from .trust import trusting
@@ -54,14 +53,9 @@ def lower(
     are kernels of other programs, which are taken over where they are the same. ``explain`` is as
     in `begin_kernel`.
     """
-    settle_layouts(split, at_size)
+    grouped = group_twins(split)
+    groups, descriptions = grouped.groups, grouped.descriptions
     of_kernels = GuardsOfKernels(split)
-    ranges = symbol_ranges(split)
-    descriptions = tuple(describe(sub.graph_module, ranges) for sub in split.submodules)
-    groups: dict[str, list[Submodule]] = {}
-    for sub, description in zip(split.submodules, descriptions, strict=True):
-        if not sub.inlined:
-            groups.setdefault(description.digest, []).append(sub)
     failures = {s.index: s.reason.detail for s in split.submodules if s.reason.kind == REFUSED}
     refused: dict[str, str] = {}
     variants = size_variants(split, sizes or {})
@@ -95,7 +89,8 @@ def lower(
     made: dict[Key, Reusable] = {}
     done = len(groups)
     for subs, key, under_way in begun:
-        near = _near_twin(subs[0], descriptions, kernels)
+        earlier = ((kernel.index, kernel.submodules[0]) for kernel in kernels)
+        near = near_twin(subs[0], descriptions, earlier)
         if isinstance(under_way, Reusable):
             made[key] = under_way
             kernels.append(take_over(under_way, len(kernels), subs, near, of_kernels))
@@ -166,18 +161,6 @@ def _same_nodes(node: Node, subs: Sequence[Submodule], why: str) -> dict[str, st
     """The nodes in the place of a refused one in all twins, by their names in the graph."""
     position = list(subs[0].graph_module.graph.nodes).index(node)
     return {list(sub.graph_module.graph.nodes)[position].name: why for sub in subs}
-
-
-def _near_twin(
-    first: Submodule, descriptions: tuple[Description, ...], kernels: list[Kernel]
-) -> NearTwin | None:
-    """Why this submodule does not share the kernel of an earlier one that has the same ops."""
-    for kernel in kernels:
-        earlier = kernel.submodules[0]
-        difference = first_difference(descriptions[first.index], descriptions[earlier])
-        if difference is not None:
-            return NearTwin(kernel.index, earlier, *difference)
-    return None
 
 
 def _warn_of_variant(variant: Variant, name: str, reason: str) -> None:

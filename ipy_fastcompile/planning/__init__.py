@@ -1,0 +1,1 @@
+"""model + call -> what compiling it would make, without compiling."""
