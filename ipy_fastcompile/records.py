@@ -249,6 +249,8 @@ class Symbol:
     min: int
     max: int | None
     example: int
+    why: str = ""  # where ``min`` comes from
+    source: Source | None = None  # the line of the model that it comes from, where one is known
 
 
 @frozen

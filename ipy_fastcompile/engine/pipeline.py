@@ -81,7 +81,7 @@ def compile(
 
         ``"auto"``, for a path or for all, lets every size vary that can: dimensions of 2 or more in
         the example, and those numbers in objects that the call changes. They are named after their
-        argument, ``input_ids_1``; the report's ``fixed`` lists what the model fixes, and where.
+        argument, ``input_ids_length``; the report's ``fixed`` is what the model fixes, and where.
     split_at:
         Op names (``"aten::scaled_dot_product_attention"``), or a function ``Node -> SplitReason |
         None``. Default: attention ops; where there are none, the boundaries of repeated layers

@@ -13,6 +13,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
+from ..engine.sizes.size_names import dimension_word
 from .options import COMPILE_OPTIONS, Option, flags_of
 from .outputs import show_text
 
@@ -215,9 +216,9 @@ _COMMA = re.compile(r",(?![^()]*\))")
 def read_dynamic(texts: Sequence[str]) -> dict[str, Any] | str | None:
     """``ids:0=batch,1=seq(2,512)`` -> ``{"ids": {0: "batch", 1: ("seq", 2, 512)}}``.
 
-    A dimension without a name gets one of its own (``ids_1``). What is before the colon is a path
-    as `ipy_fastcompile.compile` takes it; a number has a name alone, ``cache.length=n``. ``auto``
-    stands for all sizes that can vary, also after a path.
+    A dimension without a name gets one of its own (``ids_length``). What is before the colon is a
+    path as `ipy_fastcompile.compile` takes it; a number has a name alone, ``cache.length=n``.
+    ``auto`` stands for all sizes that can vary, also after a path.
     """
     dynamic: dict[str, Any] = {}
     for text in texts:
@@ -254,7 +255,7 @@ def _read_dynamic(text: str) -> tuple[str, Any]:
                 " like a name and a range: 1, 1=seq or 1=seq(2,512)."
             )
         dim, name, low, high = match.groups()
-        name = name or "_".join([*re.findall(r"\w+", path), dim.replace("-", "_")])
+        name = name or "_".join([*re.findall(r"\w+", path), dimension_word(path, int(dim))])
         found[int(dim)] = _named(text, name, low, high)
     return path, found
 

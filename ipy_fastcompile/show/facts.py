@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from ..artifact.inert import inert
 from ..artifact.units import format_bytes
-from ..records import ConditionRecord, FixedSize, KernelRecord, ReloadRecord, Report
+from ..records import ConditionRecord, FixedSize, KernelRecord, ReloadRecord, Report, Symbol
 from ..timings import ProfileRecord
 from .pays import call_fact, eager_fact, losses
 from .units import format_count, format_ratio, format_seconds
@@ -171,13 +171,7 @@ def program_facts(program: Report) -> tuple[str, ...]:
 def _sizes_and_profile(report: Report) -> list[str]:
     sizes, lines = [], []
     if report.symbols:
-        ranges = [
-            f"{s.min} ≤ {s.name}"
-            + ("" if s.max is None else f" ≤ {s.max}")
-            + f" (example {s.example})"
-            for s in report.symbols
-        ]
-        sizes.append(f"sizes: {', '.join(ranges)}")
+        sizes.append(f"sizes: {', '.join(map(_range_text, report.symbols))}")
     if report.conditions:
         sizes.append(f"conditions: {'; '.join(map(_condition_text, report.conditions))}")
     if report.predicted_peak is not None:
@@ -193,6 +187,21 @@ def _sizes_and_profile(report: Report) -> list[str]:
     if report.profile:
         lines.append(_profile_fact(report.profile))
     return [*losses(report), *lines]
+
+
+def _range_text(symbol: Symbol) -> str:
+    """``2 ≤ seq ≤ 512 (example 16; 2 as asked)``."""
+    most = "" if symbol.max is None else f" ≤ {symbol.max}"
+    told = [f"example {symbol.example}"]
+    if symbol.min >= _WONDERED and symbol.why:
+        source = symbol.source
+        line = f" at {PurePath(source.file).name}:{source.line}" if source else ""
+        since = "" if symbol.why.startswith("as ") else "since "
+        told.append(f"{symbol.min} {since}{symbol.why}{line}")
+    return f"{symbol.min} ≤ {symbol.name}{most} ({'; '.join(told)})"
+
+
+_WONDERED = 2  # that a size is at least 1 surprises nobody
 
 
 def _fixed_text(fixed: FixedSize) -> str:

@@ -21,8 +21,9 @@ class Evaluation:
 
     ``relied_on`` is whether the other answer might have made another graph: questions that an op
     asks about its own result are none of these. Where the answer became
-    a guard, ``guard`` is that, and ``frames`` are the (file, line, function) it was asked from, the
-    innermost first, without torch's and ours.
+    a guard, ``guard`` is that. ``frames`` are the (file, line, function) it was asked from, the
+    innermost first, without torch's and ours: of a guard, and of the first that asked what was
+    relied on.
     """
 
     environment: Any
@@ -53,6 +54,7 @@ def watched_sizes(seen: Callable[[Evaluation], None] | None = None) -> Iterator[
     from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
     original = ShapeEnv.evaluate_expr
+    asked: set[tuple[int, Any]] = set()
 
     def evaluate_expr(
         self: Any,
@@ -75,7 +77,10 @@ def watched_sizes(seen: Callable[[Evaluation], None] | None = None) -> Iterator[
             guard: Any = None
             frames: tuple[tuple[str, int, str], ...] = ()
             if len(self.guards) > before:
-                guard, frames = self.guards[before].expr, tuple(askers.users_frames())
+                guard = self.guards[before].expr
+            if guard is not None or (relied_on and (id(self), orig_expr) not in asked):
+                asked.add((id(self), orig_expr))
+                frames = tuple(askers.users_frames())
             seen(Evaluation(self, orig_expr, answer, relied_on, guard, frames))
         return answer
 

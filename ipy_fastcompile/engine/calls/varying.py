@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ...runtime.containers import open_container
+from ..sizes.size_names import dimension_word
 from .observed import Place
 
 Row = tuple[int, ...]
@@ -69,9 +70,11 @@ _OFFERS = (("batch", _is_batch), ("seq", _is_sequence), ("past", _is_past))
 
 
 def _own_name(place: Place) -> str:
-    """``cache_layers_0_keys_2`` for dimension 2 of ``cache.layers[0].keys``."""
+    """``cache_layers_0_keys_length`` for dimension 2 of ``cache.layers[0].keys``."""
     words = re.findall(r"\w+", place.path)
-    text = "_".join([*words, *([] if place.dim is None else [str(place.dim)])])
+    if place.dim is not None:
+        words.append(dimension_word(place.path, place.dim, place.rank))
+    text = "_".join(words)
     return text if text.isidentifier() else f"size_{text}"
 
 

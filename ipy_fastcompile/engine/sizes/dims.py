@@ -9,6 +9,7 @@ import torch
 
 from ...errors import CallError
 from .hints import is_derived, is_dim, is_hint, root_of
+from .size_names import dimension_word
 from .wishes import Wish
 
 
@@ -19,7 +20,7 @@ class Dims:
         self._ranges: dict[str, tuple[int | None, int | None]] = {}
         self._sizes: dict[str, tuple[int, str]] = {}
         self._made: dict[str, Any] = {}
-        self._auto: dict[tuple[str, str, int], str] = {}
+        self._auto: dict[tuple[str, int | None, str, int], str] = {}
 
     def add(self, wish: Wish) -> Any:
         """Note what is wanted of a size, and give it with a name: what `get` takes.
@@ -70,15 +71,18 @@ class Dims:
         return self._made[name]
 
     def _auto_name(self, wish: Wish) -> str:
-        """``past_key_values_2`` for a dimension that has one size in all that an argument holds.
+        """``past_key_values_length`` for a dimension of one size in all that an argument holds.
 
         Where it has several, the others are called after the whole way to them.
         """
-        words = re.findall(r"\w+", wish.place.where)
-        last = words[-1] if wish.dim is None else str(wish.dim)
-        key = (words[0], last, wish.size)
+        where = wish.place.where
+        words = re.findall(r"\w+", where)
+        dim, last = wish.dim, words[-1]
+        if dim is not None:
+            last = dimension_word(where, dim, wish.place.value.dim())
+        key = (words[0], dim, last, wish.size)
         if key not in self._auto:
-            way = words if wish.dim is None else [*words, last]
+            way = words if dim is None else [*words, last]
             short = "_".join(dict.fromkeys((words[0], last)))
             names = [short, "_".join(way)]
             names = [name for name in names if name not in self._sizes]

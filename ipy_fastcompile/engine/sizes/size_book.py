@@ -14,6 +14,7 @@ from ...records import Source
 from ...torch_compat import guards, symbolic
 from ...torch_compat.guards import Evaluation
 from .conditions import Condition, reduce_conditions
+from .proofs import linear_bound
 
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 
@@ -110,6 +111,15 @@ class SizeBook:
         found = [g for g in about if not _is_of_symbols(g)]
         ranges: Any = {each: (2, None) for guard in found for each in guard.free_symbols}
         return bool(reduce_conditions([Condition(guard) for guard in found], ranges))
+
+    def who_needs(self, environment: Any, symbol: Any, least: int) -> Source | None:
+        """The user's line that needs a size to be at least this, as far as it is known."""
+        for guard, source in self._sources.items():
+            replaced = symbolic.replaced_sizes(environment, guard)
+            if getattr(replaced, "free_symbols", set()) == {symbol}:
+                if (linear_bound(replaced) or (None,))[0] == least:
+                    return source
+        return None
 
     def who_merged(self, symbol: Any) -> Source | None:
         """The user's line that needs another size to be equal to this one."""

@@ -9,51 +9,80 @@ shapes that the graph has for it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from ...records import Source
 from ...torch_compat import export, fake, guards, symbolic, trees
-from .size_book import SizeBook
+from .size_book import SizeBook, user_line
 
 Ranges = Mapping[Any, tuple[int, int | None]]
+
+# Where the least size comes from, in words.
+_ASKED = "as asked"
+_NEEDED = "the model needs it"
+_ASKS = "torch.export makes 0 and 1 constants, and the model asks about {}"
+_SHAPES = "torch.export makes 0 and 1 constants, and at {} an op has another shape"
+
+
+@dataclass(frozen=True)
+class Least:
+    """The least size that a graph is right for, why no less, and the line that decides it."""
+
+    size: int
+    why: str = ""
+    source: Source | None = None
 
 
 def least_sizes(
     program: torch.export.ExportedProgram,
     book: SizeBook,
     ranges: Ranges,
+    asked: Ranges,
     examples: Mapping[Any, int],
-) -> dict[Any, int]:
-    """Symbol -> the least size that was asked for and that the graph is right for."""
+) -> dict[Any, Least]:
+    """Symbol -> the least size that was asked for and that the graph is right for.
+
+    ``asked`` are the ranges that the user wrote; ``ranges`` what torch left of them.
+    """
     if not ranges:
         return {}
     environment = guards.shape_environment(program.graph_module)
-    least: dict[Any, int] = {}
+    least: dict[Any, Least] = {}
     for symbol, (low, _) in ranges.items():
         traced = symbolic.symbol_range(environment, symbol) or (2, None)
-        least[symbol] = max(low, traced[0])
+        size = max(low, traced[0])
+        least[symbol] = Least(size)
+        if size == asked[symbol][0]:
+            least[symbol] = Least(size, _ASKED)
+        elif size > 2:
+            least[symbol] = Least(size, _NEEDED, book.who_needs(environment, symbol, size))
     for size in (1, 0):
-        small = {s for s, (low, _) in ranges.items() if low <= size and least[s] == size + 1}
+        tried = {s for s, (low, _) in ranges.items() if low <= size and least[s].size == size + 1}
         if size == 0 and book.asked_constants(environment):
             break  # sympy answers `n == 0` by itself, for its symbols are positive
-        small = _same_answers(environment, book, small, ranges, size)
+        other = _other_answers(environment, book, tried, ranges, size)
         graph = program.graph_module
-        small = {s for s in small if _same_shapes(graph, {**examples, s: size})}
+        small = {s for s in tried - other.keys() if _same_shapes(graph, {**examples, s: size})}
         if len(small) > 1 and not _same_shapes(graph, {**examples, **dict.fromkeys(small, size)}):
             small = set()
-        least |= dict.fromkeys(small, size)
+        for symbol in tried - small:
+            why = _ASKS if symbol in other else _SHAPES
+            least[symbol] = Least(size + 1, why.format(size), other.get(symbol))
+        least |= {symbol: Least(size) for symbol in small}
     return least
 
 
-def _same_answers(
+def _other_answers(
     environment: Any, book: SizeBook, small: set[Any], ranges: Ranges, size: int
-) -> set[Any]:
-    """The symbols of which this size would have been traced the same way."""
+) -> dict[Any, Source | None]:
+    """The symbols of which this size would have been traced another way, and the line that asks."""
     recorded = {
         symbolic.replaced_sizes(environment, g) for g in guards.recorded_guards(environment)
     }
-    left = set(small)
+    left, other = set(small), dict[Any, "Source | None"]()
     changed = bool(left)
     while changed:
         changed = False
@@ -65,9 +94,10 @@ def _same_answers(
                 continue  # a guard is a condition, which a small size must meet as any other
             if guards.known_answer(environment, expression, relaxed) != evaluation.answer:
                 left -= about
+                other |= dict.fromkeys(about, user_line(evaluation.frames))
                 changed = True
                 break
-    return left
+    return other
 
 
 def _same_shapes(graph_module: torch.fx.GraphModule, sizes: Mapping[Any, int]) -> bool:

@@ -112,13 +112,14 @@ def read_symbols(
     numbers = {size.spot for size in varying if size.spot[1] is None}  # they may be called alike
     taken = {spec.placeholder for spec in inputs if (spec.path, None) not in numbers}
     names = _names(examples, wishes, taken)
-    ranges = {s: _range(program, s, limits.get(s, (0, None))) for s in examples}
-    least = least_sizes(program, book, ranges, examples)
-    symbols = tuple(
-        Symbol(names[s], least[s], ranges[s][1], example) for s, example in examples.items()
-    )
     asked_for = {s: limits.get(s, (0, None)) for s in examples}
-    given = {s: (min(least[s], max(2, low)), high) for s, (low, high) in asked_for.items()}
+    ranges = {s: _range(program, s, given) for s, given in asked_for.items()}
+    least = least_sizes(program, book, ranges, asked_for, examples)
+    symbols = tuple(
+        Symbol(names[s], found.size, ranges[s][1], examples[s], found.why, found.source)
+        for s, found in least.items()
+    )
+    given = {s: (min(least[s].size, max(2, low)), high) for s, (low, high) in asked_for.items()}
     fixed = fixed_sizes(asked, {size.spot for size in varying}, book)
     return Symbols(symbols, names, declared.conditions(), fixed, given)
 

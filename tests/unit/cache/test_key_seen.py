@@ -21,12 +21,15 @@ class Net(nn.Module):
         ([(3, 3), (3, 3)], []),
         (
             [(6, 6), (4, 4), (5, 5), (9, 9), (5, 5)],
-            [("seen", "x_0 4 to 6, 9"), ("varied together", "[[0, 1]]")],
+            [("seen", "x_length 4 to 6, 9"), ("varied together", "[[0, 1]]")],
         ),
-        ([(4, 3), (6, 3)], [("seen", "x_0 4, 6"), ("varied together", "[[0]]")]),
+        ([(4, 3), (6, 3)], [("seen", "x_length 4, 6"), ("varied together", "[[0]]")]),
         (
             [(4, 9), (4, 8), (5, 9), (4, 9)],
-            [("seen", "(x_0, y_0): (4, 8), (4, 9), (5, 9)"), ("varied together", "[[0], [1]]")],
+            [
+                ("seen", "(x_length, y_length): (4, 8), (4, 9), (5, 9)"),
+                ("varied together", "[[0], [1]]"),
+            ],
         ),
     ],
 )

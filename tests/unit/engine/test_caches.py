@@ -110,7 +110,15 @@ def decode(past: int, model: Any, mask: int = 1) -> dict[str, Any]:
     ("dynamic", "names"),
     [
         ({"past_key_values": {2: "past"}, "attention_mask": {1: "total"}}, ["past", "total"]),
-        ("auto", ["input_ids_0", "past_key_values_2", "attention_mask_0", "attention_mask_1"]),
+        (
+            "auto",
+            [
+                "input_ids_batch",
+                "past_key_values_length",
+                "attention_mask_batch",
+                "attention_mask_length",
+            ],
+        ),
     ],
 )
 def test_a_mask_that_is_one_longer_than_the_cache_is_found_to_be(

@@ -90,11 +90,14 @@ def test_items_of_a_list_are_meant_by_nested_entries_and_dimensions_by_names() -
 
 def test_auto_names_sizes_after_their_argument_and_the_way_to_them() -> None:
     found = named("auto")
-    assert found["ids", 0] == "ids_0"
-    assert found["ids", 1] == "ids_1"
-    assert {found[key, 2] for key in KEYS} == {"cache_2"}
-    assert found["batch['ids']", 1] == "batch_1"
-    assert found["batch['a.b']", 1] == "batch_a_b_1"
+    assert found["ids", 0] == "ids_batch"
+    assert found["ids", 1] == "ids_length"
+    assert {found[key, 2] for key in KEYS} == {"cache_length"}
+    assert found["batch['ids']", 1] == "batch_length"
+    assert found["batch['a.b']", 1] == "batch_a_b_length"
+    other = named("auto", {"a": torch.ones(2, 5), "b": torch.ones(2, 6)})
+    assert other["args[3]['a']", 1] == "args_length"
+    assert other["args[3]['b']", 1] == "args_3_b_length"
     assert found["cache.steps", None] == "cache_steps"
 
 
@@ -108,7 +111,7 @@ def test_a_name_is_more_than_auto() -> None:
     found = named({"*": "auto", "ids": {1: ("seq", 2, 64), 0: Dim.STATIC}})
     assert found["ids", 1] == "seq"
     assert ("ids", 0) not in found
-    assert found["batch['ids']", 0] == "batch_0"
+    assert found["batch['ids']", 0] == "batch"
 
 
 def test_numbers_that_a_call_leaves_alone_are_no_sizes_of_auto() -> None:

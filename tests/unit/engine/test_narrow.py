@@ -83,7 +83,7 @@ def test_calls_on_the_other_side_of_a_condition_are_a_kind_of_their_own(rest: in
     assert (kind.name, other.name, other.count) == ("call_0", "call_0.2", 2)
     assert set(other.seen.rows) == {(2, 12, *[2] * rest), (2, 9, *[2] * rest)}
     assert other.args[0].shape == (2, 12)
-    assert other.dynamic == kind.dynamic == {"x": {1: "x_1"}}
+    assert other.dynamic == kind.dynamic == {"x": {1: "x_length"}}
 
 
 def test_calls_that_a_graph_serves_are_no_further_kind() -> None:
@@ -94,7 +94,7 @@ def test_an_example_that_is_made_repeats_what_the_recorded_one_holds() -> None:
     (kind, _), (other, graph) = graphs(kind_of(3, 12))
     assert torch.equal(other.args[0], kind.args[0].repeat(1, 4))
     # What varied in all calls of the kind varies in each of its graphs.
-    assert [(symbol.name, symbol.min) for symbol in graph.symbols] == [("x_1", 8)]
+    assert [(symbol.name, symbol.min) for symbol in graph.symbols] == [("x_length", 8)]
 
 
 def test_there_is_an_end_to_it() -> None:
@@ -150,8 +150,8 @@ def test_what_the_user_asks_for_is_refused_where_the_model_fixes_it() -> None:
 
 def test_sizes_beyond_what_was_seen_are_tried_with_auto() -> None:
     (kind, one), (other, two) = graphs(kind_of(5, dynamic="auto"))
-    assert [(s.min, s.max) for s in one.symbols if s.name == "x_1"] == [(0, 7)]
-    assert [(s.min, s.max) for s in two.symbols if s.name == "x_1"] == [(8, None)]
+    assert [(s.min, s.max) for s in one.symbols if s.name == "x_length"] == [(0, 7)]
+    assert [(s.min, s.max) for s in two.symbols if s.name == "x_length"] == [(8, None)]
     assert (kind.count, other.count) == (1, 0)
     assert len(graphs(kind_of(5))) == 1
 
@@ -186,8 +186,8 @@ def test_a_size_that_varied_varies_in_a_part_that_has_it_at_1_only() -> None:
             module(torch.ones(batch, length))
     spans = [{s.name: (s.min, s.max) for s in graph.symbols} for _, graph in graphs(calls[0])]
     assert spans == [
-        {"batch": (0, None), "x_1": (0, 7)},
-        {"batch": (0, None), "x_1": (8, None)},
+        {"batch": (0, None), "x_length": (0, 7)},
+        {"batch": (0, None), "x_length": (8, None)},
     ]
 
 

@@ -63,7 +63,7 @@ def test_a_dimension_that_took_several_sizes_varies(model: Scale) -> None:
             model(x(batch, length))
     (kind,) = calls
     assert (kind.name, kind.count) == ("call_0", 3)
-    assert kind.dynamic == {"x": {0: "batch", 1: "x_1"}}
+    assert kind.dynamic == {"x": {0: "batch", 1: "x_length"}}
     assert kind.args[0].shape == (2, 3, 4)
 
 
@@ -71,7 +71,7 @@ def test_dimensions_that_always_agreed_share_a_name(model: Scale) -> None:
     with fc.record(model) as calls:
         for length in (3, 5):
             model(x(2, length), mask=torch.ones(2, length, 1))
-    assert calls[0].dynamic == {"x": {1: "x_1"}, "mask": {1: "x_1"}}
+    assert calls[0].dynamic == {"x": {1: "x_length"}, "mask": {1: "x_length"}}
 
 
 def test_other_dtypes_ranks_values_and_arguments_are_other_kinds(model: Scale) -> None:
@@ -148,7 +148,7 @@ def test_whatever_may_vary_may_with_auto(model: Scale) -> None:
         model(x(2).sum(0))
     assert [kind.dynamic for kind in calls] == [
         {"*": "auto", "x": {0: "batch"}},
-        {"*": "auto", "x": {0: "batch", 1: "x_1"}},
+        {"*": "auto", "x": {0: "batch", 1: "x_length"}},
         "auto",
     ]
 
@@ -448,9 +448,9 @@ def test_a_mask_that_grows_with_the_past_has_a_name_of_its_own(llama: Any) -> No
     with fc.record(llama) as calls:
         llama.generate(tokens(2, 5), attention_mask=mask, max_new_tokens=8, do_sample=False)
     kind = calls[1]
-    assert {*kind.names.values()} == {"past", "attention_mask_1"}
+    assert {*kind.names.values()} == {"past", "attention_mask_length"}
     captured = capture(llama, kind.args, kind.kwargs, dynamic=kind.dynamic)
-    assert {s.name for s in captured.symbols} >= {"past", "attention_mask_1"}
+    assert {s.name for s in captured.symbols} >= {"past", "attention_mask_length"}
 
 
 def test_with_auto_the_batch_of_a_mask_is_that_of_the_tokens(llama: Any) -> None:

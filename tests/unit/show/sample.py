@@ -398,7 +398,7 @@ def sample_report(layers: int = 4, *, profiled: bool = True, near_twin: bool = F
             StageRecord("codegen", 0.21, f"{len(lines)} lines"),
             StageRecord("pack", 0.34, "12 members"),
         ),
-        symbols=(Symbol("seq", 2, 4096, SEQ),),
+        symbols=(Symbol("seq", 2, 4096, SEQ, "as asked"),),
         inputs=(tensor("input_ids", (1, "seq"), dtype="int64"),),
         outputs=(tensor("logits", (1, "seq", VOCABULARY)),),
         n_nodes=n_nodes,
