@@ -16,6 +16,7 @@ from ...torch_compat import symbolic
 from ..graph.clean import clean_graph
 from ..graph.idle import without_idle
 from ..graph.known_values import compare_known_values
+from ..graph.masks import masks_as_numbers
 from ..graph.moves import spell_moves
 from ..graph.regions import flatten_regions
 from ..graph.shared import memory_of, without_base
@@ -75,7 +76,7 @@ def read_program(
     guards = recorded_of(program.graph_module)
     graph_module = without_idle(flattened)
     compare_known_values(graph_module, sizes.names)
-    graph_module = spell_moves(clean_graph(graph_module, sizes.names))
+    graph_module = masks_as_numbers(spell_moves(clean_graph(graph_module, sizes.names)))
     memory = memory_of(graph_module, module, parameters, inputs, constants, call.leaves)
     if asks_default_dtype(found.questions):
         memory = replace(memory, default_dtype=str(torch.get_default_dtype())[6:])
