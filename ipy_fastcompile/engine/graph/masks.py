@@ -76,11 +76,12 @@ def _numbers(graph_module: GraphModule, mask: Node, dtype: torch.dtype, first: N
     aten = torch.ops.aten
     value: Any = mask.meta["val"]
     hidden = torch.full((), -math.inf, dtype=dtype)
-    with graph_module.graph.inserting_before(first):
-        never = graph_module.graph.call_function(
-            aten.full.default, ((), -math.inf), {"dtype": dtype, "device": value.device}
-        )
-        made = graph_module.graph.call_function(aten.where.ScalarSelf, (mask, 0.0, never))
+    graph, name = graph_module.graph, f"{mask.name}_as_numbers"
+    kind = {"dtype": dtype, "device": value.device}
+    with graph.inserting_before(first):
+        never = graph.call_function(aten.full.default, ((), -math.inf), kind)
+        arguments = (mask, 0.0, never)
+        made = graph.create_node("call_function", aten.where.ScalarSelf, arguments, name=name)
     with value.fake_mode:
         never.meta = {**first.meta, "val": value.fake_mode.from_tensor(hidden)}
         made.meta = {**first.meta, "val": aten.where.ScalarSelf(value, 0.0, never.meta["val"])}

@@ -60,6 +60,8 @@ def run(model: Any, *args: Any) -> tuple[Any, _Given]:
 def test_every_kernel_of_attention_is_given_what_eager_gives_it(dtype: torch.dtype) -> None:
     model, args = Layers().eval(), inputs(dtype)
     graph = capture(model, args, dynamic={"x": {2: "n"}, "mask": {2: "n", 3: "n"}}).graph_module
+    (made,) = (n for n in graph.graph.nodes if n.target is torch.ops.aten.where.ScalarSelf)
+    assert made.name == f"{made.args[0].name}_as_numbers"
     for rows in (slice(6), slice(4)):
         x, mask = args[0][:, :, rows], args[1][:, :, rows, rows]
         expected, eager = run(model, x, mask)
