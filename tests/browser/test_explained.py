@@ -96,7 +96,9 @@ def test_two_nodes_are_chosen_by_mouse_and_the_answer_read(
     assert f'Inductor: "{refused.reason}". They loop over different numbers' in text
     # Both source lines, each of which leads to the rest.
     lines = answer.locator(".fc-sourceline")
-    assert lines.count() == 2
+    told = {node.name: node.source for node in explained.nodes}
+    for name, line in zip((a, b), lines.all_inner_texts(), strict=True):
+        assert line.split() == [f"modeling_llama.py:{told[name].line}", *told[name].text.split()]
     lines.first.click()
     assert "modeling_llama.py" in page.locator(".fc-status").inner_text()
     # A second click of a double click does not choose a node twice.
@@ -151,6 +153,34 @@ def test_nodes_of_the_graph_lead_to_what_they_became(
     page.get_by_role("button", name="Fused with …?").click()
     page.locator(".fc-status").get_by_text("transpose is no node of its own").wait_for()
     assert answer.locator("strong").inner_text() == verdict(pair)[0]
+
+
+def test_a_node_of_the_graph_is_what_gives_its_result(
+    open_page: OpenPage, write: Callable[[Report], str]
+) -> None:
+    report = sample_report(2)
+    explained = explained_of(report, 1)
+    # A sum made its squares anew, and what follows it is made of it, too.
+    made = {"op0": ("pow_1", "mean"), "op1": ("mean",), "op2": ("mean", "add_1")}
+    nodes = tuple(
+        dataclasses.replace(node, sources=made.get(node.name, ())) for node in explained.nodes
+    )
+    packed = dataclasses.replace(explained, nodes=nodes).packed()
+    kernels = (
+        report.kernels[0],
+        dataclasses.replace(report.kernels[1], explained=packed),
+        *report.kernels[2:],
+    )
+    page = open_page().page
+    page.goto(write(dataclasses.replace(report, kernels=kernels)))
+    list_of(page).get_by_text("submod_2", exact=True).dblclick()
+    for name, became in (("mean", "op1"), ("pow", None), ("add_1", "op2")):
+        page.locator(f".fc-stage [aria-label^='{name},']").click()
+        page.get_by_role("button", name="Fused with …?").click()
+        if became:
+            page.locator(".fc-answer").get_by_text(f"{became} ").wait_for()
+        else:
+            page.locator(".fc-status").get_by_text(f"{name} is no node of its own").wait_for()
 
 
 def test_every_pair_is_answered_as_in_python(

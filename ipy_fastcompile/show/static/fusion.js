@@ -177,16 +177,19 @@ function drawFusion(ctx, content) {
   function lineOf(node) {
     const [place, source] = [nodes.place[node], nodes.source[node]];
     const line = h("code", { class: "fc-code" }, place || "No line of the model is known.");
+    // A text cuts what is long; here it is read in full.
+    if (source >= 0) ctx.whenSources((table) => fill(line, ctx.sourceText(table, source)));
     const where = source < 0 ? h("div", {}, line) : h("button", { type: "button", class: "fc-sourceline", onclick: () => ctx.chooseSource(source) }, line);
     return h("div", {}, h("div", { class: "fc-line" }, h("code", {}, nameOf(node))), where);
   }
 
-  /** Chooses what a node of the graph became; of several, the one that gives its result. */
+  /** Chooses what a node of the graph became: what gives its result, or the first that computes it. */
   function takeFusing() {
     const { fusing } = ctx.store.get();
     if (!fusing) return;
     ctx.store.change({ fusing: "" });
-    const node = nodes.from.map((names) => names.includes(fusing)).lastIndexOf(true);
+    const result = nodes.from.map((names) => names.at(-1)).lastIndexOf(fusing);
+    const node = result < 0 ? nodes.from.findIndex((names) => names.includes(fusing)) : result;
     if (node < 0) ctx.say(`${fusing} is no node of its own in Inductor's scheduler.`);
     else if (!chosen.includes(node)) chooseNext(node);
     else ctx.say(`${fusing} is chosen already, in ${nodes.name[node]}.`);
