@@ -205,6 +205,14 @@ def test_an_option_that_is_not_taken_is_refused_by_name(
         beside.compile(lambda x: x + 1, **asked)(torch.ones(2))
 
 
+@pytest.mark.parametrize("mode", ["reduce-overhead", "max-autotune", "lite"])
+def test_a_mode_that_is_not_taken_is_refused_by_name(beside: Any, mode: str) -> None:
+    compiled = torch.compile(lambda x: x + 1, backend=fastcompile, mode=mode)
+    with pytest.raises(torch._dynamo.exc.BackendCompilerFailed, match=f"mode='{mode}'"):
+        compiled(torch.ones(2))
+    assert beside.graphs == ()
+
+
 def test_assert_warm_raises_for_what_is_not_in_the_cache(beside: Any, tmp_path: Any) -> None:
     options = {"store": tmp_path, "assert_warm": True}
     with pytest.raises(torch._dynamo.exc.BackendCompilerFailed, match="cache miss") as caught:
