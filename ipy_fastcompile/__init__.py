@@ -21,6 +21,7 @@ __all__ = [
     "SplitReason",
     "Store",
     "__version__",
+    "compare",
     "compile",
     "compile_cached",
     "errors",
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .backend.graphs import graphs
     from .cache.cached import compile_cached
     from .cache.store import Store
+    from .comparing.compare import compare
     from .engine.calls.record import record
     from .engine.compiled import CompiledModel
     from .engine.graph.boundaries import SplitReason
@@ -51,6 +53,7 @@ _HOMES = {
     "CompiledModel": "engine.compiled",
     "SplitReason": "engine.graph.boundaries",
     "Store": "cache.store",
+    "compare": "comparing.compare",
     "compile": "engine.pipeline",
     "compile_cached": "cache.cached",
     "graphs": "backend.graphs",

@@ -14,7 +14,7 @@ class Told(str):
         return str(self)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        bundle: dict[str, str] = view_of("Told._repr_mimebundle_")(str(self))
+        bundle: dict[str, str] = view_of("Told._repr_mimebundle_")(self)
         return bundle
 
 

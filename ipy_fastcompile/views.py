@@ -28,6 +28,8 @@ VIEWS = {
     "ForeignComparison.__str__": "foreign.comparison_text.render_text",
     "ForeignComparison.to_html": "show.foreign_comparison.write_page",
     "ForeignComparison._repr_mimebundle_": "show.foreign_comparison.mime_bundle",
+    "CompileComparison.__str__": "show.comparison.render_text",
+    "CompileComparison._repr_mimebundle_": "show.comparison.mime_bundle",
     "Preview.__str__": "show.preview.render_text",
     "Preview._repr_mimebundle_": "show.preview.mime_bundle",
     "ReloadableModel._repr_mimebundle_": "show.objects.show_compiled",

@@ -56,7 +56,7 @@ class InspectMagics(Magics):
 
 
 def _look_into(path: str, other: str | None) -> Any:
-    from ..foreign.compare import compare
+    from ..comparing.compare import compare
     from ..foreign.inspect import inspect
 
     first = Path(path).expanduser()

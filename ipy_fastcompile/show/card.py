@@ -60,4 +60,4 @@ def card_bundle(card: Card) -> dict[str, str]:
 def text_bundle(text: str) -> dict[str, str]:
     """A text that is a table by itself, by media type."""
     html = html_frame([html_code(html_text(text))], _WIDTH)
-    return {"text/plain": text, "text/html": html}
+    return {"text/plain": str(text), "text/html": html}

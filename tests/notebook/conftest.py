@@ -15,8 +15,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO, capture_output
 
 from ipy_fastcompile.cache import cached
+from ipy_fastcompile.comparing import compare
 from ipy_fastcompile.engine import again
-from ipy_fastcompile.foreign import compare, inspect
+from ipy_fastcompile.foreign import inspect
 from ipy_fastcompile.notebook.compile_magic import FastCompileMagics
 from ipy_fastcompile.notebook.magics import register, unregister
 from ipy_fastcompile.records import Progress, Standing

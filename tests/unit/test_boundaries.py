@@ -286,6 +286,7 @@ def test_every_part_of_the_package_is_walked() -> None:
         "backend",
         "cache",
         "children",
+        "comparing",
         "engine",
         "foreign",
         "grammar",

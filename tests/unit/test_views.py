@@ -13,8 +13,10 @@ from ipy_fastcompile.artifact.inspect import ArtifactInfo
 from ipy_fastcompile.cache.cached import CachedResult
 from ipy_fastcompile.cache.entries import Explanation
 from ipy_fastcompile.cache.store import Store
+from ipy_fastcompile.comparisons import CompileComparison
 from ipy_fastcompile.engine.calls.calls import Calls
 from ipy_fastcompile.engine.reloadable import ReloadableModel
+from ipy_fastcompile.explains import Told
 from ipy_fastcompile.foreign.comparison import ForeignComparison
 from ipy_fastcompile.foreign.records import ForeignArtifact
 from ipy_fastcompile.previews import Preview
@@ -26,6 +28,7 @@ from ipy_fastcompile.views import VIEWS, view_of
 KINDS = (
     Report, ForeignArtifact, ForeignComparison, ArtifactInfo, ArtifactComparison, ReloadableModel,
     CachedResult, LoadedFunction, VerifyReport, Explanation, Calls, Store, Preview,
+    CompileComparison, Told,
 )  # fmt: skip
 OBJECTS = {kind.__name__: kind for kind in KINDS}
 # Those whose files who draws must not import, and what draws them knows them as.
@@ -38,6 +41,7 @@ KNOWN_AS = {
     "ArtifactComparison": "Any",
     "VerifyReport": "Any",
     "Explanation": "Any",
+    "Told": "str",
 }
 
 

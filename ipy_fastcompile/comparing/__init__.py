@@ -1,0 +1,1 @@
+"""Two compiles -> what differs between them."""
