@@ -17,8 +17,8 @@ class Pair:
 
     ``relation`` is "same" (they are one node), "loops" (fused into one nest of loops), "function"
     (in one C++ function, each in loops of its own), or "apart". ``reasons`` are Inductor's words
-    for why it did not fuse them or what they were fused with, the last ones for the groups as they
-    are now; empty where it recorded none.
+    for why it did not fuse them, alone or with what each was fused with by then, in this order;
+    empty where it recorded none.
     """
 
     first: ScheduledNode
@@ -57,7 +57,7 @@ def relate(explained: Explained, first: ScheduledNode, second: ScheduledNode) ->
     relation = FUNCTION if one.kernel and one.kernel == other.kernel else APART
     if "extern" in (first.kind, second.kind):
         relation = APART
-    return Pair(first, second, relation, kernels, _reasons(explained, one, other))
+    return Pair(first, second, relation, kernels, _reasons(explained, first.name, second.name))
 
 
 def answers(explained: Explained, first: str, second: str) -> tuple[Pair, ...]:
@@ -79,14 +79,16 @@ def _group_of(explained: Explained, node: ScheduledNode) -> FusedGroup:
     return next(found, FusedGroup((node.name,)))
 
 
-def _reasons(explained: Explained, one: FusedGroup, other: FusedGroup) -> tuple[str, ...]:
-    """What was said of parts of the two groups, in either order; of whole groups last."""
-    both = {*one.nodes}, {*other.nodes}
+def _reasons(explained: Explained, first: str, second: str) -> tuple[str, ...]:
+    """What was said of two groups that the nodes were in, in either order; of the largest last.
+
+    What was said before a node was fused with another one was not said of that one.
+    """
     found: dict[str, int] = {}
     for refusal in explained.refusals:
-        sides = {*refusal.first}, {*refusal.second}
+        sides = refusal.first, refusal.second
         for a, b in (sides, sides[::-1]):
-            if a <= both[0] and b <= both[1]:
+            if first in a and second in b:
                 found[refusal.reason] = max(found.get(refusal.reason, 0), len(a) + len(b))
     return tuple(sorted(found, key=lambda reason: found[reason]))
 

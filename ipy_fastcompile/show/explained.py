@@ -32,7 +32,8 @@ def passes_text(report: Report, kernel: int) -> str:
         )
     ]
     for each in changed:
-        lines += ["", f"{each.name} ({each.stage}), {format_seconds(each.seconds)}"]
+        title = inert(f"{each.name} ({each.stage})")
+        lines += ["", f"{title}, {format_seconds(each.seconds)}"]
         lines += [f"  {line}" for line in diff_lines(each)]
     if unchanged := unchanged_line(explained):
         lines += ["", unchanged]
