@@ -341,6 +341,7 @@ def test_nothing_compiled_has_a_face(open_page: OpenPage, write: Callable[[Repor
         lines=(),
         execution_code="",
         reloads=(),
+        profile=None,
     )
     page = open_page().page
     page.goto(write(report))
