@@ -26,14 +26,12 @@ export function relate({ nodes, groups, refusals, reasons }, a, b) {
   const call = [a, b].filter((node) => nodes.isCall[node]).map((node) => groups[nodes.group[node]])[0];
   return [said, `Inductor recorded no reason.${call ? ` ${call} is a call of a library.` : ""}`];
 
-  /** What was said of parts of the two groups, in either order; of whole groups last. */
+  /** What was said of two groups that the nodes were in, in either order; of the largest last. */
   function reasonsOf() {
     /** @type {Map<number, number>} */
     const sizes = new Map();
-    /** @param {number[]} part @param {number} group */
-    const isIn = (part, group) => part.every((node) => nodes.group[node] === group);
     for (const [first, second, reason] of refusals) {
-      if ((isIn(first, one) && isIn(second, other)) || (isIn(first, other) && isIn(second, one))) {
+      if ((first.includes(a) && second.includes(b)) || (first.includes(b) && second.includes(a))) {
         sizes.set(reason, Math.max(sizes.get(reason) ?? 0, first.length + second.length));
       }
     }
