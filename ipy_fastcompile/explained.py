@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import zlib
+from collections.abc import Mapping
+from dataclasses import replace
 
 from .data import from_data, to_data
 from .frozen import frozen
@@ -59,7 +62,7 @@ class ScheduledNode:
     sources: tuple[str, ...]
     origins: tuple[str, ...]
     ops: tuple[str, ...]  # "aten.add.Tensor"
-    value: str = ""  # "float32[2, s0, 64]", strides where they are not contiguous
+    value: str = ""  # "float32[2, seq, 64]", strides where they are not contiguous
     call: str = ""  # of an extern node: "extern_kernels.addmm"
     source: Source | None = None
 
@@ -98,6 +101,25 @@ class Explained:
     refusals: tuple[Refusal, ...] = ()
     left_out: int = 0
     missing: str = ""
+
+    def with_sizes_named(self, names: Mapping[str, str]) -> Explained:
+        """The same in the words of a reader: ``[s77, 64]`` as ``[seq, 64]``, by these names."""
+        if not names:
+            return self
+        symbol = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
+
+        def named(text: str) -> str:
+            return symbol.sub(lambda found: names[found[0]], text)
+
+        return replace(
+            self,
+            passes=tuple(
+                replace(p, diff=tuple(replace(line, text=named(line.text)) for line in p.diff))
+                for p in self.passes
+            ),
+            nodes=tuple(replace(node, value=named(node.value)) for node in self.nodes),
+            refusals=tuple(replace(r, reason=named(r.reason)) for r in self.refusals),
+        )
 
     def packed(self) -> str:
         """The text that `read_explained` gives back as an equal record."""

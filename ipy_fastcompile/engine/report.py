@@ -100,6 +100,7 @@ def _of_program(
     stitched = {n.name: n for n in lowered.split.graph_module.graph.nodes}
     placeholders = {n.name: n for n in captured.graph_module.graph.nodes if n.op == "placeholder"}
     sizes = {s.name: s.example for s in captured.symbols}
+    words = {str(symbol): name for symbol, name in captured.names.items()}
     alive = line_liveness(lowered, code, sizes, describer.size)
     lines = _lines(code, alive)
     spans = _spans(lines)
@@ -142,7 +143,9 @@ def _of_program(
         parameter_bytes=sum(p.numel() * p.element_size() for p in parameters),
         submodules=submodules,
         graphs=tuple(graphs),
-        kernels=tuple(_kernel(k, entry.kernels[k.index], packed, shared) for k in lowered.kernels),
+        kernels=tuple(
+            _kernel(k, entry.kernels[k.index], packed, shared, words) for k in lowered.kernels
+        ),
         execution_code=code.text,
         lines=lines,
         notes=tuple(notes),
@@ -273,7 +276,13 @@ def _shared_binaries(programs: Sequence[Program]) -> Set[str]:
     return {member for member, kernels in users.items() if len(kernels) > 1}
 
 
-def _kernel(kernel: Kernel, entry: KernelEntry, packed: Packed, shared: Set[str]) -> KernelRecord:
+def _kernel(
+    kernel: Kernel,
+    entry: KernelEntry,
+    packed: Packed,
+    shared: Set[str],
+    words: Mapping[str, str],
+) -> KernelRecord:
     native = kernel.native
     binaries = [
         (member, BinaryRecord(name, packed.digest_of(member), len(packed.members[member])))
@@ -295,7 +304,7 @@ def _kernel(kernel: Kernel, entry: KernelEntry, packed: Packed, shared: Set[str]
         size=sum(len(packed.members[member]) for member in own),
         seconds=kernel.seconds,
         near_twin=kernel.near_twin,
-        explained=kernel.explained,
+        explained=kernel.explained.with_sizes_named(words).packed(),
         output_lines=tuple(
             (line, sources[-1])
             for line, sources in kernel_lines(

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule
 
+from ...explained import Explained
 from ...records import NearTwin
 from ...torch_compat import ahead, compiled, inductor, symbolic
 from ..graph.exact import exact_outputs
@@ -33,7 +34,7 @@ class Begun:
     inputs: Sequence[Any]
     weights: frozenset[int]
     exact: frozenset[int]
-    explained: str
+    explained: Explained
     seconds: float
     builds: ahead.Builds
 
@@ -69,7 +70,7 @@ def begin_kernel(
         inputs,
         weights,
         exact_outputs(graph_module, strides),
-        recorder.explained().packed(),
+        recorder.explained(),
         time.perf_counter() - started,
         builds,
     )

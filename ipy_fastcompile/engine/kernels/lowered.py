@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...explained import NOT_RECORDED, Explained
 from ...records import NearTwin
 from ...torch_compat.compiled import CompiledParts
 from ..graph.split import SplitGraph
@@ -26,7 +27,7 @@ class Kernel:
     ``native`` its output code rewritten for the native path, or None with the reason in ``why``.
     ``exact`` are the positions of what it returns laid out as the graph says, at every size.
     ``sizes`` holds further kernels for fixed sizes: {(("seq", 1),): Kernel}. ``explained`` is what
-    was recorded of the compile, packed.
+    was recorded of the compile.
     """
 
     index: int
@@ -40,7 +41,7 @@ class Kernel:
     near_twin: NearTwin | None
     exact: frozenset[int]
     sizes: Mapping[Variant, Kernel]
-    explained: str = ""
+    explained: Explained = NOT_RECORDED
 
 
 # The digest of what a kernel computes, and which of its inputs are weights: its text trusts them.
