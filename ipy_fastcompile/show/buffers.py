@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..explained import Explained
 from ..records import KernelRecord
 
 _ALLOCATED = re.compile(
@@ -31,15 +32,16 @@ class Buffers:
     in_place: Sequence[tuple[str, str]]
 
 
-def buffers_of(kernel: KernelRecord) -> Buffers:
-    """What a kernel's output code does with memory."""
+def buffers_of(kernel: KernelRecord, explained: Explained) -> Buffers:
+    """What a kernel's output code does with memory; values are as the scheduler's nodes say."""
+    value_of = {name: node.value for node in explained.nodes for name in node.buffers}
     written = {source.name: _in_out_positions(source.text) for source in kernel.sources}
     allocated, reused, in_place = [], [], []
     body = kernel.output_code.rpartition("def call(")[2]
     for line in map(str.strip, body.splitlines()):
         if found := _ALLOCATED.match(line):
             shape = ", ".join(filter(None, (part.strip() for part in found[2].split(","))))
-            allocated.append((found[1], f"{found[3]}[{shape}]"))
+            allocated.append((found[1], value_of.get(found[1]) or f"{found[3]}[{shape}]"))
         elif found := _REUSED.match(line):
             reused.append((found[1], found[2]))
         elif (found := _CALLED.match(line)) and found[1] in written:

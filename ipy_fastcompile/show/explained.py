@@ -92,7 +92,7 @@ def fusions_text(report: Report, kernel: int) -> str:
                 said = node_line(node) if node else member
                 lines.append(f"  {label if not position else '':8} {said}")
     lines += _refusal_lines(explained)
-    lines += _buffer_lines(record)
+    lines += _buffer_lines(record, explained)
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -141,8 +141,8 @@ def _refusal_lines(explained: Explained) -> list[str]:
     return lines
 
 
-def _buffer_lines(record: KernelRecord) -> list[str]:
-    buffers = buffers_of(record)
+def _buffer_lines(record: KernelRecord, explained: Explained) -> list[str]:
+    buffers = buffers_of(record, explained)
     lines = [
         *[f"  {name} takes the memory of {old}" for name, old in buffers.reused],
         *[f"  {name} is written in place by {kernel}" for name, kernel in buffers.in_place],

@@ -49,7 +49,7 @@ def fusion_content(view: View, kernel: KernelRecord, explained: Explained) -> di
             for refusal in refusals
         ],
         "reasons": [[inert(reason), meaning(reason)] for reason in reasons],
-        "tables": [_reason_table(explained), _buffer_table(kernel)],
+        "tables": [_reason_table(explained), _buffer_table(kernel, explained)],
     }
 
 
@@ -74,8 +74,8 @@ def _reason_table(explained: Explained) -> dict[str, Any]:
     return _table(format_count(len(counts), "reason"), heads, rows)
 
 
-def _buffer_table(kernel: KernelRecord) -> dict[str, Any]:
-    buffers = buffers_of(kernel)
+def _buffer_table(kernel: KernelRecord, explained: Explained) -> dict[str, Any]:
+    buffers = buffers_of(kernel, explained)
     rows = [
         *((name, "allocated", value) for name, value in buffers.allocated),
         *((name, "takes the memory of", old) for name, old in buffers.reused),
