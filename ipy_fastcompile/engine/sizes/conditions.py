@@ -200,20 +200,21 @@ class _Reduction:
                 high = most
             self._ranges[new] = (low, high)
             return True
-        end = _certain_from(expression, new, low, high)
-        if end is None:
+        certain = _certain_from(expression, new, low, high)
+        if certain is None:
             return False
+        end, beyond = certain
         truth = [bool(expression.xreplace({new: sympy.Integer(n)})) for n in range(low, end)]
-        first = truth.index(True) if True in truth else len(truth)
-        past = len(truth) if high is None or end <= high else _last_true(truth)
-        if first >= past and past == len(truth) and high is not None and end > high:
+        if not beyond and True not in truth:
             return False  # true for no size at all: not a bound
+        first = truth.index(True) if True in truth else len(truth)
+        past = len(truth) if beyond else _last_true(truth)
         if not all(truth[first:past]):
             return False
         if first:
             self._bounded_by[symbol, "below"] = condition.source
             low += first
-        if past < len(truth):
+        if not beyond and (high is None or self._ranges[new][0] + past <= high):
             self._bounded_by[symbol, "above"] = condition.source
             high = self._ranges[new][0] + past - 1
         self._ranges[new] = (low, high)
@@ -223,15 +224,23 @@ class _Reduction:
 _ENUMERATED = 4096
 
 
-def _certain_from(expression: Any, symbol: Any, low: int, high: int | None) -> int | None:
-    """A size from which on a condition on one symbol is proved, or past the end of its range."""
+def _certain_from(
+    expression: Any, symbol: Any, low: int, high: int | None
+) -> tuple[int, bool] | None:
+    """A size from which on a condition on one symbol is proved to be true, or to be false.
+
+    One past the end of its range counts as such, from which on it is false.
+    """
     step = 1
     while step <= _ENUMERATED:
         start = low + step - 1
         if high is not None and start > high:
-            return high + 1
-        if always(simplified(expression, {symbol: (start, high)}), {symbol: (start, high)}):
-            return start
+            return high + 1, False
+        beyond = {symbol: (start, high)}
+        known = simplified(expression, beyond)
+        for answer in (True, False):
+            if always(known if answer else sympy.Not(known), beyond):
+                return start, answer
         step *= 2
     return None
 

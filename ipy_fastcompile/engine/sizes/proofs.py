@@ -84,9 +84,10 @@ def simplified(expression: Any, ranges: Ranges) -> Any:
             if kind in _DIVISIONS:
                 found = _divided(atom.args[0], atom.args[1], ranges)
             elif kind in _REMAINDERS:
-                quotient = _divided(atom.args[0], atom.args[1], ranges)
+                base = _congruent(*atom.args)
+                quotient = _divided(base, atom.args[1], ranges)
                 if quotient is not None:
-                    found = sympy.expand(atom.args[0] - atom.args[1] * quotient)
+                    found = sympy.expand(base - atom.args[1] * quotient)
             elif kind in ("Max", "Min"):
                 found = _extreme(atom, kind == "Max", ranges)
             if found is not None:
@@ -109,7 +110,23 @@ def _divided(numerator: Any, number: Any, ranges: Ranges) -> Any:
         inside = (rest >= -below * number, rest < (1 - below) * number)
         if number.free_symbols <= set(ranges) and all(always(c, ranges) for c in inside):
             return sympy.expand(quotient - below)
+    if number.is_Integer and number > 0 and rest.free_symbols <= set(ranges):
+        ends = [symbolic.finite(end) for end in symbolic.bounded(rest, ranges)]
+        floors = {None if end is None else end // int(number) for end in ends}
+        if len(floors) == 1 and None not in floors:
+            return sympy.expand(quotient + floors.pop())
     return None
+
+
+def _congruent(base: Any, number: Any) -> Any:
+    """A simpler base with the same remainder: what has one by a multiple of the number, itself."""
+    known = {}
+    for term in sympy.Add.make_args(base):
+        factor, rest = term.as_coeff_Mul()
+        if type(rest).__name__ in _REMAINDERS:
+            part = factor * rest.args[1] / number
+            known[term] = factor * rest.args[0] if part.is_Integer else term
+    return sympy.expand(base.xreplace(known))
 
 
 def _is_whole(expression: Any) -> bool:

@@ -97,6 +97,24 @@ def test_few_conditions_mean_what_all_guards_meant() -> None:
     assert dropped > 100
 
 
+def test_what_is_padded_to_as_many_pieces_has_a_least_and_a_largest() -> None:
+    """And means that: compared number by number, alone and beside another condition."""
+    from torch.utils._sympy.functions import FloorDiv, Mod
+
+    n = sympy.Symbol("n", integer=True, positive=True)
+    padded = n + Mod(4 - Mod(n, 4), 4)
+    pieces = [sympy.Eq(FloorDiv(padded, 4), number) for number in (1, 2, 5)]
+    others = [sympy.true, sympy.Ge(n, 6), sympy.Ne(Mod(padded, 8), 0), sympy.Le(n, 19)]
+    for piece, other in itertools.product([*pieces, sympy.Ne(FloorDiv(n, 3), 2)], others):
+        kept = reduce_conditions([Condition(piece), Condition(other)], {n: (2, None)})
+        is_plain = all(c.expression.lhs == n for c in kept)
+        assert is_plain or piece not in pieces or isinstance(other, sympy.Ne)
+        for number in range(2, 40):
+            at = {n: sympy.Integer(number)}
+            wanted = _true(piece.subs(at)) and _true(other.subs(at))
+            assert all(_true(c.expression.subs(at)) for c in kept) == wanted, (piece, other)
+
+
 def _true(condition: Any) -> bool:
     assert str(condition) in ("True", "False")
     return str(condition) == "True"
