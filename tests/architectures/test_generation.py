@@ -10,8 +10,9 @@ from tests.architectures import each, generation
 from tests.architectures.generation_child import TRIED
 from tests.architectures.generation_models import NAMES, NEW, STATIC, make
 
-# The fast ones, with encoders and with images among them; the command asks all.
-FEW = ("llama", "gpt2", "mixtral", "t5", "bart", "whisper", "llava", "t5-static")
+# The fast ones, with encoders and with images among them, and one that pads its prompt to chunks;
+# the command asks all.
+FEW = ("llama", "gpt2", "mixtral", "qwen3_next", "t5", "bart", "whisper", "llava", "t5-static")
 
 
 @pytest.fixture(scope="module")

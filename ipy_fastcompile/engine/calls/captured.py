@@ -48,7 +48,8 @@ class Captured:
     placeholders, and returns a flat tuple. ``names`` maps the graph's symbols to the names the
     user gave them; ``conditions`` are what the graph takes for granted about them, beside their
     ranges, and ``guards`` what torch recorded of them; ``limits`` are the ranges where the model
-    sets none, and ``fixed`` sizes that might have varied. ``notes`` say what a compiled call leaves
+    sets none, ``pieces`` those of which there are as many as one likes, a graph for each, and
+    ``fixed`` sizes that might have varied. ``notes`` say what a compiled call leaves
     out, and what it draws. ``arguments`` are the way to each argument and how it is nested,
     ``result`` how the result is (see `ipy_fastcompile.runtime.nests`); ``defaults`` are those of
     arguments, as literals; ``types`` are the types of containers by name, and ``example_leaves``
@@ -83,6 +84,7 @@ class Captured:
     autocast: tuple[str, ...] = ()
     fixed: tuple[FixedSize, ...] = ()
     limits: Mapping[Any, tuple[int, int | None]] = field(default_factory=dict)
+    pieces: Mapping[Any, tuple[int, int]] = field(default_factory=dict)
     layouts: Mapping[str, LayoutRead] = field(default_factory=dict)
     questions: tuple[Question, ...] = ()
 

@@ -17,14 +17,18 @@ from ...torch_compat import (
     guards,
     lazy_graphs,
     module_calls,
+    plain_sizes,
     size_operators,
     surroundings,
     written_sizes,
 )
 from ..sizes.dynamic import AskedSizes
+from ..sizes.pieces import AnotherPiece, Pieces
+from ..sizes.proofs import simplified
 from ..sizes.size_book import SizeBook
 from ..sizes.stated import state_relations
 from ..sizes.symbols import without_names
+from ..sizes.wishes import Spot
 from .containers import PlainCall
 from .effects import Watch
 from .layouts import LayoutBook, LayoutRead
@@ -35,13 +39,17 @@ from .straight import StraightForward
 
 @frozen
 class Exported:
-    """A program, the sizes that it was asked for, and what it asked of other things."""
+    """A program, the sizes that it was asked for, and what it asked of other things.
+
+    ``pieces`` are the ranges of sizes that are padded to a multiple of something, by their places.
+    """
 
     program: torch.export.ExportedProgram
     asked: AskedSizes
     book: SizeBook
     layouts: Mapping[str, LayoutRead]
     questions: tuple[Question, ...]
+    pieces: Mapping[Spot, tuple[int, int]]
 
 
 def export_program(
@@ -56,8 +64,16 @@ def export_program(
     A named size is taken without its name where its guards cannot be proved: guards that a named
     dimension may not have become conditions, which the call is checked for.
     """
+    pieces = Pieces()
 
     def attempt(asked: AskedSizes, *, named: bool) -> Exported:
+        while True:
+            try:
+                return attempt_once(asked, named=named and not pieces.known)
+            except AnotherPiece:
+                continue
+
+    def attempt_once(asked: AskedSizes, *, named: bool) -> Exported:
         book, questions = SizeBook(), QuestionBook()
         layouts = LayoutBook(questions.note)
 
@@ -67,15 +83,21 @@ def export_program(
             layouts.begin(leaves)
             if not named:
                 state_relations(book.first, asked.dims)
+            pieces.state(book)
             with layouts, questions.open():
                 yield
+
+        def note(evaluation: guards.Evaluation) -> None:
+            book.note(evaluation)
+            pieces.look(evaluation, book)
 
         with (
             _in_place_of(module, straight and straight(book)),
             watch.attempt(module),
             surroundings.transforms_ended(),
             call.shown_to_export(module, noted, watch.assigned.write),
-            guards.watched_sizes(book.note),
+            guards.watched_sizes(note),
+            plain_sizes.plain_sizes(simplified) if pieces.known else contextlib.nullcontext(),
             branches.unwatched_branches(LayoutBook),
             written_sizes.written_as_numbers(),
             size_operators.operators_of_numbers(),
@@ -84,7 +106,8 @@ def export_program(
             program = torch.export.export(
                 module, call.args, call.kwargs, dynamic_shapes=shapes, strict=False
             )
-        return Exported(program, asked, book, layouts.reads, questions.asked)
+        ranges = {spot: (low, high) for spot, (low, high, _) in pieces.known.items()}
+        return Exported(program, asked, book, layouts.reads, questions.asked, ranges)
 
     with (
         torch.no_grad(),

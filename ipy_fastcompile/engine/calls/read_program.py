@@ -16,6 +16,7 @@ from ...torch_compat import symbolic
 from ..graph.clean import clean_graph
 from ..graph.idle import without_idle
 from ..graph.known_values import compare_known_values
+from ..graph.made_sizes import spell_plain_sizes
 from ..graph.masks import masks_as_numbers
 from ..graph.moves import spell_moves
 from ..graph.regions import flatten_regions
@@ -74,7 +75,7 @@ def read_program(
     sizes = read_symbols(program, inputs, call.leaves, found.asked, book)
     conditions = book.conditions(program.graph_module, sizes.limits, sizes.declared)
     guards = recorded_of(program.graph_module)
-    graph_module = without_idle(flattened)
+    graph_module = spell_plain_sizes(without_idle(flattened))
     compare_known_values(graph_module, sizes.names)
     graph_module = masks_as_numbers(spell_moves(clean_graph(graph_module, sizes.names)))
     memory = memory_of(graph_module, module, parameters, inputs, constants, call.leaves)
@@ -96,6 +97,11 @@ def read_program(
         conditions=conditions,
         fixed=sizes.fixed,
         limits=sizes.limits,
+        pieces={
+            symbolic.symbolic_expression(book.first[spot]): piece
+            for spot, piece in found.pieces.items()
+            if symbolic.is_symbolic_int(book.first[spot])
+        },
         layouts=found.layouts,
         guards=guards,
         example_args=args,

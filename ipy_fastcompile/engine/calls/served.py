@@ -74,8 +74,9 @@ class Served:
     def beyond(self, kind: Kind) -> Iterator[Row]:
         """Sizes that the model leaves out of a dimension: the nearest, and some well beyond.
 
-        Not where a number is of the same size: what an object counts is of earlier calls, and
-        cannot be made up.
+        Not another piece of a size that is padded to pieces: there is no end of them. Not where a
+        number is of the same size: what an object counts is of earlier calls, and cannot be made
+        up.
         """
         positions = {spot: position for position, spot in enumerate(_spots(kind))}
         for symbol, name in self._captured.names.items():
@@ -83,8 +84,10 @@ class Served:
             if not spots or any(dim is None for _, dim in spots):
                 continue
             taken, allowed = self._ranges[name], self._captured.limits[symbol]
-            sizes = [taken.min - 1] if taken.min - 1 > max(allowed[0], 1) else []
-            if taken.max is not None and (allowed[1] is None or taken.max < allowed[1]):
+            low, high = self._captured.pieces.get(symbol, (None, None))
+            is_next = taken.min != low and taken.min - 1 > max(allowed[0], 1)
+            sizes = [taken.min - 1] if is_next else []
+            if taken.max is not None and taken.max not in (high, allowed[1]):
                 sizes += [taken.max + 1, 2 * taken.max + 2]
             for size in sizes:
                 changed = {positions[spot]: size for spot in spots}

@@ -165,13 +165,19 @@ class _Printer:
 
 
 def solve_linear(expression: Any) -> tuple[Any, int, int] | None:
+    """(symbol, factor, offset) of a size that grows with one symbol as `linear_parts` says."""
+    found = linear_parts(expression)
+    return found if found is not None and found[1] > 0 else None
+
+
+def linear_parts(expression: Any) -> tuple[Any, int, int] | None:
     """(symbol, factor, offset) of a size ``factor*symbol + offset`` of integers, else None."""
     if len(expression.free_symbols) != 1:
         return None
     (symbol,) = expression.free_symbols
     factor = expression.coeff(symbol, 1)
     offset = expression - factor * symbol
-    if not (factor.is_Integer and offset.is_Integer and factor > 0):
+    if not (factor.is_Integer and offset.is_Integer):
         return None
     return symbol, int(factor), int(offset)
 

@@ -20,13 +20,17 @@ _STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 
 
 class SizeBook:
-    """Notes every question about sizes while a model is traced; read once the graph is there."""
+    """Notes every question about sizes while a model is traced; read once the graph is there.
+
+    ``stating`` is the line of the model for whose sake we ask something ourselves.
+    """
 
     def __init__(self) -> None:
         self.evaluations: dict[tuple[int, Any], Evaluation] = {}
         self._sources: dict[Any, Source | None] = {}
         self._constants: set[int] = set()
         self.first: dict[tuple[str, int | None], Any] = {}
+        self.stating: Source | None = None
 
     def begin(self, leaves: Mapping[str, Any]) -> None:
         """Note the symbolic sizes of a call, each at its place, before the model has run."""
@@ -40,7 +44,8 @@ class SizeBook:
     def note(self, evaluation: Evaluation) -> None:
         """What `guards.watched_sizes` calls."""
         if evaluation.guard is not None:
-            self._sources.setdefault(evaluation.guard, user_line(evaluation.frames))
+            source = user_line(evaluation.frames) or self.stating
+            self._sources.setdefault(evaluation.guard, source)
         if evaluation.relied_on and not getattr(evaluation.expression, "free_symbols", ()):
             if getattr(evaluation.expression, "is_Boolean", False):
                 self._constants.add(id(evaluation.environment))
