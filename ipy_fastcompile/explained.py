@@ -131,6 +131,11 @@ class Explained:
 # Of a kernel whose report has no such text.
 NOT_RECORDED = Explained(missing="It was compiled by a version that recorded none of this.")
 
+FROM_CACHE = Explained(
+    missing="Inductor took this kernel out of its own cache, which says nothing of passes and "
+    "fusions. Compile with explain=True, or --explain, and it is compiled anew."
+)
+
 
 def read_explained(text: str) -> Explained:
     """What `Explained.packed` wrote; `NOT_RECORDED` for an empty text.
@@ -148,3 +153,10 @@ def read_explained(text: str) -> Explained:
         raise ValueError(f"what was recorded of a kernel is cut off, or over {MOST_BYTES} bytes")
     found: Explained = from_data(Explained, json.loads(data))
     return found
+
+
+def lacks_records(text: str) -> bool:
+    """Whether a kernel's passes and fusions were not recorded, and a compile with explain=True
+    would record them.
+    """
+    return read_explained(text) in (NOT_RECORDED, FROM_CACHE)

@@ -22,6 +22,7 @@ from ..engine.calls.preflight import check_kind
 from ..engine.reloadable import ReloadableModel
 from ..engine.stages import OnProgress
 from ..errors import ArtifactError, CacheMiss, CallError, FastCompileError, KeyFileError, warn_user
+from ..explained import lacks_records
 from ..frozen import frozen
 from ..interrupts import interrupts_deferred
 from ..records import Report
@@ -105,6 +106,7 @@ def compile_cached(
     store: Store | None = None,
     force: bool = False,
     assert_warm: bool = False,
+    explain: bool = False,
 ) -> CachedResult:
     """The compile of this call from the cache, or a new one that is put there.
 
@@ -118,6 +120,9 @@ def compile_cached(
         Compile even if there is an entry, and replace it.
     assert_warm:
         Raise instead of compiling.
+    explain:
+        Compile also what is in the cache without a record of its passes and fusions, and keep the
+        new compile in its place.
 
     Returns
     -------
@@ -143,6 +148,10 @@ def compile_cached(
         raise CallError(
             "force asks for a compile, and assert_warm forbids one.", "Leave one of them out."
         )
+    if explain and assert_warm:
+        raise CallError(
+            "explain may ask for a compile, and assert_warm forbids one.", "Leave one of them out."
+        )
     if store is not None and not isinstance(store, Store):
         raise CallError(f"store is {store!r:.60}, which is no Store.", "Pass Store(directory).")
     check_kind(model)
@@ -153,7 +162,7 @@ def compile_cached(
     }  # fmt: skip
     wanted = _key_of(unwrapped(model), args, kwargs, options)
     return cached_by_key(
-        wanted, model, args, kwargs, {**options, "progress": progress},
+        wanted, model, args, kwargs, {**options, "progress": progress, "explain": explain},
         store=store, force=force, assert_warm=assert_warm,
     )  # fmt: skip
 
@@ -170,9 +179,10 @@ def cached_by_key(
     assert_warm: bool = False,
 ) -> CachedResult:
     """What `compile_cached` does once the key is known; ``options`` are those of `compile`."""
+    explain = bool(options.get("explain"))
     why, details = _why_not(wanted, force=force), tuple[str, ...]()
     if not why:
-        found = _look_up(store, wanted.key, model)
+        found = _look_up(store, wanted.key, model, explain=explain)
         if isinstance(found, CachedModel):
             return CachedResult(found, wanted.key.digest, hit=True)
         why, details = found.lines, found.details
@@ -198,7 +208,7 @@ def cached_by_key(
     with store.lock(wanted.key):
         if not force and store.path_of(wanted.key.digest).exists():
             # Another process compiled it while this one waited.
-            found = _look_up(store, wanted.key, model)
+            found = _look_up(store, wanted.key, model, explain=explain)
             if isinstance(found, CachedModel):
                 return CachedResult(found, wanted.key.digest, hit=True)
         compiled = build_it()
@@ -235,13 +245,21 @@ def _why_not(wanted: CallKey, *, force: bool) -> tuple[str, ...]:
     return ("a new compile was asked for",) if force else ()
 
 
-def _look_up(store: Store, key: Key, model: Callable[..., Any]) -> CachedModel | Miss:
-    """The entry of ``key``, loaded along the native path; a miss, with a warning, if that fails."""
+def _look_up(
+    store: Store, key: Key, model: Callable[..., Any], *, explain: bool
+) -> CachedModel | Miss:
+    """The entry of ``key``, loaded along the native path; a miss, with a warning, if that fails.
+
+    With ``explain`` an entry whose kernels lack the records is a miss, too.
+    """
     found = store.lookup(key)
     if isinstance(found, Miss):
         return found
     try:
-        return _load(found, model)
+        loaded = _load(found, model)
+        if explain and not _is_explained(loaded.report):
+            return Miss(key, "NotExplained", "passes and fusions of its kernels were not recorded")
+        return loaded
     except (ArtifactError, KeyFileError) as error:
         return store.reject(key, error)
     except FastCompileError as error:
@@ -250,6 +268,12 @@ def _look_up(store: Store, key: Key, model: Callable[..., Any]) -> CachedModel |
             "It is compiled again."
         )
         return Miss(key, type(error).__name__, str(error))
+
+
+def _is_explained(report: Report) -> bool:
+    """Whether all was recorded of the kernels that an explaining compile would record."""
+    kernels = [k for each in report.programs or (report,) for k in each.kernels]
+    return not any(lacks_records(kernel.explained) for kernel in kernels)
 
 
 def _load(hit: Hit, model: Callable[..., Any]) -> CachedModel:

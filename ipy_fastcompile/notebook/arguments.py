@@ -31,6 +31,7 @@ class Options:
     model: str | None = None
     force: bool = False
     assert_warm: bool = False
+    explain: bool = False
     runs: int | None = None
     warm: bool = True
     race: bool = False
@@ -160,6 +161,8 @@ def read_options(parser: argparse.ArgumentParser, line: str, *, is_cell: bool) -
         raise UsageError(f"--runs is {found.runs}, and at least 1 process is needed.")
     if found.force and found.assert_warm:
         raise UsageError("--force asks for a compile, and --assert-warm forbids one.")
+    if found.explain and found.assert_warm:
+        raise UsageError("--explain may ask for a compile, and --assert-warm forbids one.")
     if found.race and found.no_warm:
         raise UsageError("--race asks for the warm reload to be timed, and --no-warm forbids it.")
     if found.preview:
@@ -174,6 +177,7 @@ def read_options(parser: argparse.ArgumentParser, line: str, *, is_cell: bool) -
         model=found.model,
         force=found.force,
         assert_warm=found.assert_warm,
+        explain=found.explain,
         runs=found.runs,
         warm=not found.no_warm,
         race=found.race,

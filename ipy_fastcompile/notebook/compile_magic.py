@@ -232,4 +232,5 @@ def _compile(options: Options, bar: Bar, callee: Any, asked: AskedCall) -> Any:
         progress=bar.update,
         force=options.force,
         assert_warm=options.assert_warm,
+        explain=options.explain,
     ).model

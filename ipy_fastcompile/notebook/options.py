@@ -92,6 +92,12 @@ COMPILE_OPTIONS = (
         action="store_true",
         help="compile even if the cache has it, and replace what it has",
     ),
+    _option(
+        "--explain",
+        action="store_true",
+        help="record the passes and fusions of every kernel, also of those that are in a cache "
+        "without them: they are compiled anew",
+    ),
     _option("--assert-warm", action="store_true", help="fail, and say why, instead of compiling"),
     _option(
         "--runs",

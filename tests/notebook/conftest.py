@@ -125,6 +125,7 @@ class Recorder:
     )
     results: list[FakeCompiled] = field(default_factory=list)
     cache: list[tuple[bool, bool]] = field(default_factory=list)  # (force, assert_warm)
+    explained: list[bool] = field(default_factory=list)
     raced: list[dict[str, Any]] = field(default_factory=list)
     races: list[FakeRace] = field(default_factory=list)
     race_ends: str = "done"
@@ -140,6 +141,7 @@ class Recorder:
     def compile(self, model: Any, args: Any, kwargs: Any, **options: Any) -> SimpleNamespace:
         progress = options.pop("progress")
         self.cache.append((options.pop("force"), options.pop("assert_warm")))
+        self.explained.append(options.pop("explain"))
         progress(Progress("capture", 0, 1))
         progress(Progress("lower", 1, 3, "submod_4"))
         if self.error is not None:

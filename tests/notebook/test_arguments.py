@@ -59,6 +59,7 @@ def test_every_option_is_read() -> None:
     )
     assert read("--assert-warm f(x)") == Options(code="f(x)", assert_warm=True)
     assert read("--preview f(x)") == Options(code="f(x)", preview=True)
+    assert read("--explain f(x)") == Options(code="f(x)", explain=True)
     assert read("--race --wait f(x)") == Options(code="f(x)", race=True, wait=True)
 
 
@@ -77,7 +78,17 @@ def test_no_option_is_missing_above() -> None:
             "--keep-anyway",
             "--preview",
         ),
-        *("--no-explorer", "-q", "-h", "call", "-f", "--assert-warm", "--race", "--wait"),
+        *(
+            "--no-explorer",
+            "-q",
+            "-h",
+            "call",
+            "-f",
+            "--assert-warm",
+            "--race",
+            "--wait",
+            "--explain",
+        ),
     }
 
 

@@ -27,8 +27,19 @@ def test_how_the_cache_is_asked(
     assert api.cache == [asked]
 
 
-def test_a_compile_cannot_be_asked_for_and_forbidden(api: Any, model: Any, run: Any) -> None:
-    cell = run("%%fastcompile --force --assert-warm\nmodel(4)")
+@pytest.mark.parametrize(("options", "asked"), [("", False), ("--explain", True)])
+def test_records_of_every_kernel_are_asked_for(
+    api: Any, model: Any, run: Any, options: str, asked: bool
+) -> None:
+    assert run(f"%%fastcompile {options} -q\nmodel(4)").value == 40
+    assert api.explained == [asked]
+
+
+@pytest.mark.parametrize("option", ["--force", "--explain"])
+def test_a_compile_cannot_be_asked_for_and_forbidden(
+    api: Any, model: Any, run: Any, option: str
+) -> None:
+    cell = run(f"%%fastcompile {option} --assert-warm\nmodel(4)")
     assert isinstance(cell.error, UsageError)
     assert api.cache == []
 

@@ -70,7 +70,7 @@ def begin_kernel(
         inputs,
         weights,
         exact_outputs(graph_module, strides),
-        recorder.explained(),
+        recorder.explained(anew=explain),
         time.perf_counter() - started,
         builds,
     )

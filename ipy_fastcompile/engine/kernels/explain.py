@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ...explained import (
+    FROM_CACHE,
     MOST_DIFF_LINES,
     MOST_REFUSALS,
     DiffLine,
@@ -21,10 +22,7 @@ from ...torch_compat.passes import NodeLine, SeenPass, watched_passes
 from ..code.sources import read_source
 
 _CONTEXT = 2  # unchanged lines around those that differ
-_FROM_CACHE = (
-    "Inductor took this kernel out of its own cache, which says nothing of passes and fusions. "
-    "Compile with explain=True, or --explain, and it is compiled anew."
-)
+_NOTHING = Explained(missing="Inductor compiled this kernel without a scheduler of its own.")
 
 
 class Recorder:
@@ -41,11 +39,11 @@ class Recorder:
         with watched_passes(self._passes.append), watched_fusions(self._fusions):
             yield
 
-    def explained(self) -> Explained:
-        """What was noted, as plain data."""
+    def explained(self, *, anew: bool) -> Explained:
+        """What was noted, as plain data; ``anew`` says that nothing came out of a cache."""
         seen = self._fusions
         if not seen.was_scheduled:
-            return Explained(missing=_FROM_CACHE)
+            return _NOTHING if anew else FROM_CACHE
         refusals = _refusals(seen)
         return Explained(
             passes=_pass_records(self._passes),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,17 @@ import pytest
 import torch
 
 import ipy_fastcompile as fc
-from ipy_fastcompile.cache import cached
+from ipy_fastcompile.cache import build, cached
 from ipy_fastcompile.cache.cached import CachedModel, CachedResult, compile_cached
 from ipy_fastcompile.cache.key.components import KEY_MEMBER
 from ipy_fastcompile.cache.store import Store
 from ipy_fastcompile.engine.compiled import CompiledModel
 from ipy_fastcompile.engine.kernels import lower
 from ipy_fastcompile.errors import CacheMiss, CallError, FastCompileWarning, OpMissing
+from ipy_fastcompile.explained import FROM_CACHE, read_explained
 from ipy_fastcompile.records import Report
 from ipy_fastcompile.verification.check import largest_difference
+from tests.tiny import another
 from tests.unit.cache.key_project import inputs, open_project, replaced
 
 pytestmark = pytest.mark.slow
@@ -101,6 +104,31 @@ def test_assert_warm_fails_instead_of_compiling(
     assert ask(assert_warm=True).hit
     with pytest.raises(CacheMiss, match="dynamic"):
         ask(assert_warm=True, dynamic=None)
+
+
+def test_an_entry_without_records_is_compiled_again_where_they_are_asked_for(
+    ask: Any, compiles: list[Any], tiny_compiled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = another(tiny_compiled)
+    kernels = [replace(k, explained=FROM_CACHE.packed()) for k in bare.report.kernels]
+    bare.report = replace(bare.report, kernels=tuple(kernels))
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "compile", lambda *_, **options: bare)
+        ask()
+    assert ask().hit
+    recorded = ask(explain=True)
+    assert not recorded.hit
+    assert recorded.why_miss == (
+        "NotExplained: passes and fusions of its kernels were not recorded",
+    )
+    again = ask(explain=True)
+    assert (again.hit, len(compiles)) == (True, 1)
+    assert all(read_explained(k.explained).groups for k in again.model.report.kernels)
+
+
+def test_explain_and_assert_warm_contradict_each_other(ask: Any) -> None:
+    with pytest.raises(CallError, match="assert_warm forbids"):
+        ask(explain=True, assert_warm=True)
 
 
 def test_force_and_assert_warm_contradict_each_other(ask: Any) -> None:
