@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from .data import from_data, to_data
 from .frozen import frozen
-from .records import Source
+from .records import Report, Source
 
 # A report stays a few megabytes: what is beyond these, for one kernel, is counted and left out.
 MOST_DIFF_LINES = 1000
@@ -160,3 +160,12 @@ def lacks_records(text: str) -> bool:
     would record them.
     """
     return read_explained(text) in (NOT_RECORDED, FROM_CACHE)
+
+
+def of_kernel(report: Report, kernel: int) -> Explained:
+    """What was recorded of a kernel of a report. Raises LookupError where there is none."""
+    for record in report.kernels:
+        if record.index == kernel:
+            return read_explained(record.explained)
+    there = f"there are 0 to {len(report.kernels) - 1}" if report.kernels else "there is none"
+    raise LookupError(f"There is no kernel {kernel!r:.40}; {there}.")

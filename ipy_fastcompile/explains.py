@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .views import view_of
 
 
@@ -24,6 +26,10 @@ class Explains:
     ``kernel`` is the number of a kernel, and of several programs the first one's; ask
     ``report.programs[n]`` for those of another. Each raises LookupError where there is none.
     """
+
+    def explained(self, kernel: int = 0) -> Any:
+        """All that was recorded of a kernel, as data: an `explained.Explained`."""
+        return view_of("Report.explained")(self, kernel)
 
     def passes(self, kernel: int = 0) -> Told:
         """The passes that ran over a kernel's graph, and the graph before and after those that

@@ -15,6 +15,7 @@ VIEWS = {
     "Report.__repr__": "show.facts.summary_line",
     "Report.__str__": "show.text.render_text",
     "Report._repr_mimebundle_": "show.objects.show_report",
+    "Report.explained": "explained.of_kernel",
     "Report.passes": "show.explained.passes_text",
     "Report.fusions": "show.explained.fusions_text",
     "Report.why_not_fused": "show.explained.pair_text",

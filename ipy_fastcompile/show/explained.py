@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 from ..artifact.inert import inert
-from ..explained import DiffLine, Explained, PassRecord, ScheduledNode, read_explained
+from ..explained import DiffLine, Explained, PassRecord, ScheduledNode, of_kernel
 from ..fused import APART, FUNCTION, LOOPS, SAME, Pair, answers, meaning
 from ..records import KernelRecord, Report, Source
 from .buffers import buffers_of
@@ -127,6 +126,8 @@ def _refusal_lines(explained: Explained) -> list[str]:
     finals = [set(group.nodes) for group in explained.groups]
     told = [r for r in explained.refusals if {*r.first} in finals and {*r.second} in finals]
     told = list({frozenset((r.first, r.second)): r for r in told}.values())
+    if len(explained.groups) < 2:
+        return []
     if not told and not explained.left_out:
         return ["", "Inductor recorded no reason for what it did not fuse."]
     lines = ["", "Not fused, as Inductor says:"]
@@ -202,8 +203,5 @@ def _title(record: KernelRecord) -> str:
 
 def _asked(report: Report, kernel: int) -> tuple[KernelRecord, Explained]:
     """A kernel, and what was recorded of it. Raises LookupError where there is none."""
-    found: Sequence[KernelRecord] = [k for k in report.kernels if k.index == kernel]
-    if not found:
-        there = f"there are 0 to {len(report.kernels) - 1}" if report.kernels else "there is none"
-        raise LookupError(f"There is no kernel {kernel!r:.40}; {there}.")
-    return found[0], read_explained(found[0].explained)
+    explained = of_kernel(report, kernel)
+    return next(record for record in report.kernels if record.index == kernel), explained

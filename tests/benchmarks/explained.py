@@ -90,7 +90,7 @@ HEADER = (
 def unrecorded() -> Iterator[None]:
     """While this lasts, nothing is recorded of a compile."""
     original = Recorder.watching
-    Recorder.watching = lambda self: contextlib.nullcontext()  # type: ignore[method-assign]
+    Recorder.watching = lambda self: contextlib.nullcontext()  # type: ignore[assignment, method-assign, return-value]
     try:
         yield
     finally:

@@ -315,6 +315,34 @@ def test_generate_shows_what_it_says(shown: Any) -> None:
     assert all(float(rate) > 0 for *_, rate in rows)
 
 
+def test_why_is_this_not_fused_shows_what_it_says(shown: Any) -> None:
+    notebook = shown("07_why_not_fused.ipynb")
+    before = text_of(outputs(notebook, "print(apart.report.fusions(0))"))
+    assert "op0 and op1: memory deps did not match" in before
+    assert re.search(r"^  loops 2  op1  pointwise", before, re.MULTILINE)
+
+    why = text_of(outputs(notebook, "print(apart.report.why_not_fused(0"))
+    assert find(r"^op0 .*: (gate = .*)$", why) == ("gate = torch.sigmoid(x)",)
+    assert find(r"^op1 .*: (return .*)$", why) == ("return gate * x + before",)
+    assert "each in loops of its own" in why
+    assert "memory deps did not match" in why
+
+    passes = text_of(outputs(notebook, "print(apart.report.passes(0))"))
+    assert re.search(r"^reorder_for_locality \(post_grad_passes\)", passes, re.MULTILINE)
+
+    after = text_of(outputs(notebook, "print(fused.report.fusions(0))"))
+    assert "1 group after it" in after
+    assert "Not fused" not in after
+
+    compared = text_of(outputs(notebook, "fc.compare(apart, fused)"))
+    assert "not fused because" in compared
+    table = text_of(outputs(notebook, "import statistics"))
+    assert find(r"^nests of loops +(\d+) +(\d+)$", table) == ("2", "1")
+    bytes_before, bytes_after = map(float, find(r"^intermediates +([\d.]+) +([\d.]+) MB$", table))
+    assert bytes_after < 0.6 * bytes_before
+    assert all(float(ms) > 0 for ms in find(r"^a call +([\d.]+) +([\d.]+) ms$", table))
+
+
 @pytest.mark.parametrize("name", [path.name for path in NOTEBOOKS])
 def test_a_reader_who_runs_nothing_sees_the_results(name: str) -> None:
     text = (FOLDER / name).read_text(encoding="utf-8")
@@ -335,5 +363,5 @@ def test_a_reader_who_runs_nothing_sees_the_results(name: str) -> None:
 def test_there_are_notebooks() -> None:
     assert [path.stem for path in NOTEBOOKS] == [
         *("01_see_inside", "02_warm_reload", "03_near_twins"),
-        *("04_your_own_splitting", "05_ship_it", "06_generate"),
+        *("04_your_own_splitting", "05_ship_it", "06_generate", "07_why_not_fused"),
     ]
