@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import importlib
 import os
 import re
 import subprocess
@@ -60,6 +62,18 @@ def test_the_metadata_says_what_it_is(metadata: Message) -> None:
     assert metadata["Requires-Python"] == ">=3.10"
     needed = {re.split(r"[^\w.-]", r)[0] for r in metadata.get_all("Requires-Dist") or []}
     assert {"torch", "ipython", "ipywidgets", "anywidget", "safetensors", "pygments"} <= needed
+
+
+def test_torch_compile_finds_the_backend_by_its_name(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [n for n in archive.namelist() if n.endswith(".dist-info/entry_points.txt")]
+        points = configparser.ConfigParser()
+        points.read_string(archive.read(name).decode())
+    (backend,) = points["torch_dynamo_backends"].items()
+    name, where = backend
+    module, _, function = where.partition(":")
+    assert name == "fastcompile"
+    assert callable(getattr(importlib.import_module(module), function))
 
 
 def test_the_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
