@@ -88,6 +88,25 @@ class Refusal:
 
 
 @frozen
+class TriedRecord:
+    """A configuration that a kernel on a GPU was timed with; None where something is not known."""
+
+    configuration: str  # "XBLOCK: 256, num_warps: 4, num_ctas: 1, num_stages: 1"
+    seconds: float | None = None
+    registers: int | None = None
+    spills: int | None = None
+
+
+@frozen
+class Tuning:
+    """The configurations of a Triton kernel, and which of them its autotuning chose."""
+
+    kernel: str
+    chosen: str
+    tried: tuple[TriedRecord, ...]
+
+
+@frozen
 class Explained:
     """All that was recorded of one kernel while Inductor compiled it.
 
@@ -101,6 +120,7 @@ class Explained:
     refusals: tuple[Refusal, ...] = ()
     left_out: int = 0
     missing: str = ""
+    tunings: tuple[Tuning, ...] = ()
 
     def with_sizes_named(self, names: Mapping[str, str]) -> Explained:
         """The same in the words of a reader: ``[s77, 64]`` as ``[seq, 64]``, by these names."""

@@ -6,7 +6,15 @@ from collections import Counter
 from pathlib import Path
 
 from ..artifact.inert import inert
-from ..explained import DiffLine, Explained, PassRecord, ScheduledNode, of_kernel
+from ..explained import (
+    DiffLine,
+    Explained,
+    PassRecord,
+    ScheduledNode,
+    TriedRecord,
+    Tuning,
+    of_kernel,
+)
 from ..fused import APART, FUNCTION, LOOPS, SAME, Pair, answers, meaning
 from ..records import KernelRecord, Report, Source
 from .buffers import buffers_of
@@ -92,6 +100,9 @@ def fusions_text(report: Report, kernel: int) -> str:
                 lines.append(f"  {label if not position else '':8} {said}")
     lines += _refusal_lines(explained)
     lines += _buffer_lines(record, explained)
+    for tuning in explained.tunings:
+        lines += ["", f"{inert(tuning.kernel)}, a configuration of {len(tuning.tried)}"]
+        lines += [f"  {line}" for line in tuning_lines(tuning)]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -152,6 +163,20 @@ def _buffer_lines(record: KernelRecord, explained: Explained) -> list[str]:
     if allocated:
         lines.insert(0, f"  allocated: {allocated}")
     return ["", "Buffers", *map(inert, lines)] if lines else []
+
+
+def tuning_lines(tuning: Tuning) -> list[str]:
+    """The configurations of a kernel on a GPU, the fastest first, the chosen one marked."""
+    order = sorted(tuning.tried, key=lambda each: (each.seconds is None, each.seconds or 0.0))
+    return [_tried_line(each, each.configuration == tuning.chosen) for each in order]
+
+
+def _tried_line(each: TriedRecord, is_chosen: bool) -> str:
+    taken = format_seconds(each.seconds) or "not timed"
+    held = "registers not recorded"
+    if each.registers is not None:
+        held = f"{format_count(each.registers, 'register')}, {each.spills or 'none'} spilled"
+    return inert(f"{'chosen' if is_chosen else 'tried'}: {taken}, {held}, {each.configuration}")
 
 
 def pair_text(report: Report, kernel: int, first: str, second: str) -> str:

@@ -11,7 +11,7 @@ from ..explained import Explained, FusedGroup, ScheduledNode
 from ..fused import meaning
 from ..records import KernelRecord
 from .buffers import buffers_of
-from .explained import place
+from .explained import place, tuning_lines
 from .units import format_count
 from .view import View, line_id
 
@@ -49,7 +49,11 @@ def fusion_content(view: View, kernel: KernelRecord, explained: Explained) -> di
             for refusal in refusals
         ],
         "reasons": [[inert(reason), meaning(reason)] for reason in reasons],
-        "tables": [_reason_table(explained), _buffer_table(kernel, explained)],
+        "tables": [
+            _reason_table(explained),
+            _buffer_table(kernel, explained),
+            *([_tuning_table(explained)] if explained.tunings else []),
+        ],
     }
 
 
@@ -83,6 +87,11 @@ def _buffer_table(kernel: KernelRecord, explained: Explained) -> dict[str, Any]:
     ]
     names = len({name for name, *_ in rows})
     return _table(format_count(names, "buffer"), ("buffer", "memory", "what"), rows)
+
+
+def _tuning_table(explained: Explained) -> dict[str, Any]:
+    rows = [(tuning.kernel, line) for tuning in explained.tunings for line in tuning_lines(tuning)]
+    return _table(format_count(len(rows), "configuration"), ("kernel", "autotuning"), rows)
 
 
 def _table(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> dict[str, Any]:

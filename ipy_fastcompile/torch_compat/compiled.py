@@ -8,12 +8,12 @@ from __future__ import annotations
 import ast
 import pickle
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from .launches import CudaLaunch, read_launches
+from .launches import CudaLaunch, Tried, read_launches
 from .wrapping import Wrapping, read_wrapping
 
 
@@ -24,7 +24,7 @@ class CompiledParts:
     ``constants`` are tensors the output code refers to by name; ``mutated_inputs`` are the indices
     of inputs that it writes to, ``checked_inputs`` of those whose alignment (16 bytes) is checked
     on a GPU. ``launches`` has the statically launched form of every Triton kernel, or the reason
-    why it has none.
+    why it has none, and ``tried`` the configurations of those that were autotuned.
     """
 
     output_code: str
@@ -35,6 +35,7 @@ class CompiledParts:
     mutated_inputs: tuple[int, ...]
     checked_inputs: tuple[int, ...]
     launches: Mapping[str, CudaLaunch | str]
+    tried: Tried = field(default_factory=dict)
 
 
 def open_compiled(data: bytes, inputs: Callable[[], Sequence[Any]] = tuple) -> CompiledParts:
@@ -46,6 +47,7 @@ def open_compiled(data: bytes, inputs: Callable[[], Sequence[Any]] = tuple) -> C
     entry = bundle[0] if isinstance(bundle, tuple) else bundle
     code = entry.compiled_fw.result
     bundled = getattr(code, "_triton_bundle", None)
+    launches, tried = read_launches(data, code.cache_key, bundled, inputs) if bundled else ({}, {})
     return CompiledParts(
         output_code=code.source_code,
         aten_graph=code.inductor_post_grad_graph_str or entry.aot_forward_graph_str or "",
@@ -54,7 +56,8 @@ def open_compiled(data: bytes, inputs: Callable[[], Sequence[Any]] = tuple) -> C
         constants=dict(code.constants or {}),
         mutated_inputs=tuple(sorted(code.mutated_input_idxs or ())),
         checked_inputs=tuple(code.inputs_to_check or ()),
-        launches=read_launches(data, code.cache_key, bundled, inputs) if bundled else {},
+        launches=launches,
+        tried=tried,
     )
 
 

@@ -5,9 +5,11 @@ torch._inductor and its static launcher; seen on 2.11 and 2.13.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -42,24 +44,74 @@ class CudaLaunch:
     chosen: str  # the configuration that autotuning chose
 
 
+class TriedConfiguration(NamedTuple):
+    """A configuration of a Triton kernel; what is not known of it is None. Time in seconds."""
+
+    configuration: str
+    seconds: float | None = None
+    registers: int | None = None
+    spills: int | None = None
+
+
+Tried = dict[str, tuple[TriedConfiguration, ...]]  # by the name of the kernel
+
+
 def read_launches(
     data: bytes, cache_key: str, bundled: Any, inputs: Callable[[], Sequence[Any]]
-) -> dict[str, CudaLaunch | str]:
-    """The launch of every Triton kernel in a bundle, after autotuning those that have a choice."""
+) -> tuple[dict[str, CudaLaunch | str], Tried]:
+    """The launch of every Triton kernel in a bundle, after autotuning those that have a choice.
+
+    The second is what those were tried with.
+    """
     tuners = [static.kernel for static in bundled.static_autotuners]
     if not tuners:
-        return {}
+        return {}, {}
     chosen: dict[str, Any] = {}
+    tried: Tried = {}
     if any(len(tuner.compile_results) > 1 for tuner in tuners):
-        chosen = _autotuned(data, cache_key, inputs())
+        with _watched_tuning(tried):
+            chosen = _autotuned(data, cache_key, inputs())
     cubins = {}
     for kernel in bundled.kernel_artifacts:
         for file in kernel.artifacts:
             if file.filename.endswith(".cubin"):
                 cubins[kernel.kernel_hash] = file.payload
-    return {
+    launches = {
         tuner.inductor_meta["kernel_name"]: _read_launch(tuner, chosen, cubins) for tuner in tuners
     }
+    return launches, tried
+
+
+@contextlib.contextmanager
+def _watched_tuning(tried: Tried) -> Iterator[None]:
+    """While this lasts, what a kernel is timed with, and what that takes, is noted in ``tried``.
+
+    `CachingAutotuner.benchmark_all_configs` returns milliseconds by launcher, infinite ones of a
+    configuration that it did not run, as its registers would spill (2.11 and 2.13).
+    """
+    from torch._inductor.runtime.triton_heuristics import CachingAutotuner
+
+    tuner: Any = CachingAutotuner
+    original = tuner.benchmark_all_configs
+
+    def benchmark(self: Any, *args: Any, **kwargs: Any) -> Any:
+        timings = original(self, *args, **kwargs)
+        tried[self.inductor_meta.get("kernel_name", "")] = tuple(
+            TriedConfiguration(
+                str(launcher.config),
+                milliseconds / 1000 if math.isfinite(milliseconds) else None,
+                getattr(launcher, "n_regs", None),
+                getattr(launcher, "n_spills", None),
+            )
+            for launcher, milliseconds in timings.items()
+        )
+        return timings
+
+    tuner.benchmark_all_configs = benchmark
+    try:
+        yield
+    finally:
+        tuner.benchmark_all_configs = original
 
 
 def _autotuned(data: bytes, cache_key: str, inputs: Sequence[Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..graph.exact import exact_outputs
 from ..graph.layout import settle_outputs
 from ..graph.split import SplitGraph
 from ..graph.twins import describe
-from .explain import Recorder
+from .explain import Recorder, tunings_of
 from .lowered import Kernel, Variant
 from .native import rewrite_kernel
 
@@ -93,7 +93,8 @@ def finish_kernel(
         begun.weights,
         begun.exact,
     )
-    return replace(kernel, explained=begun.explained)
+    tunings = tunings_of(kernel.parts.launches, kernel.parts.tried)
+    return replace(kernel, explained=replace(begun.explained, tunings=tunings))
 
 
 def compile_variant(

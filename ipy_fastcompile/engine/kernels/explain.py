@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from ...explained import (
@@ -16,8 +16,11 @@ from ...explained import (
     PassRecord,
     Refusal,
     ScheduledNode,
+    TriedRecord,
+    Tuning,
 )
 from ...torch_compat.fusions import SeenFusions, watched_fusions
+from ...torch_compat.launches import CudaLaunch, Tried
 from ...torch_compat.passes import NodeLine, SeenPass, watched_passes
 from ..code.sources import read_source
 
@@ -122,3 +125,16 @@ def _groups(seen: SeenFusions) -> tuple[FusedGroup, ...]:
 def _refusals(seen: SeenFusions) -> tuple[Refusal, ...]:
     """Each reason once for two groups: the scheduler asks in several rounds, and both ways."""
     return tuple(Refusal(*each) for each in dict.fromkeys(seen.refusals))
+
+
+def tunings_of(launches: Mapping[str, CudaLaunch | str], tried: Tried) -> tuple[Tuning, ...]:
+    """What the Triton kernels of a compile were timed with; of one without a launch nothing."""
+    return tuple(
+        Tuning(
+            name,
+            launch.chosen,
+            tuple(TriedRecord(*each) for each in tried.get(name, ((launch.chosen,),))),
+        )
+        for name, launch in launches.items()
+        if isinstance(launch, CudaLaunch)
+    )
