@@ -70,7 +70,7 @@ def test_a_number_of_another_type_is_refused(step: Any, count: Any, words: str) 
 
 def test_a_number_that_no_call_changes_stays_fixed(step: Any) -> None:
     compiled, function = step
-    assert [s.name for s in compiled.report.symbols] == ["seen_0", "seen_count"]
+    assert [s.name for s in compiled.report.symbols] == ["seen_batch", "seen_count"]
     other = Seen(7, 7)
     other.most = 5
     with pytest.raises(InputError, match=r"seen\.most has the value 5.*takes 4"):
