@@ -187,5 +187,7 @@ def of_kernel(report: Report, kernel: int) -> Explained:
     for record in report.kernels:
         if record.index == kernel:
             return read_explained(record.explained)
+    where = f" in {report.programs[0].name}" if report.programs else ""
     there = f"there are 0 to {len(report.kernels) - 1}" if report.kernels else "there is none"
-    raise LookupError(f"There is no kernel {kernel!r:.40}; {there}.")
+    others = "; report.programs[n] has those of another program" if report.programs else ""
+    raise LookupError(f"There is no kernel {kernel!r:.40}{where}; {there}{others}.")

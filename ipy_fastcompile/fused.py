@@ -15,7 +15,7 @@ SAME, LOOPS, FUNCTION, APART = "same", "loops", "function", "apart"
 class Pair:
     """Two nodes of the scheduler, and how they stand to each other.
 
-    ``relation`` is "same" (they are one node), "loops" (fused into one nest of loops), "function"
+    ``relation`` is "same" (they are one node), "loops" (fused into one group), "function"
     (in one C++ function, each in loops of its own), or "apart". ``reasons`` are Inductor's words
     for why it did not fuse them, alone or with what each was fused with by then, in this order;
     empty where it recorded none.
@@ -101,11 +101,11 @@ _MEANING = (
     ),
     (
         "intermediate nodes between",
-        "What the second needs of the first goes through a third, which is not in the same loops.",
+        "What the second needs of the first goes through a third, which is not in their group.",
     ),
     (
         "no shared data",
-        "They read nothing in common in one order: common loops would save no memory traffic.",
+        "Inductor sees nothing that both touch in one order: fusing would save no memory traffic.",
     ),
     (
         r"numel/rnumel mismatch|numel incompatibility|numel/rnumel incompatibility",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 
 from ..comparisons import CompileComparison, KernelPair, Row
 from ..explained import Explained, read_explained
 from ..records import KernelRecord, Report, Value
 
+# Inductor numbers the graphs of a process; what is in them has nothing to do with that.
+_AOT_ID = re.compile(r"^# AOT ID: .*\n", re.MULTILINE)
 _MOST_DIFFED = 1_000_000  # characters of two texts
 
 
@@ -72,7 +75,8 @@ def _first(
             return f"code of kernels: Inductor wrote kernel {pair.a} of a in another way in b"
     if code:
         return "execution code"
-    return _words("size", sizes[0]) if sizes else ""
+    known = [row for row in sizes if row[1] and row[2]]  # one of them may not have been saved yet
+    return _words("size", known[0]) if known else ""
 
 
 def _words(what: str, row: Row) -> str:
@@ -134,8 +138,9 @@ def _kernel_pairs(name: str, a: Report, b: Report) -> Iterator[KernelPair]:
     for kernel in a.kernels:
         other = of_b.get(kernel.digest)
         if other is not None:
-            same = kernel.output_code == other.output_code
-            diff = "" if same else _diff(kernel.output_code, other.output_code)
+            mine, its = (_AOT_ID.sub("", each.output_code) for each in (kernel, other))
+            same = mine == its
+            diff = "" if same else _diff(mine, its)
             yield KernelPair(name, kernel.index, other.index, True, same, diff)
     for kernel in left:
         other = place.pop(kernel.submodules[0], None)

@@ -46,6 +46,12 @@ def _storage(value: Any) -> int | None:
 
 
 def _bytes(value: torch.Tensor, examples: dict[Any, int]) -> int:
+    """What is kept of a value: all of its memory, also where the value is a part of that."""
+    if value.layout is torch.strided:
+        memory: Any = value.untyped_storage().nbytes()
+        if not symbolic.is_symbolic_int(memory):
+            return int(memory)
+        return int(example_of(symbolic.symbolic_expression(memory), examples))
     count: Any = value.numel()
     if symbolic.is_symbolic_int(count):
         count = example_of(symbolic.symbolic_expression(count), examples)

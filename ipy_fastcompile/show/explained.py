@@ -93,7 +93,7 @@ def fusions_text(report: Report, kernel: int) -> str:
         lines += ["", inert(name)]
         for at, members in enumerate(groups):
             is_call = any(nodes[n].kind == "extern" for n in members if n in nodes)
-            label = "call" if is_call else f"loops {at + 1}" if len(groups) > 1 else "loops"
+            label = "call" if is_call else f"group {at + 1}" if len(groups) > 1 else "group"
             for position, member in enumerate(members):
                 node = nodes.get(member)
                 said = node_line(node) if node else member
@@ -203,7 +203,7 @@ def verdict(pair: Pair) -> list[str]:
             f"They are computed as one, by one node of the scheduler, in {one or 'no function'}."
         ]
     if pair.relation == LOOPS:
-        return [f"Fused: they are in the same loops of {one or 'no function'}."]
+        return [f"Fused: they are one group, written together in {one or 'no function'}."]
     said = f"Not fused: {one or 'no function'} and {other or 'no function'}."
     if pair.relation == FUNCTION:
         said = f"Not fused: both are in {one}, each in loops of its own."

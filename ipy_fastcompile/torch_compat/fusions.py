@@ -169,7 +169,8 @@ def _kind(node: Any) -> str:
     if node.is_template():
         return "template"
     if node.is_extern():
-        return "extern"
+        # What takes a tuple apart, or is a branch, is extern to Inductor, and calls no library.
+        return "extern" if getattr(node.node, "python_kernel_name", None) else "other"
     if isinstance(node, scheduler.NopKernelSchedulerNode):
         return "nop"
     if node.is_reduction():

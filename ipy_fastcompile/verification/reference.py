@@ -7,7 +7,7 @@ it is made, not where it ends up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -20,7 +20,24 @@ from ..artifact.squeeze import unsqueeze
 from ..children.answer import answer
 from ..torch_compat import stored_graphs
 from .recording import copied, made_up_inputs, made_up_parameters
-from .tolerance import END_TO_END, compare
+from .tolerance import END_TO_END, Bounds, bounds_for, compare
+
+
+class _Noting(Interpreter):
+    """Runs a graph, and notes which floating dtypes it computes in."""
+
+    def __init__(self, graph: GraphModule) -> None:
+        super().__init__(graph)
+        self.dtypes: set[torch.dtype] = set()
+
+    def run_node(self, n: Node) -> Any:
+        """Run one node, noting the dtypes of what it yields."""
+        result = super().run_node(n)
+        values = result if isinstance(result, (tuple, list)) else (result,)
+        for value in values:
+            if isinstance(value, torch.Tensor) and value.is_floating_point():
+                self.dtypes.add(value.dtype)
+        return result
 
 
 class Replay(Interpreter):
@@ -38,6 +55,7 @@ class Replay(Interpreter):
         self._calls = iter(calls)
         self._node: Node | None = None
         self.verdicts: dict[str, tuple[float, bool, str]] = {}
+        self.dtypes: set[torch.dtype] = set()  # that its kernels compute in
 
     def run_node(self, n: Node) -> Any:
         """Run one node, remembering which."""
@@ -58,14 +76,17 @@ class Replay(Interpreter):
             if producer is not None and producer not in self._kernel_of:
                 self._judge(producer, f"what {target} got from it", made, given)
         mine = copied(call["inputs"])
-        expected = Interpreter(submodule).run(*mine)
+        noting = _Noting(submodule)
+        expected = noting.run(*mine)
+        self.dtypes |= noting.dtypes
         found = call["outputs"]
         self._note(target, 0.0, len(expected) == len(found), "the number of outputs")
         for position, (a, b) in enumerate(zip(expected, found, strict=False)):
-            self._judge(target, f"output {position}", a, b)
+            self._judge(target, f"output {position}", a, b, inside=noting.dtypes)
         for position, value in enumerate(mine):
             after = call["written"].get(position, call["inputs"][position])
-            self._judge(target, f"what it writes to input {position}", value, after)
+            where = f"what it writes to input {position}"
+            self._judge(target, where, value, after, inside=noting.dtypes)
             if position in call["written"]:
                 args[position].copy_(after)
         return tuple(found)
@@ -77,18 +98,38 @@ class Replay(Interpreter):
         for node, a, b in zip(output.args[0], expected, found, strict=True):
             producer = _producer(node)
             if producer is not None and producer not in self._kernel_of:
-                self._judge(producer, "an output of the model", a, b, factor=END_TO_END)
+                self._judge(producer, "an output of the model", a, b, bounds=self.bounds())
+
+    def bounds(self) -> Bounds:
+        """What the whole model may differ by, for what its kernels compute in."""
+        return bounds_for(str(dtype)[6:] for dtype in self.dtypes)
 
     def _judge(
-        self, name: str, where: str, expected: Any, found: Any, *, factor: float = 1.0
+        self,
+        name: str,
+        where: str,
+        expected: Any,
+        found: Any,
+        *,
+        bounds: Bounds | None = None,
+        inside: Iterable[torch.dtype] = (),
     ) -> None:
-        error, within = compare(expected, found, factor=factor)
+        error, within = compare(expected, found, inside=inside)
+        if bounds is not None:
+            within = _within(expected, found, bounds)
         self._note(name, error, within, f"{where}, {_describe(expected)}")
 
     def _note(self, name: str, error: float, within: bool, where: str) -> None:
         before, was_within, first = self.verdicts.get(name, (0.0, True, ""))
         kept = first or ("" if within else where)
         self.verdicts[name] = (max(before, error), was_within and within, kept)
+
+
+def _within(expected: Any, found: Any, bounds: Bounds) -> bool:
+    """Whether what all submodules add up to is within the tolerance of the model, or of a dtype."""
+    return (
+        compare(expected, found, factor=END_TO_END)[1] or compare(expected, found, bounds=bounds)[1]
+    )
 
 
 def judge(
@@ -118,9 +159,11 @@ def judge(
         (f"{name} after the call", a, b)
         for name, a, b in zip(names, mine, recording["parameters"], strict=True)
     ]
+    bounds = replay.bounds()
     error, wrong = 0.0, ""
     for name, a, b in whole:
-        difference, within = compare(a, b, factor=END_TO_END)
+        difference, _ = compare(a, b)
+        within = _within(a, b, bounds)
         error = max(error, difference)
         wrong = wrong or ("" if within else f"{name}, {_describe(a)}")
     numbers = [v for v in outputs if isinstance(v, torch.Tensor) and v.is_floating_point()]

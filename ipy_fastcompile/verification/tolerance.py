@@ -57,12 +57,18 @@ def bounds_for(dtypes: Iterable[str]) -> Bounds:
 
 
 def compare(
-    expected: Any, found: Any, *, factor: float = 1.0, bounds: Bounds | None = None
+    expected: Any,
+    found: Any,
+    *,
+    factor: float = 1.0,
+    bounds: Bounds | None = None,
+    inside: Iterable[torch.dtype] = (),
 ) -> tuple[float, bool]:
     """The largest absolute difference, and whether it is within the tolerance of the dtype.
 
     NaN and infinities count as equal to themselves. Another kind, dtype or shape is never within.
-    ``bounds`` are those of a whole model, instead of ``factor`` times those of a submodule.
+    ``bounds`` are those of a whole model, instead of ``factor`` times those of a submodule, which
+    are of the least precise dtype among its own and those that it has ``inside``.
     """
     if not isinstance(expected, torch.Tensor) or not isinstance(found, torch.Tensor):
         same = type(expected) is type(found) and expected == found
@@ -88,4 +94,6 @@ def compare(
     scale = float(finite.max()) if finite.numel() else 0.0
     if bounds is not None:
         return error, error <= bounds.relative * scale + bounds.absolute
-    return error, error <= factor * (RELATIVE[kind] * scale + ABSOLUTE[kind])
+    kinds = [kind, *(each for each in inside if each in RELATIVE)]
+    relative, absolute = (max(table[each] for each in kinds) for table in (RELATIVE, ABSOLUTE))
+    return error, error <= factor * (relative * scale + absolute)

@@ -319,7 +319,7 @@ def test_why_is_this_not_fused_shows_what_it_says(shown: Any) -> None:
     notebook = shown("07_why_not_fused.ipynb")
     before = text_of(outputs(notebook, "print(apart.report.fusions(0))"))
     assert "op0 and op1: memory deps did not match" in before
-    assert re.search(r"^  loops 2  op1  pointwise", before, re.MULTILINE)
+    assert re.search(r"^  group 2  op1  pointwise", before, re.MULTILINE)
 
     why = text_of(outputs(notebook, "print(apart.report.why_not_fused(0"))
     assert find(r"^op0 .*: (gate = .*)$", why) == ("gate = torch.sigmoid(x)",)

@@ -13,7 +13,7 @@ export function relate({ nodes, groups, refusals, reasons }, a, b) {
   const [one, other] = [nodes.group[a], nodes.group[b]];
   const [function_, another] = [groups[one] || "no function", groups[other] || "no function"];
   if (a === b) return [`They are computed as one, by one node of the scheduler, in ${function_}.`];
-  if (one === other) return [`Fused: they are in the same loops of ${function_}.`];
+  if (one === other) return [`Fused: they are one group, written together in ${function_}.`];
   const isCall = nodes.isCall[a] || nodes.isCall[b];
   const together = groups[one] && groups[one] === groups[other] && !isCall;
   const said = together

@@ -45,6 +45,16 @@ def test_the_same_compile_twice_differs_in_nothing_but_times(report: Report) -> 
     ]  # fmt: skip
 
 
+def test_what_inductor_calls_a_graph_and_whether_one_was_saved_is_no_difference(
+    report: Report,
+) -> None:
+    code = report.kernels[0].output_code
+    a = with_kernel(report, 0, output_code=f"# AOT ID: ['0_inference']\n{code}")
+    b = with_kernel(report, 0, output_code=f"# AOT ID: ['1_inference']\n{code}")
+    assert compared(a, replace(b, artifact=None)).first == ""
+    assert all(pair.same_code for pair in compared(a, b).kernels)
+
+
 def test_a_setting_is_named_before_all_that_follows_from_it(report: Report) -> None:
     found = compared(report, replace(sample_report(5), torch="2.14.0"))
     assert found.first == "setting: torch: 2.13.0+cpu -> 2.14.0"

@@ -71,6 +71,16 @@ def test_the_bytes_across_a_boundary_are_those_that_something_behind_it_reads() 
     assert [piece.crossing for piece in seen.pieces] == [0, size, 2 * size]
 
 
+def test_views_of_one_memory_are_all_of_it_once() -> None:
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        q, k, v = (x * 2).chunk(3, -1)
+        return torch.nn.functional.scaled_dot_product_attention(q, k, v).cos()
+
+    seen = fc.preview(forward, (torch.ones(1, 1, 12, 192),)).splits[0]
+    size = 12 * 64 * 4
+    assert [piece.crossing for piece in seen.pieces] == [0, 3 * size, size]
+
+
 def test_near_twins_say_which_node_keeps_them_apart() -> None:
     def forward(x: torch.Tensor) -> torch.Tensor:
         y = torch.ops.aten.gelu.default((x + 1.0).sin())

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import ipy_fastcompile as fc
 from ipy_fastcompile import __main__ as command_line
 from ipy_fastcompile.artifact.squeeze import squeeze, unsqueeze
 from ipy_fastcompile.errors import (
@@ -172,7 +173,6 @@ def test_a_process_that_hangs_is_a_failure(tiny_artifact: Path) -> None:
 
 @slow
 def test_writes_to_buffers_and_inputs_are_compared(tmp_path: Path) -> None:
-    import ipy_fastcompile as fc
     from tests.architectures.zoo import BUILDERS
 
     for name in ("buffer_mutation", "input_mutation"):
@@ -274,3 +274,14 @@ def test_the_command(
     assert command_line.main(["verify", str(other), "--sizes", "seq=5"]) == 1
     assert "the first that diverges is submod_4" in capsys.readouterr().out
     assert command_line.main(["verify", str(tmp_path / "absent")]) == 2
+
+
+def test_what_rounds_to_few_bits_inside_is_judged_as_a_check_judges_it(tmp_path: Path) -> None:
+    def narrow(x: torch.Tensor) -> torch.Tensor:
+        t = (x.to(torch.bfloat16) * 2).t().contiguous()
+        return t.float().sum(0) + 1  # Inductor leaves out the rounding in between
+
+    x = torch.linspace(-1, 1, 40 * 72).reshape(40, 72)
+    path = tmp_path / "narrow.fastcompile"
+    fc.compile(narrow, (x,), check=True).save(path)
+    assert verify(path).passed
