@@ -46,7 +46,8 @@ def read_first_kernel(page: Any) -> str:
     page.locator(".fc-stage [data-i]:focus").wait_for()
     assert "fc-on" in tree(page).locator(".fc-row", has_text="submod_0").get_attribute("class")
     tab_to(page, page.get_by_role("tab", name="Execution code").and_(page.locator(":visible")))
-    for _ in range(3):
+    kernel = page.get_by_role("tab", name="Kernels", exact=True).and_(page.locator(":visible"))
+    while kernel.get_attribute("aria-selected") != "true":
         page.keyboard.press("ArrowRight")
     source = page.locator(".fc-detail:visible .fc-other").get_by_role("grid")
     source.filter(has_text="in_ptr0").wait_for()
