@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -95,6 +94,6 @@ def test_a_load_lists_the_programs_and_generates_what_eager_does(cells: list[Any
     assert warned(cells[7]) == ""
     assert installed == eager
     (shown,) = cells[8].outputs
-    # Inductor may write a kernel of two programs in two ways, where its cache has one of them.
-    opening = r"<LlamaForCausalLM, 3 programs, [56] kernels, native"
-    assert re.match(opening, shown.data["text/plain"])
+    first, *rest = shown.data["text/plain"].splitlines()
+    assert first == "LlamaForCausalLM, loaded along the native path"
+    assert [line.split()[0] for line in rest[:3]] == ["call_0", "call_1", "call_2"]
