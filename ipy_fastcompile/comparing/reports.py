@@ -138,7 +138,7 @@ def _kernel_pairs(name: str, a: Report, b: Report) -> Iterator[KernelPair]:
     for kernel in a.kernels:
         other = of_b.get(kernel.digest)
         if other is not None:
-            mine, its = (_AOT_ID.sub("", each.output_code) for each in (kernel, other))
+            mine, its = (_AOT_ID.sub("# AOT ID\n", each.output_code) for each in (kernel, other))
             same = mine == its
             diff = "" if same else _diff(mine, its)
             yield KernelPair(name, kernel.index, other.index, True, same, diff)
