@@ -1,11 +1,11 @@
 // @ts-check
-// What the scheduler made of a kernel's nodes: which are in the same loops, which are calls of a
+// What the scheduler made of a kernel's nodes: which are in one group, which are calls of a
 // library; and of any two that the reader chooses, why they are not fused.
 
-import { count, face, fill, h } from "./dom.js";
+import { count, fill, h } from "./dom.js";
 import { makeGrid } from "./grid.js";
 import { relate } from "./relate.js";
-import { makeSlot } from "./slot.js";
+import { makeRecorded } from "./slot.js";
 import { makeTabs } from "./tabs.js";
 
 /**
@@ -28,22 +28,7 @@ import { makeTabs } from "./tabs.js";
  * @returns {Part}
  */
 export function makeFusion(ctx, kernel) {
-  const slot = makeSlot(ctx, "fusions");
-  /** @type {ReturnType<typeof drawFusion> | undefined} */
-  let drawn;
-  slot.show(`fusion:${kernel}`, (/** @type {FusionContent} */ content) => {
-    if (content.why) return face("No fusions recorded", content.why);
-    drawn = drawFusion(ctx, content);
-    return drawn.element;
-  });
-  return {
-    element: slot.element,
-    focus: () => drawn?.focus(),
-    close() {
-      drawn?.close();
-      slot.close();
-    },
-  };
+  return makeRecorded(ctx, "fusions", `fusion:${kernel}`, (/** @type {FusionContent} */ content) => drawFusion(ctx, content));
 }
 
 /**

@@ -5,7 +5,7 @@
 import { makeCode } from "./code.js";
 import { button, count, face, fill, h, seconds } from "./dom.js";
 import { makeGrid } from "./grid.js";
-import { makeSlot } from "./slot.js";
+import { makeRecorded } from "./slot.js";
 
 /**
  * What `passes_content.py` answers for `passes:`. A pass is its name and stage, the
@@ -22,22 +22,7 @@ import { makeSlot } from "./slot.js";
  * @returns {Part}
  */
 export function makePasses(ctx, kernel) {
-  const slot = makeSlot(ctx, "passes");
-  /** @type {ReturnType<typeof drawPasses> | undefined} */
-  let drawn;
-  slot.show(`passes:${kernel}`, (/** @type {PassesContent} */ content) => {
-    if (content.why) return face("No passes recorded", content.why);
-    drawn = drawPasses(ctx, kernel, content);
-    return drawn.element;
-  });
-  return {
-    element: slot.element,
-    focus: () => drawn?.focus(),
-    close() {
-      drawn?.close();
-      slot.close();
-    },
-  };
+  return makeRecorded(ctx, "passes", `passes:${kernel}`, (/** @type {PassesContent} */ content) => drawPasses(ctx, kernel, content));
 }
 
 /**

@@ -86,3 +86,30 @@ export function makeSlot(ctx, label) {
     close: () => current?.abort(),
   };
 }
+
+/**
+ * A part of the details that shows what was recorded of a kernel, or why nothing was.
+ * @param {import("./context.js").Context} ctx
+ * @param {string} label what was recorded
+ * @param {string} key
+ * @param {(content: any) => {element: HTMLElement, focus(): void, close(): void}} draw
+ * @returns {import("./detail.js").Part}
+ */
+export function makeRecorded(ctx, label, key, draw) {
+  const slot = makeSlot(ctx, label);
+  /** @type {ReturnType<typeof draw> | undefined} */
+  let drawn;
+  slot.show(key, (content) => {
+    if (content.why) return face(`No ${label} recorded`, content.why);
+    drawn = draw(content);
+    return drawn.element;
+  });
+  return {
+    element: slot.element,
+    focus: () => drawn?.focus(),
+    close() {
+      drawn?.close();
+      slot.close();
+    },
+  };
+}
