@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -217,23 +217,37 @@ def serve(module: str, folder: Path) -> Iterator[Lab]:
         "IPYTHONDIR": str(config / "ipython"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     token = secrets.token_hex(8)
     arguments = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
     arguments += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
     log = config / "server.log"
+    command = [module, *arguments, f"--ServerApp.root_dir={root}"]
+    address = f"http://127.0.0.1:{port}"
+    with running(command, log, environment, f"{address}/api?token={token}"):
+        yield Lab(address, token, root, settings, environment)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(
+    command: Sequence[str], log: Path, environment: Mapping[str, str], answers: str
+) -> Iterator[None]:
+    """While this lasts ``python -m`` runs a server, from when it answers at an address."""
     with log.open("w") as stream:
         server = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments, f"--ServerApp.root_dir={root}"],
-            stdout=stream,
-            stderr=subprocess.STDOUT,
+            [sys.executable, "-m", *command], stdout=stream, stderr=subprocess.STDOUT,
             env=environment,
-        )
+        )  # fmt: skip
     try:
-        wait_for(f"http://127.0.0.1:{port}/api?token={token}", server, log)
-        yield Lab(f"http://127.0.0.1:{port}", token, root, settings, environment)
+        wait_for(answers, server, log)
+        yield
     finally:
         server.terminate()
         try:

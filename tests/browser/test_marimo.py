@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import OpenPage, list_of, missing, violations, wait_for
+from tests.browser.conftest import OpenPage, free_port, list_of, missing, running, violations
 
 pytestmark = pytest.mark.browser
 
@@ -92,26 +90,12 @@ def marimo(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("marimo")
     notebook, log = folder / "notebook.py", folder / "server.log"
     notebook.write_text(NOTEBOOK.replace("FOLDER", str(folder)))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    arguments = ["run", str(notebook), "--headless", "--no-token", "--port", str(port)]
-    with log.open("w") as stream:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "marimo", "-q", *arguments],
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/health", server, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        try:
-            server.wait(15)
-        except subprocess.TimeoutExpired:
-            server.kill()
+    port = free_port()
+    command = ["marimo", "-q", "run", str(notebook), "--headless", "--no-token"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    address = f"http://127.0.0.1:{port}"
+    with running([*command, "--port", str(port)], log, environment, f"{address}/health"):
+        yield address
 
 
 def test_objects_and_the_explorer_are_shown_in_marimo(open_page: OpenPage, marimo: str) -> None:
