@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO, capture_output
 
@@ -42,6 +43,14 @@ def model(shell: InteractiveShell) -> Any:
 
     shell.user_ns["model"] = model
     return model
+
+
+@pytest.fixture
+def real(shell: InteractiveShell, tiny_model: Any, tiny_ids: Any) -> Any:
+    """The magics with the compiler that they have, and in cells a tiny model and its input."""
+    shell.user_ns.update(model=tiny_model, ids=tiny_ids, torch=torch)
+    yield register(shell)
+    unregister(shell)
 
 
 @dataclass

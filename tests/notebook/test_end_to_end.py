@@ -12,16 +12,8 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from ipy_fastcompile.errors import CaptureError, InputError
-from ipy_fastcompile.notebook.magics import register, unregister
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def real(shell: InteractiveShell, tiny_model: Any, tiny_ids: Any) -> Any:
-    shell.user_ns.update(model=tiny_model, ids=tiny_ids, torch=torch)
-    yield register(shell)
-    unregister(shell)
 
 
 @pytest.mark.usefixtures("real")

@@ -9,15 +9,6 @@ import torch
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from ipy_fastcompile.notebook.magics import register, unregister
-
-
-@pytest.fixture
-def real(shell: InteractiveShell, tiny_model: Any, tiny_ids: Any) -> Any:
-    shell.user_ns.update(model=tiny_model, ids=tiny_ids, torch=torch)
-    yield register(shell)
-    unregister(shell)
-
 
 @pytest.mark.usefixtures("real")
 def test_a_preview_is_shown_and_kept_and_the_model_is_called(
