@@ -32,6 +32,7 @@ from .boundaries import (
 )
 from .known_values import COMPARES
 from .paying import paying_boundaries, why_whole
+from .twins import describe
 
 # Arithmetic on sizes, which the stitching graph does itself.
 _SIZE_ARITHMETIC = frozenset(
@@ -112,12 +113,12 @@ def split(
     if not starts:
         return found
     firsts = [piece.nodes[0] for piece in parts[0]]
-    graphs = [sub.graph_module for sub in found.submodules]
-    paying = paying_boundaries(starts, firsts, graphs)
+    described = [describe(sub.graph_module) for sub in found.submodules]
+    paying = paying_boundaries(starts, firsts, described)
     if len(paying) == len(starts):
         return found
     found = _build(captured, _partition(captured, nodes, own_piece, paying))
-    return replace(found, note=why_whole(starts, paying, graphs))
+    return replace(found, note=why_whole(starts, paying, described))
 
 
 # --- the pieces ----------------------------------------------------------------------------------
