@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from . import guards, objects, ops, symbolic
+from . import guards, ops, symbolic
 
 # What a compile imports, in steps of a second or two; between any two of them all is whole.
 COMPILER_MODULES = (
@@ -61,7 +61,6 @@ def compile_submodule(
         _assertions_of_its_own(graph_module),
         guards.watched_sizes(),
         guards.kept_dynamic(),
-        objects.kept_objects(),
     ):
         artifact = standalone_compile(
             graph_module,
@@ -138,7 +137,7 @@ def compile_at_size(
     """The same for example inputs of fixed sizes; the graph is traced again for them."""
     from torch._inductor import standalone_compile
 
-    with _inference(), _cacheable_branches(graph_module, digest), objects.kept_objects():
+    with _inference(), _cacheable_branches(graph_module, digest):
         artifact = standalone_compile(
             graph_module,
             list(inputs),

@@ -37,7 +37,7 @@ class _Begun:
 OnKernel = Callable[[int, int, str], None]  # (kernels done, kernels in all, submodule's name)
 
 
-@objects.kept_objects()  # whose builds may come after the compile that asked for them
+@objects.kept_objects()  # here, as builds may come after the compile that asked for them
 def lower(
     split: SplitGraph,
     *,
