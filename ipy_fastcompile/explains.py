@@ -44,7 +44,7 @@ class Explains:
         return Told(view_of("Report.fusions")(self, kernel))
 
     def why_not_fused(self, kernel: int, first: str, second: str) -> Told:
-        """Whether two nodes are in one loop nest, and if not, the reason that Inductor recorded.
+        """Whether two nodes are fused, and if not, the reason that Inductor recorded.
 
         Parameters
         ----------

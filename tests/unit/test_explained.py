@@ -10,10 +10,16 @@ import pytest
 from ipy_fastcompile import explained
 from ipy_fastcompile.explained import (
     NOT_RECORDED,
+    DiffLine,
     Explained,
+    FusedGroup,
+    PassRecord,
+    Refusal,
+    ScheduledNode,
     read_explained,
 )
 from ipy_fastcompile.fused import APART, FUNCTION, LOOPS, SAME, answers, find_nodes, meaning
+from ipy_fastcompile.records import Source
 from tests.unit.show.small_explained import DEPS, EXTERN, SMALL
 
 
@@ -77,3 +83,27 @@ def test_a_node_is_found_by_its_own_name_before_that_of_a_graph() -> None:
 def test_known_reasons_have_a_meaning_and_unknown_ones_none() -> None:
     assert "another order" in meaning(DEPS)
     assert meaning("a reason of next year") == ""
+
+
+def test_what_was_recorded_comes_back_whatever_characters_are_in_it() -> None:
+    source = Source("/models/\udce4\u00e4.py", 3, "forward", "x = '\u2028\ud800'")
+    diff = (DiffLine("+", "mul: f32[2]", source),)
+    told = Explained((PassRecord("joint_graph_passes", "mine\x00", 0.5, True, diff),))
+    assert read_explained(told.packed()) == told
+
+
+def test_sizes_are_named_in_what_is_read_and_nowhere_else() -> None:
+    def told(size: str) -> Explained:
+        line = DiffLine(
+            "+", f"s7_1: f32[{size}, s77] = aten.add(s7_1)", Source("m.py", 1, "f", "s7")
+        )
+        node = ScheduledNode("s7", "pointwise", ("s7",), ("s7",), ("s7",), ("s7",), f"f32[{size}]")
+        return Explained(
+            passes=(PassRecord("s7", "s7", 0.0, True, (line,)),),
+            nodes=(node,),
+            groups=(FusedGroup(("s7",), "s7"),),
+            refusals=(Refusal(("s7",), ("s7",), f"numel mismatch (64*{size}, 1)"),),
+        )
+
+    assert told("s7").with_sizes_named({"s7": "seq"}) == told("seq")
+    assert told("s7").with_sizes_named({}) == told("s7")

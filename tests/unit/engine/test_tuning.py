@@ -21,6 +21,13 @@ TRIED = (
 )
 
 
+class Launcher:
+    """What the autotuner has for each configuration; its timings are by these."""
+
+    def __init__(self, tried: TriedConfiguration) -> None:
+        self.config, self.n_regs, self.n_spills = tried.configuration, tried.registers, tried.spills
+
+
 def launch(**changes: Any) -> CudaLaunch:
     made = CudaLaunch(
         name="triton_poi_fused_0", symbol="s", cubin=b"", parameters=(), passed=(),
@@ -34,21 +41,14 @@ def test_what_is_timed_is_noted_with_its_registers(monkeypatch: pytest.MonkeyPat
     from torch._inductor.runtime.triton_heuristics import CachingAutotuner
 
     def timings(self: Any) -> dict[Any, float]:
-        infinite = float("inf")
-        return {
-            SimpleNamespace(config=c.configuration, n_regs=c.registers, n_spills=c.spills): ms
-            for c, ms in zip(TRIED, (0.012, 0.009, infinite), strict=True)
-        }
+        milliseconds = (0.012, 0.009, float("inf"))
+        return dict(zip(map(Launcher, TRIED), milliseconds, strict=True))
 
-    class Launcher(SimpleNamespace):
-        __hash__ = object.__hash__
-
-    monkeypatch.setitem(globals(), "SimpleNamespace", Launcher)
     monkeypatch.setattr(CachingAutotuner, "benchmark_all_configs", timings)
     tried: dict[str, Any] = {}
-    tuner = Launcher(inductor_meta={"kernel_name": "triton_poi_fused_0"})
+    tuner: Any = SimpleNamespace(inductor_meta={"kernel_name": "triton_poi_fused_0"})
     with _watched_tuning(tried):
-        assert len(CachingAutotuner.benchmark_all_configs(tuner)) == 3  # type: ignore[arg-type]
+        assert len(CachingAutotuner.benchmark_all_configs(tuner)) == 3
     assert CachingAutotuner.benchmark_all_configs is timings
     (noted,) = tried.values()
     assert [each[::2] for each in noted] == [each[::2] for each in TRIED]
